@@ -126,7 +126,7 @@ def seeded(*parts: str | int | bytes) -> random.Random:
         # Kind and length go in too, so that no two lists of parts run together.
         seed.update(f"{kind}{len(data)}:".encode())
         seed.update(data)
-    return random.Random(int.from_bytes(seed.digest(), "big"))  # noqa: S311 - repeatable on purpose
+    return random.Random(int.from_bytes(seed.digest(), "big"))
 
 
 def _letters(number: int, length: int) -> str:
