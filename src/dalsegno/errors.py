@@ -1,0 +1,231 @@
+"""Every public exception, and how they are related.
+
+::
+
+    DalsegnoError
+    ├── DefinitionError          a decorator was given something that cannot work
+    ├── InvalidInput             a value that cannot be accepted (also a ValueError)
+    │   ├── InvalidDuration
+    │   ├── InvalidId
+    │   ├── NotEncodable
+    │   └── NotDecodable
+    ├── LimitReached             a bound was met, before anything was written
+    │   ├── PayloadTooLarge
+    │   ├── JournalFull
+    │   └── TooDeep
+    ├── MisusedInRun             workflow code did what a workflow cannot do
+    │   ├── NotInRun
+    │   ├── WrongColour
+    │   ├── SideEffectInWorkflow
+    │   └── PromiseNeverAwaited
+    ├── RunError                 about one run, seen from outside
+    │   ├── RunNotFound
+    │   ├── RunConflict
+    │   ├── RunEnded
+    │   ├── RunFailed
+    │   ├── RunCancelled
+    │   └── ResultTimeout        (also a TimeoutError)
+    ├── StepFailed               a step's failure, seen by the workflow
+    │   ├── StepTimeout          (also a TimeoutError)
+    │   ├── StepInterrupted
+    │   ├── ChildFailed
+    │   └── ChildCancelled
+    ├── Diverged                 the journal and the code disagree
+    ├── SessionFenced            this worker was judged dead; another owns its runs
+    └── StoreError               the store cannot do what it must
+        ├── StoreUnreachable
+        ├── StoreBusy
+        ├── StoreFull
+        ├── StoreReadOnly
+        ├── StoreDamaged
+        ├── StoreVanished
+        ├── StoreVersion         schema newer than this program, or not ours
+        └── StoreShared          somebody else's SQLite library, or a fork, holds our file
+
+A message says what happened, what it means and what to do; its last line names the section of
+``docs/reference/errors.md`` that says more. Whatever a message names is an attribute too.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_PAGE = "docs/reference/errors.md"
+
+
+class DalsegnoError(Exception):
+    """Something that dalsegno refuses or reports.
+
+    ``what`` is one sentence with the ids and the values; ``meaning`` and ``mend`` say what follows
+    and what to do. Keyword arguments become attributes.
+    """
+
+    def __init__(self, what: str, meaning: str = "", mend: str = "", **fields: Any) -> None:
+        super().__init__(what)
+        self.what = what
+        self.meaning = meaning
+        self.mend = mend
+        self.fields = fields
+        for name, value in fields.items():
+            setattr(self, name, value)
+
+    @classmethod
+    def anchor(cls) -> str:
+        """The address of this exception's section in the reference."""
+        return f"{_PAGE}#{cls.__name__.lower()}"
+
+    def __str__(self) -> str:
+        lines = [self.what, self.meaning, self.mend, f"See {self.anchor()}"]
+        return "\n".join(line for line in lines if line)
+
+
+class DefinitionError(DalsegnoError):
+    """A workflow, step, saga or app was declared in a way that cannot work."""
+
+
+class InvalidInput(DalsegnoError, ValueError):
+    """A value that cannot be accepted; nothing was written."""
+
+
+class InvalidDuration(InvalidInput):
+    """Not a length of time that a timer can have."""
+
+
+class InvalidId(InvalidInput):
+    """Not text that can serve as an id."""
+
+
+class NotEncodable(InvalidInput):
+    """A value that cannot be written to the journal and read back as it was."""
+
+
+class NotDecodable(InvalidInput):
+    """A stored value that does not have the shape that the code now declares."""
+
+
+class LimitReached(DalsegnoError):
+    """A bound was met; the journal holds nothing of what was too much."""
+
+
+class PayloadTooLarge(LimitReached):
+    """An input, result, signal or error is larger than the store accepts."""
+
+
+class JournalFull(LimitReached):
+    """A run has written as many entries as one run may."""
+
+
+class TooDeep(LimitReached):
+    """Children of children of children, deeper than a run may nest."""
+
+
+class MisusedInRun(DalsegnoError):
+    """Workflow code did what workflow code cannot do."""
+
+
+class NotInRun(MisusedInRun):
+    """A verb of workflow code was called outside a run."""
+
+
+class WrongColour(MisusedInRun):
+    """A blocking call in ``async def`` code, or an awaitable nobody can await in ``def`` code."""
+
+
+class SideEffectInWorkflow(MisusedInRun):
+    """A workflow body reached for the outside world; only a step may."""
+
+
+class PromiseNeverAwaited(MisusedInRun):
+    """A run ended while a promise that it made had never been waited for."""
+
+
+class RunError(DalsegnoError):
+    """About one run, seen from outside."""
+
+
+class RunNotFound(RunError):
+    """No run of that id."""
+
+
+class RunConflict(RunError):
+    """The id belongs to a run of another workflow or with another input."""
+
+
+class RunEnded(RunError):
+    """The run has ended, so it takes no more signals and cannot be cancelled."""
+
+
+class RunFailed(RunError):
+    """The run failed; ``error`` is the failure as data (type, message, traceback)."""
+
+
+class RunCancelled(RunError):
+    """The run was cancelled."""
+
+
+class ResultTimeout(RunError, TimeoutError):
+    """The result did not come in the time given; the run goes on."""
+
+
+class StepFailed(DalsegnoError):
+    """A step failed for good; ``type``, ``message`` and ``traceback`` tell how, as text."""
+
+
+class StepTimeout(StepFailed, TimeoutError):
+    """A step took longer than its timeout; whether its effect happened is unknown."""
+
+
+class StepInterrupted(StepFailed):
+    """An ``at_most_once`` step was in flight when its worker died; it will not run again."""
+
+
+class ChildFailed(StepFailed):
+    """A child run failed; ``run_id`` names it."""
+
+
+class ChildCancelled(StepFailed):
+    """A child run was cancelled from outside; ``run_id`` names it."""
+
+
+class Diverged(DalsegnoError):
+    """The journal holds one thing where the code now asks for another."""
+
+
+class SessionFenced(DalsegnoError):
+    """This worker's session was ended by another worker; it can commit nothing any more."""
+
+
+class StoreError(DalsegnoError):
+    """The store cannot do what it must; no acknowledged write is lost."""
+
+
+class StoreUnreachable(StoreError):
+    """The store cannot be opened, or does not answer."""
+
+
+class StoreBusy(StoreError):
+    """Another process held the store's write lock for longer than we wait."""
+
+
+class StoreFull(StoreError):
+    """No space is left where the store lives."""
+
+
+class StoreReadOnly(StoreError):
+    """The store, or its folder, cannot be written."""
+
+
+class StoreDamaged(StoreError):
+    """The store's file is corrupt, or is no store of ours."""
+
+
+class StoreVanished(StoreError):
+    """The store's file was deleted or replaced while it was open."""
+
+
+class StoreVersion(StoreError):
+    """The store's schema is not one that this program can use."""
+
+
+class StoreShared(StoreError):
+    """The store's file was about to be, or was, opened behind our back in this process."""
