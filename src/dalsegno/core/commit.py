@@ -1,0 +1,253 @@
+"""Everything that may be written, as values: a store gets a group of these and answers each.
+
+A ``Commit`` is what one advance of a run produced; the others come from outside the run. All items
+of a group are written in one transaction. A conflict that is to be expected (the run exists, moved
+on, got a delivery meanwhile) is the verdict of that item alone, never an exception.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TypeAlias
+
+import msgspec
+
+from dalsegno.core.entries import Delivery, Entry, Kind, Outcome, Timer
+from dalsegno.core.runs import Run, Status
+
+
+class Fence(msgspec.Struct, frozen=True, gc=False):
+    """What makes a group this session's own: refused as a whole once the session is fenced.
+
+    ``commits`` is the number that this group will have; writing it also renews the lease.
+    """
+
+    session: int
+    commits: int
+    lease: int  # microseconds
+    loop_turn_at: int = 0  # boot clock, when the worker's main loop last turned
+
+
+class Start(msgspec.Struct, frozen=True):
+    """A new run. The verdict is ``Started``; an existing run of that id is not touched."""
+
+    number: int
+    namespace: str
+    id: str
+    workflow: str
+    version: str
+    input: bytes | None = None
+    input_codec: int = 1
+    input_digest: bytes = b""
+    fingerprint: str = ""
+    python: str = ""
+    parent: int | None = None
+    parent_op: int = 0
+    attached: bool = True
+    depth: int = 0
+    case_id: str | None = None
+    traceparent: str | None = None
+    queue: str = "default"
+
+
+class Send(msgspec.Struct, frozen=True):
+    """A delivery for a run, addressed by number or by id. The verdict is a ``Sent``.
+
+    ``id`` makes it idempotent. ``release`` lets it wake a parked run: a person's answer does.
+    """
+
+    kind: Kind
+    run: int | None = None
+    namespace: str = ""
+    run_id: str = ""
+    name: str = ""
+    id: str | None = None
+    source: str = ""
+    op: int = 0
+    outcome: Outcome = Outcome.VALUE
+    codec: int = 1
+    data: bytes | None = None
+    release: bool = False
+
+
+class Rest(msgspec.Struct, frozen=True):
+    """How a run comes to rest: it waits (until ``due_at``, if at all), or it ends.
+
+    Conditional on ``wakes``: a delivery that the run has not seen makes the whole commit ``Missed``.
+    """
+
+    status: Status
+    wakes: int
+    reason: str | None = None
+    due_at: int | None = None
+    output: bytes | None = None
+    output_codec: int = 1
+    error: bytes | None = None
+
+
+class Commit(msgspec.Struct, frozen=True):
+    """What one advance of a run produced. Refused as a whole unless (session, turn) own the run.
+
+    ``floor`` is the time of the run's last entry: time never goes back within a run.
+    """
+
+    run: int
+    session: int
+    turn: int
+    floor: int
+    entries: tuple[Entry, ...] = ()
+    timers: tuple[Timer, ...] = ()
+    dropped: tuple[int, ...] = ()  # ops whose timer is over
+    consumed: tuple[int, ...] = ()  # deliveries that entries have taken
+    starts: tuple[Start, ...] = ()
+    sends: tuple[Send, ...] = ()
+    rest: Rest | None = None
+    reason: str | None = None  # a reason to show from now on
+    clear_crashes: bool = False
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """Take due runs for a session: up to ``limit``, and one suspect of killing its worker if asked."""
+
+    session: int
+    queue: str
+    limit: int
+    suspects: int = 0
+    suspect_after: int = 3
+
+
+class OpenSession(msgspec.Struct, frozen=True):
+    """A worker's life begins; it names what it is and which workflows it has."""
+
+    number: int
+    lease: int
+    pid: int
+    pid_start: int
+    pid_namespace: str
+    boot_id: str
+    host: str
+    python: str
+    program: str
+    abilities: tuple[tuple[str, str], ...] = ()
+
+
+class Beat(msgspec.Struct, frozen=True, gc=False):
+    """A heartbeat: renew a lease beside the commits. ``Refused.FENCED`` when it is too late."""
+
+    session: int
+    lease: int
+    loop_turn_at: int
+
+
+class EndSession(msgspec.Struct, frozen=True):
+    """Fence a session for good, and with ``goodbye`` hand on its runs at once, as no crash of theirs.
+
+    With ``expired_only`` it is fenced only if its lease is over by the store's clock.
+    """
+
+    number: int
+    expired_only: bool = False
+    goodbye: bool = False
+
+
+class Release(msgspec.Struct, frozen=True):
+    """Make up to ``limit`` runs of fenced sessions due again; each counts a crash, if it was one.
+
+    A run that has crashed its worker more than ``max_crashes`` times is parked instead.
+    """
+
+    limit: int = 500
+    max_crashes: int = 5
+
+
+class Retry(msgspec.Struct, frozen=True):
+    """A person's order to try a parked run again. The verdict is a ``Sent``."""
+
+    namespace: str
+    run_id: str
+    source: str = ""
+
+
+Write: TypeAlias = Start | Send | Commit | Claim | OpenSession | Beat | EndSession | Release | Retry
+
+
+class Started(msgspec.Struct, frozen=True):
+    created: bool
+    run: Run
+
+
+class SentHow(Enum):
+    ACCEPTED = "accepted"
+    REPEATED = "repeated"
+    ENDED = "ended"
+    UNKNOWN = "unknown"
+    NOT_PARKED = "not parked"
+
+
+class Sent(msgspec.Struct, frozen=True):
+    how: SentHow
+    run: int | None = None
+    status: Status | None = None
+
+
+class Committed(msgspec.Struct, frozen=True, gc=False):
+    """The commit is durable; ``at`` is the time that its entries bear."""
+
+    at: int
+
+
+class Refused(Enum):
+    FENCED = "fenced"  # the session was ended by somebody else
+    STALE = "stale"  # the run is not this session's, or not this turn's, any more
+    MISSED = "missed"  # a delivery came that the run has not seen
+    CHILD_EXISTS = "child exists"  # a child's id belongs to another run
+
+
+class Claimed(msgspec.Struct, frozen=True):
+    """Runs that are the session's now, and owned ones that got deliveries (number, wakes)."""
+
+    runs: tuple[Run, ...]
+    news: tuple[tuple[int, int], ...]
+    at: int
+
+
+class Done(msgspec.Struct, frozen=True, gc=False):
+    """How many rows it concerned."""
+
+    count: int
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """The item alone could not be written; the rest of its group was."""
+
+    error: Exception
+
+
+Verdict: TypeAlias = Started | Sent | Committed | Refused | Claimed | Done | Failed
+
+
+class Session(msgspec.Struct, frozen=True):
+    """A worker's life as the store keeps it; ``lease_until`` is by the lease clock of the store."""
+
+    number: int
+    pid: int
+    pid_start: int
+    pid_namespace: str
+    boot_id: str
+    host: str
+    python: str
+    program: str
+    lease: int
+    lease_until: int
+    commits: int
+    loop_turn_at: int
+    opened_at: int
+    fenced_at: int | None
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """What a claimed run needs to go on: its journal, its inbox, its timers."""
+
+    entries: tuple[Entry, ...]
+    inbox: tuple[Delivery, ...]
+    timers: tuple[Timer, ...]

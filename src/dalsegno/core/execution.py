@@ -1,0 +1,389 @@
+"""One run's code in memory, moved forward by journal entries and by nothing else.
+
+``begin`` starts the code, ``deliver`` gives it one entry; each runs the code until it waits. What
+the code wants meanwhile (steps, timers, children) is collected for the engine. There is no I/O
+here, no clock and no thread: the same entries always give the same wants, which is what replay
+rests on. Where journal and code disagree, ``deliver`` raises ``Diverged`` before anything happens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+from asyncio import events
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from dalsegno.core.entries import Entry, Kind, Outcome, Timer
+from dalsegno.core.fiber import Fiber
+from dalsegno.core.ids import seeded
+from dalsegno.core.limits import Limits
+from dalsegno.core.loop import Alarm, Ready, RunLoop, RunTask
+from dalsegno.core.ops import Op, Request
+from dalsegno.errors import Diverged, JournalFull, NotDecodable, PromiseNeverAwaited
+
+UNWIND_TRIES = 100
+
+
+class Execution:
+    """A live run: its loop, the ops that its code made, and how far the journal was delivered.
+
+    ``body`` is the workflow with its input bound: it returns a coroutine when ``is_async``.
+    ``wants`` are ops that the engine has not begun, ``alarms`` the timers that are set,
+    ``withdrawn`` ops whose promise the code cancelled after they had begun.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        run_id: str,
+        body: Callable[[], Any],
+        *,
+        is_async: bool,
+        limits: Limits,
+        depth: int = 0,
+        case_id: str | None = None,
+    ) -> None:
+        self.number = number
+        self.run_id = run_id
+        self.limits = limits
+        self.depth = depth
+        self.case_id = case_id
+        self.loop = RunLoop(self)
+        self.position = 0
+        self.made = 0
+        self.ops: dict[int, Op] = {}
+        self.unwaited: dict[int, Op] = {}
+        self.wants: list[Op] = []
+        self.withdrawn: list[Op] = []
+        self.alarms: dict[int, Alarm] = {}
+        self.receivers: list[Op] = []
+        self.mailbox: list[Entry] = []
+        self.reason: str | None = None
+        self.shielded = 0
+        self.replaying = False
+        self.cancel_requested = False
+        self._body = body
+        self._is_async = is_async
+        self._main: RunTask[Any] | Fiber | None = None
+        self._sweeping = False
+        self._random: random.Random | None = None
+
+    # -- what the engine does with it
+
+    def begin(self, started_at: int) -> None:
+        """Run the code from its first line until it waits."""
+        self.loop.time_us = started_at
+        if self._is_async:
+            self._main = self.loop.create_task(self._body(), name="main")
+        else:
+            self._main = Fiber(self._body, loop=self.loop)
+        self._advance()
+
+    def deliver(self, entry: Entry) -> None:
+        """Give the code one entry and run it until it waits again.
+
+        Raises ``Diverged``, with nothing delivered, when the code did not ask for this entry.
+        """
+        op = self._match(entry)
+        self.position = entry.position
+        self.loop.time_us = max(entry.at, self.loop.time_us)
+        match entry.kind:
+            case Kind.CANCEL:
+                self._cancel()
+            case Kind.TIMER:
+                self._fire(entry.op)
+            case Kind.SIGNAL:
+                self._post(entry)
+            case Kind.ATTEMPT:
+                assert op is not None
+                op.attempts, op.intent = entry.attempt, 0
+                op.unknown = op.unknown or entry.outcome is Outcome.UNKNOWN
+            case Kind.INTENT:
+                assert op is not None
+                op.intent = entry.attempt
+            case Kind.STEP | Kind.CHILD | Kind.HOLD:
+                assert op is not None
+                self.ops.pop(entry.op)
+                op.begun = True
+                op.settle(entry)
+        self._advance()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the code has come to its end, stray tasks included."""
+        main = self._main
+        return main is not None and main.done() and not self.loop.open_tasks
+
+    def outcome(self) -> Any:
+        """Return what the code returned, or raise what it raised; only when it has ended."""
+        assert self._main is not None
+        value = self._main.result()
+        forgotten = [op for op in self.unwaited.values() if not op.promise.cancelled()]
+        if forgotten:
+            names = ", ".join(op.label for op in forgotten[:5])
+            raise PromiseNeverAwaited(
+                f"Run {self.run_id} returned while nobody had waited for {names}.",
+                "What a run starts belongs to it; its outcome would be lost without a word.",
+                "Write `await p` (or `p.result()` in def code), or cancel it: `p.cancel()`.",
+                run_id=self.run_id,
+            )
+        return value
+
+    @property
+    def line(self) -> str:
+        """File and line where the code stands, for messages."""
+        frame = self._main.frame() if isinstance(self._main, Fiber) else _frame(self._main)
+        return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else "its end"
+
+    def take_wants(self) -> list[Op]:
+        """Hand over the ops that came since the last call and are still wanted."""
+        wants = [op for op in self.wants if op.settled is None and not op.promise.done()]
+        for op in wants:
+            op.begun = True
+        self.wants = []
+        return wants
+
+    def take_withdrawn(self, kind: Kind) -> list[Op]:
+        """Hand over the ops of a kind that the code cancelled after they had begun, and nothing has settled."""
+        taken = [op for op in self.withdrawn if op.kind is kind]
+        self.withdrawn = [op for op in self.withdrawn if op.kind is not kind]
+        return [op for op in taken if op.settled is None]
+
+    def open_children(self) -> list[Op]:
+        """Return the child runs that have begun and not ended."""
+        return [op for op in self.ops.values() if op.kind is Kind.CHILD and op.begun]
+
+    def check_timers(self, stored: list[Timer]) -> None:
+        """Compare the stored timers with the ops that replay has made."""
+        for timer in stored:
+            known = timer.op <= self.made
+            if not known:
+                raise self._diverged(self.position, f"a timer (#{timer.op})", self._so_far())
+
+    # -- what verbs ask of it
+
+    def open(self, kind: Kind, name: str, digest: bytes, request: Request, names: tuple[str, ...] = ()) -> Op:
+        """Make the next op, or answer it at once where an early signal already did."""
+        if self.loop.dead:
+            return self._inert(kind, name, request)
+        self._still_cancelled()
+        self.made += 1
+        if self.made > self.limits.ops:
+            raise JournalFull(
+                f"Run {self.run_id} asked for operation {self.made}; a run may have {self.limits.ops}.",
+                "Replaying a journal that long would take ever longer. Nothing of this operation was written.",
+                "Let a loop of many rounds start a child run per batch, or end and start a new run.",
+                run_id=self.run_id,
+                limit=self.limits.ops,
+            )
+        op = Op(self, self.made, kind, name, digest, request, names)
+        self.ops[op.number] = op
+        self.unwaited[op.number] = op
+        if kind is Kind.SIGNAL:
+            self._receive(op)
+        else:
+            self.wants.append(op)
+        return op
+
+    @property
+    def rng(self) -> random.Random:
+        """The run's own randomness: the same at each replay."""
+        if self._random is None:
+            self._random = seeded("run", self.number)
+        return self._random
+
+    def key_of(self, op: int) -> str:
+        """Name an op for the services that it calls: the same before and after crashes, unique for ever.
+
+        The run's number is in it because an id may be used again once its run was pruned.
+        """
+        return f"{self.run_id}/{self.number:x}/{op}"
+
+    def note_cancelled(self, op: Op) -> None:
+        if op.kind is Kind.SIGNAL:
+            self._stop_receiving(op)
+        elif op.begun:
+            self.withdrawn.append(op)
+
+    def alarm_set(self, when: float, ready: Ready) -> Alarm:
+        self.made += 1
+        alarm = Alarm(self, self.made, when, self.loop.time_us, ready)
+        self.alarms[alarm.op] = alarm
+        return alarm
+
+    def alarm_cancelled(self, alarm: Alarm) -> None:
+        self.alarms.pop(alarm.op, None)
+
+    # -- inside
+
+    def _advance(self) -> None:
+        self.loop.drain()
+        main = self._main
+        if main is not None and main.done() and self.loop.open_tasks and not self._sweeping:
+            # As asyncio.run: what is still running when the main task ends is cancelled, and awaited.
+            self._sweeping = True
+            for task in list(self.loop.open_tasks.values()):
+                task.cancel()
+            self.loop.drain()
+
+    def _match(self, entry: Entry) -> Op | None:
+        """Find the op that ``entry`` answers; raise ``Diverged`` where the code made another one."""
+        if entry.op == 0:
+            return None
+        op = self.ops.get(entry.op)
+        if entry.kind is Kind.TIMER:
+            if entry.op > self.made or op is not None:
+                raise self._diverged(entry.position, f"a timer (#{entry.op})", self._found(entry.op))
+            return None
+        if entry.kind is Kind.SIGNAL:
+            if entry.op > self.made or (op is not None and entry.name not in op.names):
+                raise self._diverged(entry.position, f"a signal {entry.name!r}", self._found(entry.op))
+            return None
+        wanted = Kind.STEP if entry.kind in (Kind.ATTEMPT, Kind.INTENT) else entry.kind
+        if op is None or op.kind is not wanted or op.name != entry.name or op.digest != entry.digest:
+            what = f"{wanted.name.lower()} {entry.name!r} (#{entry.op})"
+            found = self._found(entry.op)
+            if op is not None and op.kind is wanted and op.name == entry.name:
+                what, found = (
+                    f"{what} with input {entry.digest.hex()}",
+                    f"the same with input {op.digest.hex()}",
+                )
+            raise self._diverged(entry.position, what, found)
+        return op
+
+    def _found(self, number: int) -> str:
+        op = self.ops.get(number)
+        if op is not None:
+            return op.label
+        if number in self.alarms:
+            return f"a timer (#{number})"
+        return self._so_far()
+
+    def _so_far(self) -> str:
+        end = "came to its end" if self.ended else "waits"
+        return f"nothing of the kind: it {end} after {self.made} operations"
+
+    def _diverged(self, position: int, expected: str, found: str) -> Diverged:
+        return Diverged(
+            f"Run {self.run_id}, entry {position}: the journal holds {expected}, the code now asks for {found}.",
+            "The code changed while this run was alive, or it is not deterministic. Nothing was run or written.",
+            "Bring back the old code under its own version=, or mend it and run "
+            f"`dalsegno runs retry {self.run_id}`; docs/explanation/living-with-code-changes.md tells how.",
+            run_id=self.run_id,
+            entry=position,
+            expected=expected,
+            found=found,
+        )
+
+    def _cancel(self) -> None:
+        self.cancel_requested = True
+        if self._main is not None and not self.shielded:
+            self._main.cancel()
+
+    def _still_cancelled(self) -> None:
+        """Raise the cancel again where the code swallowed it and goes on as if nothing was."""
+        main = self._main
+        if main is None or not main.cancelling() or self.shielded or not self._in_main():
+            return
+        handled = sys.exc_info()[1]
+        while handled is not None:
+            if isinstance(handled, asyncio.CancelledError):
+                return  # the code is cleaning up: that is what it may do
+            handled = handled.__context__
+        raise asyncio.CancelledError(f"run {self.run_id} was cancelled")
+
+    def _in_main(self) -> bool:
+        if self._is_async:
+            return asyncio.current_task(self.loop) is self._main
+        return self.loop.fiber is self._main
+
+    def _fire(self, number: int) -> None:
+        alarm = self.alarms.pop(number, None)
+        if alarm is not None:
+            self.loop.fire(alarm)
+
+    def _post(self, entry: Entry) -> None:
+        """Give a signal to who asked for it, or to the next who waits for its name, or keep it."""
+        waiting = [op for op in self.receivers if entry.name in op.names]
+        taker = next((op for op in waiting if op.number == entry.op), waiting[0] if waiting else None)
+        if taker is None:
+            self.mailbox.append(entry)
+        else:
+            self._hand(taker, entry)
+
+    def _receive(self, op: Op) -> None:
+        early = next((entry for entry in self.mailbox if entry.name in op.names), None)
+        self.receivers.append(op)
+        if early is not None:
+            self.mailbox.remove(early)
+            self._hand(op, early)
+
+    def _hand(self, op: Op, entry: Entry) -> None:
+        self._stop_receiving(op)
+        try:
+            op.settle(entry)
+        except NotDecodable as error:  # the sender's mistake, not the code's: the code hears of it
+            op.promise.set_exception(error)
+
+    def _stop_receiving(self, op: Op) -> None:
+        self.receivers.remove(op)
+        self.ops.pop(op.number, None)
+
+    def _inert(self, kind: Kind, name: str, request: Request) -> Op:
+        """In a dead execution a verb records nothing: ``def`` code stands still, a promise never comes."""
+        if self.loop.fiber is not None:
+            self.loop.fiber.suspend()
+        return Op(self, 0, kind, name, b"", request)
+
+    # -- the end
+
+    def evict(self) -> None:
+        """Drop the code wherever it stands; nothing that runs on the way out can record anything."""
+        if self.loop.dead:
+            return
+        self.loop.dead = True
+        outer = events._get_running_loop()
+        events._set_running_loop(self.loop)
+        try:
+            for task in list(self.loop.open_tasks.values()):
+                task.forget()
+                _close(task.get_coro())
+            for reference in list(self.loop.open_agens.values()):
+                _abandon(reference())
+            if isinstance(self._main, Fiber):
+                self._main.unwind(UNWIND_TRIES)
+        finally:
+            events._set_running_loop(outer)
+
+
+def current() -> Execution | None:
+    """Return the execution whose code is running right now, None outside workflow code."""
+    loop = events._get_running_loop()
+    return loop.keeper if type(loop) is RunLoop and isinstance(loop.keeper, Execution) else None
+
+
+def _frame(task: asyncio.Task[Any] | None) -> FrameType | None:
+    stack = task.get_stack(limit=1) if task is not None else []
+    return stack[0] if stack else None
+
+
+def _close(coro: Any) -> None:
+    for _ in range(UNWIND_TRIES):
+        try:
+            coro.close()
+        except RuntimeError:  # it awaited on its way out: close it there too
+            continue
+        except BaseException:  # its own clean-up failed; it is being dropped
+            return
+        return
+
+
+def _abandon(agen: Any) -> None:
+    if agen is not None:
+        try:
+            agen.aclose().send(None)
+        except BaseException:  # StopIteration at its end, or whatever its clean-up raised
+            return

@@ -1,0 +1,332 @@
+"""A small deterministic event loop: the place where workflow code runs.
+
+It is an ``asyncio.AbstractEventLoop`` with a ready queue, futures, tasks and timers, and nothing
+else: no sockets, no threads, no clock. Time is the time of the last journal entry; a timer is not
+waited for here but handed to the execution, which makes it durable. Whatever has no meaning inside
+a workflow fails at once with a sentence that says "put it in a step".
+
+Invariant: the order in which callbacks run depends on the calls made and on nothing else. Futures
+and tasks hash by their number, because the standard library keeps them in sets and iterates these.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import gc
+import logging
+import sys
+import weakref
+from asyncio import events, tasks
+from collections import deque
+from collections.abc import Callable, Coroutine, Generator
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar, TypeVarTuple, Unpack, cast
+
+from dalsegno.errors import MisusedInRun, SideEffectInWorkflow
+
+if TYPE_CHECKING:
+    from dalsegno.core.fiber import Fiber
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+log = logging.getLogger("dalsegno.loop")
+_SECOND = 1_000_000
+
+
+class RunFuture(asyncio.Future[T]):
+    """A future that hashes by the order of its making, so that sets of it iterate alike."""
+
+    def __init__(self, *, loop: RunLoop) -> None:
+        self.number = loop.next_number()
+        super().__init__(loop=loop)
+
+    def __hash__(self) -> int:
+        return self.number
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
+class RunTask(asyncio.Task[T]):
+    """A task that hashes by the order of its making; its default name is local to the run."""
+
+    def __init__(
+        self,
+        coro: Coroutine[Any, Any, T],
+        *,
+        loop: RunLoop,
+        name: str | None = None,
+        context: contextvars.Context | None = None,
+    ) -> None:
+        # Before the base class: registering a task puts it into a set, which asks for its hash.
+        self.number = loop.next_number()
+        super().__init__(coro, loop=loop, name=name or f"task-{self.number}", context=context)
+
+    def __hash__(self) -> int:
+        return self.number
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def forget(self) -> None:
+        """Drop the task without a word, whatever state it is in."""
+        self._log_destroy_pending = False
+
+
+class AlarmKeeper(Protocol):
+    """Who makes the timers of workflow code durable: the execution."""
+
+    def alarm_set(self, when: float, ready: Ready) -> Alarm: ...
+
+    def alarm_cancelled(self, alarm: Alarm) -> None: ...
+
+
+class Ready(asyncio.Handle):
+    """A callback in the ready queue; leaner than the base class, which serves debug modes too."""
+
+    __slots__ = ("args", "callback", "context", "gone")
+
+    def __init__(
+        self, callback: Callable[..., object], args: tuple[Any, ...], context: contextvars.Context
+    ) -> None:
+        self.callback = callback
+        self.args = args
+        self.context = context
+        self.gone = False
+
+    def cancel(self) -> None:
+        self.gone = True
+
+    def cancelled(self) -> bool:
+        return self.gone
+
+    def __repr__(self) -> str:
+        return f"<Ready {self.callback!r}>"
+
+
+class Alarm(asyncio.TimerHandle):
+    """A timer of workflow code: durable as soon as the execution has written it.
+
+    ``op`` is its number in the run, 0 when it was due at once; ``when_us`` and ``made_us`` are run
+    time in microseconds.
+    """
+
+    __slots__ = ("keeper", "made_us", "op", "ready", "seconds", "when_us")
+
+    def __init__(self, keeper: AlarmKeeper, op: int, when: float, made_us: int, ready: Ready) -> None:
+        self.keeper = keeper
+        self.op = op
+        self.seconds = when
+        self.when_us = round(when * _SECOND)
+        self.made_us = made_us
+        self.ready = ready
+
+    def when(self) -> float:
+        return self.seconds
+
+    def cancel(self) -> None:
+        if not self.ready.gone:
+            self.ready.cancel()
+            self.keeper.alarm_cancelled(self)
+
+    def cancelled(self) -> bool:
+        return self.ready.gone
+
+    def __hash__(self) -> int:
+        return self.op
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __repr__(self) -> str:
+        return f"<Alarm {self.op} at {self.seconds}>"
+
+
+class RunLoop(asyncio.AbstractEventLoop):
+    """The event loop of one execution.
+
+    ``drain`` runs everything that is ready and returns; nothing in here ever blocks. Timers are
+    handed to the keeper. ``fiber`` is the ``def`` code that runs right now, if any.
+    """
+
+    def __init__(self, keeper: AlarmKeeper) -> None:
+        self.keeper = keeper
+        self.time_us = 0
+        self.dead = False
+        self.fiber: Fiber | None = None
+        self.open_tasks: dict[int, RunTask[Any]] = {}
+        self.open_agens: dict[int, weakref.ref[Any]] = {}
+        self._queue: deque[Ready] = deque()
+        self._numbers = 0
+
+    # -- what the owner uses
+
+    def next_number(self) -> int:
+        self._numbers += 1
+        return self._numbers
+
+    def fire(self, alarm: Alarm) -> None:
+        """Put a due timer's callback into the ready queue."""
+        if not alarm.ready.gone:
+            self._queue.append(alarm.ready)
+
+    def drain(self) -> None:
+        """Run callbacks until none is ready.
+
+        The loop is the running one meanwhile, and no cyclic garbage is collected: a dropped
+        neighbour's ``finally`` must not run inside this run's turn.
+        """
+        queue = self._queue
+        outer = events._get_running_loop()
+        collecting = gc.isenabled()
+        if collecting:
+            gc.disable()
+        hooks = sys.get_asyncgen_hooks()
+        sys.set_asyncgen_hooks(firstiter=self._agen_begins, finalizer=self._agen_dropped)
+        events._set_running_loop(self)
+        try:
+            while queue:
+                ready = queue.popleft()
+                if not ready.gone:
+                    self._call(ready)
+        finally:
+            events._set_running_loop(outer)
+            sys.set_asyncgen_hooks(*hooks)
+            if collecting:
+                gc.enable()
+
+    def _call(self, ready: Ready) -> None:
+        try:
+            ready.context.run(ready.callback, *ready.args)
+        except (SystemExit, KeyboardInterrupt):
+            # asyncio re-raises these after storing them as the task's outcome; that is enough here.
+            return
+        except Exception as error:
+            self.call_exception_handler({"message": "a callback failed", "exception": error})
+
+    # -- what asyncio and user code use
+
+    def call_soon(
+        self,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: Unpack[Ts],
+        context: contextvars.Context | None = None,
+    ) -> Ready:
+        ready = Ready(callback, args, contextvars.copy_context() if context is None else context)
+        if not self.dead:
+            self._queue.append(ready)
+        return ready
+
+    def call_later(
+        self,
+        delay: float,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: Unpack[Ts],
+        context: contextvars.Context | None = None,
+    ) -> asyncio.TimerHandle:
+        return self.call_at(self.time() + delay, callback, *args, context=context)
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: Unpack[Ts],
+        context: contextvars.Context | None = None,
+    ) -> asyncio.TimerHandle:
+        ready = Ready(callback, args, contextvars.copy_context() if context is None else context)
+        if self.dead or when <= self.time():
+            if not self.dead:
+                self._queue.append(ready)
+            return Alarm(self.keeper, 0, when, self.time_us, ready)
+        return self.keeper.alarm_set(when, ready)
+
+    def time(self) -> float:
+        return self.time_us / _SECOND
+
+    def create_future(self) -> RunFuture[Any]:
+        return RunFuture(loop=self)
+
+    def create_task(
+        self,
+        coro: Generator[Any, None, T] | Coroutine[Any, Any, T],
+        *,
+        name: object = None,
+        context: contextvars.Context | None = None,
+        **_: Any,
+    ) -> RunTask[T]:
+        _refuse_unordered(coro)
+        text = None if name is None else str(name)
+        task: RunTask[T] = RunTask(
+            cast("Coroutine[Any, Any, T]", coro), loop=self, name=text, context=context
+        )
+        self.open_tasks[task.number] = task
+        task.add_done_callback(self._task_done)
+        return task
+
+    def _task_done(self, task: asyncio.Task[Any]) -> None:
+        self.open_tasks.pop(hash(task), None)
+
+    def _agen_begins(self, agen: Any) -> None:
+        self.open_agens[self.next_number()] = weakref.ref(agen)
+
+    def _agen_dropped(self, agen: Any) -> None:
+        if not self.dead:
+            self.call_soon(self.create_task, agen.aclose())
+
+    async def shutdown_asyncgens(self) -> None:
+        return None
+
+    def is_running(self) -> bool:
+        return events._get_running_loop() is self
+
+    def is_closed(self) -> bool:
+        return False
+
+    def get_debug(self) -> bool:
+        return False
+
+    def set_debug(self, enabled: bool) -> None:
+        return None
+
+    def default_exception_handler(self, context: dict[str, Any]) -> None:
+        if not self.dead:
+            log.error(context.get("message", "workflow code"), exc_info=context.get("exception"))
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        self.default_exception_handler(context)
+
+
+def _refusal(name: str) -> Callable[..., NoReturn]:
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise SideEffectInWorkflow(
+            f"Workflow code called the event loop's {name}(), which reaches outside the run.",
+            "A workflow is replayed from its journal after a crash, so it may touch nothing but its steps.",
+            "Put this into a step: a function under @step is ordinary Python and may do any I/O.",
+        )
+
+    return refuse
+
+
+for _name in vars(asyncio.AbstractEventLoop):
+    if not _name.startswith("_") and _name not in vars(RunLoop):
+        setattr(RunLoop, _name, _refusal(_name))
+
+
+def _refuse_unordered(coro: object) -> None:
+    """Refuse ``as_completed`` over coroutines: it makes its tasks from a set of them.
+
+    A coroutine hashes by its address, so the tasks would be made in another order at each replay.
+    """
+    frame = sys._getframe(2)
+    while frame is not None and frame.f_code.co_filename == tasks.__file__:
+        if frame.f_code.co_qualname in ("as_completed", "_AsCompletedIterator.__init__"):
+            close = getattr(coro, "close", None)
+            if close is not None:
+                close()
+            raise MisusedInRun(
+                "asyncio.as_completed() was given coroutines.",
+                "It would start them in the order of a set, which is another one at each replay.",
+                "Make tasks first: as_completed([asyncio.create_task(c) for c in coroutines]).",
+            )
+        frame = frame.f_back
