@@ -1,0 +1,109 @@
+"""What a store must be able to do: one verb that writes, a few that read.
+
+Contract of ``write``: the items of a group are applied in their order, in one durable transaction;
+the verdicts come in the same order. When it returns, the transaction survives ``kill -9`` and power
+cuts. When it raises a ``StoreError``, nothing of the group is in the store, or all of it is and a
+repetition is harmless: the fence counts commits, starts and sends are idempotent by their ids.
+An item that fails for itself answers ``Failed``; the others are not harmed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from dalsegno.core.commit import Fence, Loaded, Session, Verdict, Write
+from dalsegno.core.entries import Delivery, Entry, Timer
+from dalsegno.core.runs import Run
+
+
+class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which runs to list: newest first, ``limit`` at most, below ``before`` to page on."""
+
+    namespace: str = "default"
+    statuses: tuple[str, ...] = ()
+    workflow: str | None = None
+    id_prefix: str | None = None
+    case_id: str | None = None
+    parent: int | None = None
+    before: int | None = None
+    limit: int = 50
+
+
+class Store(Protocol):
+    """A place that keeps runs and journals, for one process; see the module for the contract."""
+
+    @property
+    def address(self) -> str:
+        """How a person names it, as in ``sqlite:///orders.db``."""
+        ...
+
+    def now(self) -> int:
+        """The store's wall clock, microseconds UTC: what timers are compared with."""
+        ...
+
+    def lease_now(self) -> int:
+        """The store's clock for leases, microseconds; it never goes back."""
+        ...
+
+    async def open(self) -> None:
+        """Connect, check the version, migrate if needed. Idempotent."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was given to ``write`` and disconnect. Idempotent."""
+        ...
+
+    async def write(self, group: Sequence[Write], fence: Fence | None = None) -> list[Verdict]:
+        """Write a group in one transaction and answer each item."""
+        ...
+
+    async def load(self, numbers: Sequence[int]) -> Mapping[int, Loaded]:
+        """Read journal, inbox and timers of runs."""
+        ...
+
+    async def inbox(self, numbers: Sequence[int]) -> Mapping[int, tuple[Delivery, ...]]:
+        """Read what waits for runs, in the order of acceptance."""
+        ...
+
+    async def find(self, namespace: str, run_id: str) -> Run | None:
+        """Read a run by its id."""
+        ...
+
+    async def get(self, number: int) -> Run | None:
+        """Read a run by its number."""
+        ...
+
+    async def runs(self, query: RunQuery) -> list[Run]:
+        """List runs."""
+        ...
+
+    async def journal(self, number: int, after: int = 0, limit: int = 1_000_000) -> list[Entry]:
+        """Read a run's entries in order."""
+        ...
+
+    async def timers(self, number: int) -> list[Timer]:
+        """Read a run's timers, earliest first."""
+        ...
+
+    async def counts(self, namespace: str) -> dict[str, int]:
+        """Count runs by status."""
+        ...
+
+    async def sessions(self, *, live: bool = True) -> list[Session]:
+        """Read workers' sessions; only those not fenced, unless told otherwise."""
+        ...
+
+    async def abilities(self) -> set[tuple[str, str, int]]:
+        """Read which (workflow, version) which live session has."""
+        ...
+
+    async def next_due(self, queue: str) -> int | None:
+        """When the next unowned run is due."""
+        ...
+
+    def change_mark(self) -> int:
+        """A number that is another one whenever somebody, this process included, has written."""
+        ...

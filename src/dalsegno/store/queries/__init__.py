@@ -1,0 +1,62 @@
+"""SQL in files, read once: one file per noun, one block per statement.
+
+A heading ``-- name(a, b)`` opens a block and names its parameters in order; callers pass a tuple in
+that order. A block headed ``-- name(a, b) [postgres]`` replaces the shared one on that dialect.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from importlib import resources
+from typing import NamedTuple
+
+from dalsegno.core.commit import Session
+from dalsegno.core.runs import Run
+
+_HEADING = re.compile(r"^-- (?P<name>\w+)\((?P<names>[\w, ]*)\)(?: \[(?P<dialect>\w+)\])?$")
+_COLUMNS = {
+    "run_columns": ", ".join(Run.__struct_fields__),
+    "session_columns": ", ".join(Session.__struct_fields__),
+}
+
+
+class Query(NamedTuple):
+    """One statement: its text with numbered placeholders, and whether it answers rows."""
+
+    name: str
+    text: str
+    rows: bool
+
+
+def read_queries(dialect: str, placeholder: str) -> Mapping[str, Query]:
+    """Read all statements for a dialect; ``placeholder`` is "?" or "$", the number follows."""
+    blocks: dict[str, tuple[list[str], list[str]]] = {}
+    for file in sorted(resources.files(__name__).iterdir(), key=lambda entry: entry.name):
+        if file.name.endswith(".sql"):
+            for name, names, lines in _blocks(file.read_text("utf-8"), dialect):
+                blocks[name] = (names, lines)
+    return {name: _query(name, names, lines, placeholder) for name, (names, lines) in blocks.items()}
+
+
+def _blocks(text: str, dialect: str) -> list[tuple[str, list[str], list[str]]]:
+    blocks: list[tuple[str, list[str], list[str]]] = []
+    keep = False
+    for line in text.splitlines():
+        heading = _HEADING.match(line)
+        if heading is not None:
+            keep = heading["dialect"] in (None, dialect)
+            if keep:
+                names = [name.strip() for name in heading["names"].split(",") if name.strip()]
+                blocks.append((heading["name"], names, []))
+        elif keep and blocks and not line.startswith("--"):
+            blocks[-1][2].append(line)
+    return blocks
+
+
+def _query(name: str, names: list[str], lines: list[str], placeholder: str) -> Query:
+    text = "\n".join(lines).strip().rstrip(";")
+    for token, columns in _COLUMNS.items():
+        text = text.replace("{" + token + "}", columns)
+    text = re.sub(r"(?<!:):(\w+)", lambda match: f"{placeholder}{names.index(match[1]) + 1}", text)
+    return Query(name, text, text.startswith("SELECT") or "RETURNING" in text)

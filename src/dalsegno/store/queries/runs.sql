@@ -1,0 +1,109 @@
+-- Statements about runs. A block's heading names it and its parameters in order; the text is what
+-- SQLite and PostgreSQL both speak. Selected columns are in the order of core.runs.Run.
+
+-- insert_run(number, namespace, id, workflow, version, input, input_codec, input_digest, fingerprint, python, parent, parent_op, attached, depth, case_id, traceparent, queue, now)
+-- A second start of an id inserts nothing; who raced and lost reads the winner's row.
+INSERT INTO runs (number, namespace, id, workflow, version, status, due_at, input, input_codec,
+                  input_digest, fingerprint, python, parent, parent_op, attached, depth, case_id,
+                  traceparent, queue, created_at, changed_at)
+VALUES (:number, :namespace, :id, :workflow, :version, 'pending', :now, :input, :input_codec,
+        :input_digest, :fingerprint, :python, :parent, :parent_op, :attached, :depth, :case_id,
+        :traceparent, :queue, :now, :now)
+ON CONFLICT DO NOTHING;
+
+-- find_run(namespace, id)
+SELECT {run_columns} FROM runs WHERE namespace = :namespace AND id = :id;
+
+-- get_run(number)
+SELECT {run_columns} FROM runs WHERE number = :number;
+
+-- seek_run(namespace, id)
+SELECT number, status FROM runs WHERE namespace = :namespace AND id = :id;
+
+-- seek_number(number)
+SELECT number, status FROM runs WHERE number = :number;
+
+-- own_run(number, session, turn)
+-- The guard of a commit. Enough without a lock: a run changes hands only after its session's row,
+-- which this transaction has updated and so holds, was fenced.
+SELECT 1 FROM runs WHERE number = :number AND session = :session AND turn = :turn;
+
+-- rest_run(number, session, turn, wakes, status, reason, due_at, error, now)
+UPDATE runs
+   SET status = :status, reason = :reason, due_at = :due_at, error = :error, changed_at = :now, session = NULL, crashes = 0
+ WHERE number = :number AND session = :session AND turn = :turn AND wakes = :wakes;
+
+-- end_run(number, session, turn, wakes, status, reason, output, output_codec, error, now)
+UPDATE runs
+   SET status = :status, reason = :reason, output = :output, output_codec = :output_codec,
+       error = :error, due_at = NULL, changed_at = :now, ended_at = :now, session = NULL, crashes = 0
+ WHERE number = :number AND session = :session AND turn = :turn AND wakes = :wakes;
+
+-- explain_run(number, reason, now)
+UPDATE runs SET reason = :reason, changed_at = :now WHERE number = :number;
+
+-- clear_crashes(number)
+UPDATE runs SET crashes = 0 WHERE number = :number;
+
+-- claim_due(session, queue, now, from_crashes, below_crashes, limit)
+-- Only runs whose workflow and version the session has; the oldest due first.
+UPDATE runs
+   SET session = :session, turn = turn + 1, status = 'running', due_at = NULL, changed_at = :now,
+       started_at = COALESCE(started_at, :now),
+       reason = CASE WHEN reason LIKE 'parked%' THEN NULL ELSE reason END
+ WHERE number IN (
+       SELECT r.number FROM runs r
+        WHERE r.due_at IS NOT NULL AND r.due_at <= :now AND r.queue = :queue AND r.session IS NULL
+          AND r.crashes >= :from_crashes AND r.crashes < :below_crashes
+          AND EXISTS (SELECT 1 FROM abilities a
+                       WHERE a.session = :session AND a.workflow = r.workflow AND a.version = r.version)
+        ORDER BY r.due_at
+        LIMIT :limit)
+RETURNING {run_columns};
+
+-- hear_news(session)
+-- Runs of this session that got a delivery while it owned them.
+UPDATE runs SET due_at = NULL
+ WHERE session = :session AND due_at IS NOT NULL
+RETURNING number, wakes;
+
+-- wake_run(number, now, force)
+-- Count a delivery and make the run due, unless it is parked and this is no person's answer.
+UPDATE runs
+   SET wakes = wakes + 1,
+       due_at = CASE WHEN :force = 0 AND reason LIKE 'parked%' THEN due_at
+                     WHEN due_at IS NOT NULL AND due_at < :now THEN due_at
+                     ELSE :now END
+ WHERE number = :number AND status IN ('pending', 'running', 'waiting')
+RETURNING wakes;
+
+-- unpark_run(number, now)
+UPDATE runs SET due_at = :now, crashes = 0, changed_at = :now
+ WHERE number = :number AND status = 'waiting' AND reason LIKE 'parked%';
+
+-- release_runs(now, limit, max_crashes, crashed, session)
+-- Hand on runs of a fenced session; one that kills its worker again and again is parked.
+UPDATE runs
+   SET session = NULL, changed_at = :now, crashes = crashes + :crashed,
+       due_at = CASE WHEN crashes + :crashed > :max_crashes THEN NULL ELSE :now END,
+       status = CASE WHEN crashes + :crashed > :max_crashes THEN 'waiting' ELSE status END,
+       reason = CASE WHEN crashes + :crashed > :max_crashes THEN 'parked: kills its worker' ELSE reason END
+ WHERE number IN (SELECT number FROM runs WHERE session = :session LIMIT :limit);
+
+-- next_due(queue)
+SELECT MIN(due_at) FROM runs WHERE due_at IS NOT NULL AND queue = :queue AND session IS NULL;
+
+-- count_runs(namespace)
+SELECT status, COUNT(*) FROM runs WHERE namespace = :namespace GROUP BY status;
+
+-- list_runs(namespace, s1, s2, s3, s4, s5, s6, workflow, prefix, case_id, parent, before, limit)
+SELECT {run_columns} FROM runs
+ WHERE namespace = :namespace
+   AND status IN (:s1, :s2, :s3, :s4, :s5, :s6)
+   AND (:workflow IS NULL OR workflow = :workflow)
+   AND (:prefix IS NULL OR SUBSTR(id, 1, LENGTH(:prefix)) = :prefix)
+   AND (:case_id IS NULL OR case_id = :case_id)
+   AND (:parent IS NULL OR parent = :parent)
+   AND (:before IS NULL OR number < :before)
+ ORDER BY number DESC
+ LIMIT :limit;

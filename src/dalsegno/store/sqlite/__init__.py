@@ -1,0 +1,5 @@
+"""One SQLite file: the store of a laptop, a service, or several workers on one machine."""
+
+from dalsegno.store.sqlite.store import SqliteStore
+
+__all__ = ["SqliteStore"]

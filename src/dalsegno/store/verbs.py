@@ -1,0 +1,300 @@
+"""What each written item means, once for every SQL database.
+
+A verb is a generator: it yields ``(statement, parameters)`` and is sent back the rows, or for a
+statement without rows how many it changed; what it returns is the verdict. Whoever drives it holds
+one open transaction, and decides between blocking calls (SQLite) and awaited ones (PostgreSQL).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+from msgspec.structs import astuple
+
+from dalsegno.core.commit import (
+    Beat,
+    Claim,
+    Claimed,
+    Commit,
+    Committed,
+    Done,
+    EndSession,
+    Fence,
+    OpenSession,
+    Refused,
+    Release,
+    Retry,
+    Send,
+    Sent,
+    SentHow,
+    Start,
+    Started,
+    Verdict,
+    Write,
+)
+from dalsegno.core.entries import Delivery, Entry, Kind, Outcome, Timer
+from dalsegno.core.runs import Run, Status
+from dalsegno.errors import StoreError
+
+Ask: TypeAlias = tuple[str, tuple[Any, ...]]
+Verb: TypeAlias = Generator[Ask, Any, Any]
+
+
+class Now(NamedTuple):
+    """The clocks of one transaction, read once after it began."""
+
+    wall: int
+    lease: int
+
+
+def write_group(items: Sequence[Write], fence: Fence | None, now: Now) -> Generator[Ask, Any, list[Verdict]]:
+    """Write a group; commits of a session that lost its fence are refused, the rest goes on."""
+    holds = fence is None or (yield from _renew(fence, now))
+    verdicts: list[Verdict] = []
+    for item in items:
+        if not holds and isinstance(item, Commit | Claim):
+            verdicts.append(Refused.FENCED)
+        else:
+            verdicts.append((yield from write_item(item, now)))
+    return verdicts
+
+
+def write_item(item: Write, now: Now) -> Generator[Ask, Any, Verdict]:
+    """Write one item."""
+    verdict: Verdict = yield from _VERBS[type(item)](item, now)
+    return verdict
+
+
+def _renew(fence: Fence, now: Now) -> Verb:
+    until = now.lease + fence.lease
+    renewed = yield (
+        "renew",
+        (fence.session, fence.commits, fence.commits - 1, until, fence.loop_turn_at),
+    )
+    if renewed:
+        return True
+    rows = yield "count_commits", (fence.session,)
+    # The group landed before and only its reply was lost: writing it again is harmless and renews.
+    return bool(rows) and rows[0][0] == fence.commits and rows[0][1] is None
+
+
+def _commit(item: Commit, now: Now) -> Verb:
+    at = max(now.wall, item.floor)
+    # Whatever can refuse the commit comes before its first write: a refusal leaves nothing behind.
+    for start in item.starts:
+        rows = yield "find_run", (start.namespace, start.id)
+        if rows and not _is_child(run_of(rows[0]), item.run, start.parent_op):
+            return Refused.CHILD_EXISTS
+    refusal = yield from (_rest(item, at) if item.rest is not None else _own(item))
+    if refusal is not None:
+        return refusal
+    for start in item.starts:
+        yield from _start(start, now)
+    for entry in item.entries:
+        yield "insert_entry", (item.run, *astuple(entry)[:-1], at)
+    for timer in item.timers:
+        yield "set_timer", (item.run, timer.op, timer.due_at, int(timer.retry))
+    for op in item.dropped:
+        yield "drop_timer", (item.run, op)
+    for number in item.consumed:
+        yield "take_delivery", (item.run, number)
+    for send in item.sends:
+        yield from _send(send, now)
+    if item.rest is None:
+        if item.reason is not None:
+            yield "explain_run", (item.run, item.reason or None, at)
+        if item.clear_crashes:
+            yield "clear_crashes", (item.run,)
+    elif item.rest.status.ended:
+        yield "drop_timers", (item.run,)
+    return Committed(at)
+
+
+def _is_child(run: Run, parent: int, op: int) -> bool:
+    return (run.parent, run.parent_op) == (parent, op)
+
+
+def _own(item: Commit) -> Verb:
+    rows = yield "own_run", (item.run, item.session, item.turn)
+    return None if rows else Refused.STALE
+
+
+def _rest(item: Commit, at: int) -> Verb:
+    rest = item.rest
+    assert rest is not None
+    key = (item.run, item.session, item.turn, rest.wakes)
+    if rest.status.ended:
+        changed = yield (
+            "end_run",
+            (*key, rest.status.value, rest.reason, rest.output, rest.output_codec, rest.error, at),
+        )
+    else:
+        changed = yield "rest_run", (*key, rest.status.value, rest.reason, rest.due_at, rest.error, at)
+    if changed:
+        return None
+    return (yield from _own(item)) or Refused.MISSED
+
+
+def _start(item: Start, now: Now) -> Verb:
+    created = yield (
+        "insert_run",
+        (
+            *(item.number, item.namespace, item.id, item.workflow, item.version),
+            *(item.input, item.input_codec, item.input_digest, item.fingerprint, item.python),
+            *(item.parent, item.parent_op, int(item.attached), item.depth),
+            *(item.case_id, item.traceparent, item.queue, now.wall),
+        ),
+    )
+    if created:
+        return Started(True, _new_run(item, now))
+    rows = yield "find_run", (item.namespace, item.id)
+    if not rows:
+        raise StoreError(
+            f"Run number {item.number}, drawn for {item.id!r}, is another run's: start it again."
+        )
+    return Started(False, run_of(rows[0]))
+
+
+def _new_run(item: Start, now: Now) -> Run:
+    shared = {name: getattr(item, name) for name in Start.__struct_fields__ if name != "queue"}
+    return Run(**shared, status=Status.PENDING, due_at=now.wall, created_at=now.wall, changed_at=now.wall)
+
+
+def _send(item: Send, now: Now) -> Verb:
+    if item.run is None:
+        rows = yield "seek_run", (item.namespace, item.run_id)
+    else:
+        rows = yield "seek_number", (item.run,)
+    if not rows:
+        return Sent(SentHow.UNKNOWN)
+    number, status = rows[0][0], Status(rows[0][1])
+    if item.id is not None and (yield "known_delivery", (number, item.id)):
+        return Sent(SentHow.REPEATED, number, status)
+    woken = yield "wake_run", (number, now.wall, int(item.release))
+    if not woken:
+        return Sent(SentHow.ENDED, number, status)
+    delivery = Delivery(
+        number=woken[0][0],
+        kind=item.kind,
+        name=item.name,
+        id=item.id,
+        source=item.source,
+        op=item.op,
+        outcome=item.outcome,
+        codec=item.codec,
+        data=item.data,
+        accepted_at=now.wall,
+    )
+    yield "insert_delivery", (number, *astuple(delivery))
+    return Sent(SentHow.ACCEPTED, number, status)
+
+
+def _retry(item: Retry, now: Now) -> Verb:
+    rows = yield "find_run", (item.namespace, item.run_id)
+    if not rows:
+        return Sent(SentHow.UNKNOWN)
+    run = run_of(rows[0])
+    if not run.parked:
+        return Sent(SentHow.NOT_PARKED, run.number, run.status)
+    yield from _send(Send(kind=Kind.HOLD, run=run.number, source=item.source, release=True), now)
+    yield "unpark_run", (run.number, now.wall)
+    return Sent(SentHow.ACCEPTED, run.number, run.status)
+
+
+def _claim(item: Claim, now: Now) -> Verb:
+    who = (item.session, item.queue, now.wall)
+    rows: list[Any] = []
+    if item.limit > 0:
+        rows += yield "claim_due", (*who, 0, item.suspect_after, item.limit)
+    if item.suspects > 0:
+        rows += yield "claim_due", (*who, item.suspect_after, 1_000_000, item.suspects)
+    news = yield "hear_news", (item.session,)
+    runs = tuple(sorted((run_of(row) for row in rows), key=lambda run: run.number))
+    return Claimed(runs, tuple((row[0], row[1]) for row in news), now.wall)
+
+
+def _open_session(item: OpenSession, now: Now) -> Verb:
+    yield (
+        "open_session",
+        (
+            *(item.number, item.pid, item.pid_start, item.pid_namespace, item.boot_id, item.host),
+            *(item.python, item.program, item.lease, now.lease + item.lease, now.lease, now.wall),
+        ),
+    )
+    for workflow, version in item.abilities:
+        yield "add_ability", (item.number, workflow, version)
+    return Done(1)
+
+
+def _beat(item: Beat, now: Now) -> Verb:
+    beaten = yield "beat", (item.session, now.lease + item.lease, item.loop_turn_at)
+    return Done(1) if beaten else Refused.FENCED
+
+
+def _end_session(item: EndSession, now: Now) -> Verb:
+    if item.expired_only:
+        fenced = yield "fence_expired", (item.number, now.wall, now.lease)
+    else:
+        fenced = yield "fence", (item.number, now.wall)
+    if fenced:
+        yield "forget_abilities", (item.number,)
+        if item.goodbye:
+            yield "release_runs", (now.wall, 1_000_000, 1_000_000, 0, item.number)
+            yield "mark_released", (item.number,)
+    return Done(fenced)
+
+
+def _release(item: Release, now: Now) -> Verb:
+    total = 0
+    for (number,) in (yield "fenced_sessions", ()):
+        left = item.limit - total
+        if left <= 0:
+            break
+        released = yield "release_runs", (now.wall, left, item.max_crashes, 1, number)
+        total += released
+        if released < left:
+            yield "mark_released", (number,)
+    return Done(total)
+
+
+_VERBS: dict[type, Callable[[Any, Now], Verb]] = {
+    Start: _start,
+    Send: _send,
+    Commit: _commit,
+    Claim: _claim,
+    OpenSession: _open_session,
+    Beat: _beat,
+    EndSession: _end_session,
+    Release: _release,
+    Retry: _retry,
+}
+
+
+_STATUS = Run.__struct_fields__.index("status")
+_ATTACHED = Run.__struct_fields__.index("attached")
+
+
+def run_of(row: Sequence[Any]) -> Run:
+    """Make a run of a row of ``run_columns``."""
+    values = list(row)
+    values[_STATUS] = Status(values[_STATUS])
+    values[_ATTACHED] = bool(values[_ATTACHED])
+    return Run(*values)
+
+
+def entry_of(row: Sequence[Any]) -> Entry:
+    """Make an entry of a row of ``read_entries``."""
+    position, kind, op, name, digest, outcome, *rest = row
+    return Entry(position, Kind(kind), op, name, digest, Outcome(outcome), *rest)
+
+
+def timer_of(row: Sequence[Any]) -> Timer:
+    """Make a timer of a row of ``read_timers``."""
+    return Timer(row[0], row[1], bool(row[2]))
+
+
+def delivery_of(row: Sequence[Any]) -> Delivery:
+    """Make a delivery of a row of ``read_inbox``."""
+    number, kind, name, id_, source, op, outcome, codec, data, accepted_at = row
+    return Delivery(number, Kind(kind), name, id_, source, op, Outcome(outcome), codec, data, accepted_at)
