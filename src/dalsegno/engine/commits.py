@@ -1,0 +1,179 @@
+"""Group commit: whatever is ready goes into one transaction; while it is written, the next one fills.
+
+One writer per process. No timer and no batching delay: a lone commit is written at once. What
+concerns the whole store (full, busy, unreachable) fails no run: the group is written again until it
+lands; callers from outside get the error once their patience ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import NamedTuple
+
+from dalsegno.core.clock import Clock
+from dalsegno.core.commit import Failed, Fence, Refused, Verdict, Write
+from dalsegno.errors import (
+    SessionFenced,
+    StoreDamaged,
+    StoreError,
+    StoreShared,
+    StoreVanished,
+    StoreVersion,
+)
+from dalsegno.store.protocol import Store
+
+log = logging.getLogger("dalsegno.commits")
+
+Answer = Callable[[Verdict], None]
+
+_HOPELESS = (StoreDamaged, StoreShared, StoreVanished, StoreVersion)
+_FIRST_DELAY, _LONGEST_DELAY = 0.05, 2.0
+
+
+class Pending(NamedTuple):
+    """An item that waits to be written; ``impatient_at`` is when its caller gives up."""
+
+    item: Write
+    answer: Answer
+    impatient_at: float | None
+
+
+class CommitQueue:
+    """The one way to the store's ``write``."""
+
+    def __init__(self, store: Store, clock: Clock, *, patience: float = 5.0) -> None:
+        self._store = store
+        self._clock = clock
+        self._patience = patience
+        self._pending: list[Pending] = []
+        self._filled = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._closing = False
+        self._session = 0
+        self._lease = 0
+        self._commits = 0
+        self._renewed_at = 0.0
+        self.on_fenced: Callable[[], None] | None = None
+        self.on_hopeless: Callable[[StoreError], None] | None = None
+
+    # -- what it is told
+
+    def open(self) -> None:
+        """Begin to write; needs a running loop."""
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="dalsegno-commits")
+
+    async def close(self) -> None:
+        """Write what is there, then stop."""
+        self._closing = True
+        self._filled.set()
+        if self._task is not None:
+            await self._task
+
+    def begin_session(self, session: int, lease: int) -> None:
+        """Write under this session's fence from now on; 0 is none."""
+        self._session, self._lease, self._commits = session, lease, 0
+        self._renewed_at = self._clock.monotonic()
+
+    def renewed(self, since: float) -> None:
+        """Hear that a heartbeat that began at ``since`` has renewed the lease."""
+        self._renewed_at = max(self._renewed_at, since)
+
+    @property
+    def unrenewed(self) -> float:
+        """Seconds since the lease was surely renewed, by this process's own stopwatch."""
+        return self._clock.monotonic() - self._renewed_at
+
+    def put(self, item: Write, answer: Answer, *, impatient_at: float | None = None) -> None:
+        """Have an item written; ``answer`` is called with its verdict, on this loop."""
+        self._pending.append(Pending(item, answer, impatient_at))
+        self._filled.set()
+
+    async def submit(self, item: Write) -> Verdict:
+        """Have an item from outside written, and await its verdict; raise what it failed with."""
+        answer: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+
+        def tell(verdict: Verdict) -> None:
+            if not answer.done():
+                answer.set_result(verdict)
+
+        self.put(item, tell, impatient_at=self._clock.monotonic() + self._patience)
+        verdict = await answer
+        if isinstance(verdict, Failed):
+            raise verdict.error
+        return verdict
+
+    # -- the writer
+
+    async def _run(self) -> None:
+        while not self._closing or self._pending:
+            await self._filled.wait()
+            self._filled.clear()
+            group, self._pending = self._pending, []
+            if group:
+                await self._land(group)
+
+    async def _land(self, group: list[Pending]) -> None:
+        delay = _FIRST_DELAY
+        while group:
+            try:
+                verdicts = await self._write(group)
+            except _HOPELESS as error:
+                return self._give_up(group, error)
+            except StoreError as error:
+                log.warning("commits wait: %s", error.what)
+                group = self._dismiss_impatient(group, error)
+                await self._nap(delay)
+                delay = min(delay * 2, _LONGEST_DELAY)
+            else:
+                # Not in this task: a turn of workflow code may run in the answer.
+                asyncio.get_running_loop().call_soon(self._answer, group, verdicts)
+                return None
+        return None
+
+    async def _write(self, group: list[Pending]) -> list[Verdict]:
+        fence = None
+        began = self._clock.monotonic()
+        if self._session:
+            turned = self._store.lease_now()
+            fence = Fence(self._session, self._commits + 1, self._lease, turned)
+        verdicts = await self._store.write([pending.item for pending in group], fence)
+        if fence is not None and fence.session == self._session:
+            self._commits += 1
+            self._renewed_at = max(self._renewed_at, began)
+        return verdicts
+
+    def _answer(self, group: list[Pending], verdicts: list[Verdict]) -> None:
+        if Refused.FENCED in verdicts and self.on_fenced is not None:
+            self.on_fenced()
+        for pending, verdict in zip(group, verdicts, strict=True):
+            pending.answer(verdict)
+
+    def _dismiss_impatient(self, group: list[Pending], error: StoreError) -> list[Pending]:
+        now = self._clock.monotonic()
+        kept = []
+        for pending in group:
+            if pending.impatient_at is not None and (self._closing or pending.impatient_at <= now):
+                pending.answer(Failed(error))
+            elif self._closing:
+                pending.answer(Failed(SessionFenced("The worker stopped while its store did not answer.")))
+            else:
+                kept.append(pending)
+        return kept
+
+    def _give_up(self, group: list[Pending], error: StoreError) -> None:
+        log.error("%s", error)
+        if self.on_hopeless is not None:
+            self.on_hopeless(error)
+        for pending in group:
+            pending.answer(Failed(error))
+
+    async def _nap(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        over = loop.create_future()
+        alarm = loop.call_later(seconds, lambda: over.done() or over.set_result(None))
+        try:
+            await over
+        finally:
+            alarm.cancel()

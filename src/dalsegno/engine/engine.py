@@ -1,0 +1,511 @@
+"""Runs moved forward: replay, turns, commits; whatever a turn produced becomes one commit.
+
+The path of one step: a claimed run is *adopted* (replayed, or taken from the cache); in its *turn*
+steps begin and whatever has answered is committed; once durable, the entries are *delivered* and the
+next turn follows. A run with nothing under way is parked, and kept in a bounded cache.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from dalsegno.core import failure
+from dalsegno.core.clock import Clock
+from dalsegno.core.commit import Commit, Committed, Failed, Loaded, Refused, Rest, Send, Start, Verdict
+from dalsegno.core.entries import Entry, Kind, Outcome
+from dalsegno.core.execution import Execution
+from dalsegno.core.failure import Failure
+from dalsegno.core.ids import Numbers
+from dalsegno.core.limits import Limits
+from dalsegno.core.ops import Op
+from dalsegno.core.runs import DIVERGED, UNWRITABLE, Run, Status
+from dalsegno.engine.calls import ChildCall
+from dalsegno.engine.commits import CommitQueue
+from dalsegno.engine.ending import ending
+from dalsegno.engine.live import LiveRun
+from dalsegno.engine.registry import Registry, start_of
+from dalsegno.engine.runner import StepRunner
+from dalsegno.engine.steps import Steps
+from dalsegno.errors import Diverged, NotDecodable, RunConflict
+from dalsegno.store.protocol import Store
+
+log = logging.getLogger("dalsegno.engine")
+
+_LEASE_MARGIN = 0.8  # of the lease: a worker that did not renew for longer starts no step
+
+
+class Engine:
+    """All runs that this worker owns.
+
+    ``on_rest`` is told when a run waits (with its due time) or has ended, so that the claimer knows.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        commits: CommitQueue,
+        registry: Registry,
+        runner: StepRunner,
+        clock: Clock,
+        numbers: Numbers,
+        *,
+        limits: Limits,
+        lease: float,
+        cache: int = 1_000,
+    ) -> None:
+        self.live: dict[int, LiveRun] = {}
+        self.session = 0
+        self.draining = False
+        self.on_rest: Callable[[Run, Rest], None] | None = None
+        self._store = store
+        self._commits = commits
+        self._registry = registry
+        self._clock = clock
+        self._numbers = numbers
+        self._limits = limits
+        self._lease = lease
+        self._steps = Steps(store, runner, limits.payload)
+        self._cache: OrderedDict[int, LiveRun] = OrderedDict()
+        self._cache_size = cache
+        self._alarms: dict[int, asyncio.TimerHandle] = {}
+        self._background: set[asyncio.Task[None]] = set()
+
+    @property
+    def busy(self) -> bool:
+        """Whether any step is under way, or anything waits to be committed."""
+        return any(live.attempts or live.committing for live in self.live.values())
+
+    @property
+    def suspects(self) -> int:
+        """How many runs under way are suspected of killing their worker."""
+        return sum(live.run.crashes >= self._limits.suspect for live in self.live.values())
+
+    # -- claimed runs
+
+    async def adopt(self, runs: Sequence[Run]) -> None:
+        """Take over claimed runs: from the cache, or by replay of their journals."""
+        cached = {run.number: self._from_cache(run) for run in runs}
+        cold = [run.number for run in runs if cached[run.number] is None and (run.turn > 1 or run.wakes)]
+        warm = [run.number for run in runs if _news(cached[run.number], run)]
+        loaded = await self._store.load(cold) if cold else {}
+        inboxes = await self._store.inbox(warm) if warm else {}
+        loop = asyncio.get_running_loop()
+        for run in runs:
+            live = cached[run.number]
+            if live is None:
+                live = self.live[run.number] = self._new(run)
+                # Not in this task: the run's own tasks are entered while it replays.
+                loop.call_soon(self._resume, live, loaded.get(run.number))
+            else:
+                if run.number in inboxes:
+                    live.hear(inboxes[run.number])
+                self.live[run.number] = live
+                self.turn(live)
+
+    async def refresh(self, numbers: Sequence[int]) -> None:
+        """Look again at what waits for runs under way."""
+        wanted = [number for number in numbers if number in self.live]
+        inboxes = await self._store.inbox(wanted) if wanted else {}
+        for number, inbox in inboxes.items():
+            live = self.live.get(number)
+            if live is not None:
+                live.hear(inbox)
+                self.turn(live)
+
+    def _from_cache(self, run: Run) -> LiveRun | None:
+        live = self._cache.pop(run.number, None)
+        if live is None:
+            return None
+        if live.turn != run.turn - 1:  # somebody else moved it on meanwhile
+            live.execution.evict()
+            return None
+        live.run = run
+        return live
+
+    def _new(self, run: Run) -> LiveRun:
+        workflow = self._registry.workflow(run.workflow, run.version)
+        execution = Execution(
+            run.number,
+            run.id,
+            lambda: workflow.bind(run.input)(),
+            is_async=workflow.is_async,
+            limits=self._limits,
+            depth=run.depth,
+            case_id=run.case_id,
+        )
+        live = LiveRun(run, workflow, execution)
+        live.replaying = True
+        return live
+
+    def _resume(self, live: LiveRun, loaded: Loaded | None) -> None:
+        if live.dropped:
+            return
+        try:
+            self._replay(live, loaded)
+        except (Diverged, NotDecodable) as error:
+            live.replaying = False
+            self._park_diverged(live, error)
+        else:
+            live.replaying = False
+            self.turn(live, resumed=True)
+
+    def _replay(self, live: LiveRun, loaded: Loaded | None) -> None:
+        execution = live.execution
+        workflow = live.workflow
+        if workflow.inputs:
+            workflow.bind(live.run.input)  # an input that no longer fits is divergence, not a failure
+        execution.replaying = bool(loaded and loaded.entries)
+        execution.begin(live.at)
+        if loaded is None:
+            return
+        live.take(loaded)
+        for entry in loaded.entries:
+            execution.deliver(entry)
+            live.position, live.at = entry.position, entry.at
+        execution.replaying = False
+        execution.check_timers(list(loaded.timers))
+
+    # -- one turn
+
+    def turn(self, live: LiveRun, *, resumed: bool = False) -> None:
+        """Begin what the code wants, commit what has answered; park or end the run if that is all."""
+        if live.committing or live.dropped or live.replaying:
+            return
+        now = self._store.now()
+        live.follow_timers(now, resumed=resumed)
+        if live.execution.ended:
+            self._end(live)
+            return
+        arrived, consumed = live.arrivals(now)
+        entries = [*live.answers, *arrived, *self._steps.withdraw(live)]
+        starts: list[Start] = []
+        if not any(entry.kind is Kind.CANCEL for entry in arrived):
+            self._begin_wants(live, now, entries, starts)
+        live.answers = []
+        sends = self._cancels(live)
+        if entries or starts or consumed or sends:
+            self._commit(live, entries, consumed, starts, sends, None)
+        elif live.attempts or live.waiting.keys() - live.retries.keys():
+            self._wake_at(live, live.next_due())
+        else:
+            self._park(live)
+
+    def _begin_wants(self, live: LiveRun, now: int, entries: list[Entry], starts: list[Start]) -> None:
+        wants = live.execution.take_wants()
+        for op in wants:
+            if op.kind is Kind.STEP:
+                self._queue_step(live, op, entries)
+            elif op.kind is Kind.CHILD:
+                starts.append(self._child(live, op))
+                if isinstance(op.request, ChildCall) and op.request.detached:
+                    entries.append(Entry(0, Kind.CHILD, op.number, op.name, op.digest))
+        due = [] if self.draining else [op for n, op in live.waiting.items() if live.retries.get(n, 0) <= now]
+        if due and self._commits.unrenewed > self._lease * _LEASE_MARGIN:
+            self._wake_at(live, now + 50_000)  # too long unrenewed to begin anything: first the lease
+            return
+        for op in due:
+            entry = self._steps.begin(live, op, self._ended(live, op))
+            if entry is not None:
+                entries.append(entry)
+
+    def _queue_step(self, live: LiveRun, op: Op, entries: list[Entry]) -> None:
+        if op.intent:
+            entries.append(self._steps.interrupted(live, op))
+        else:
+            live.waiting[op.number] = op
+
+    def _ended(self, live: LiveRun, op: Op) -> Callable[[Any, BaseException | None], None]:
+        def ended(value: Any, error: BaseException | None) -> None:
+            if not live.dropped:
+                live.answers.append(self._steps.end(live, op, value, error))
+                self.turn(live)
+
+        return ended
+
+    def _child(self, live: LiveRun, op: Op) -> Start:
+        call = op.request
+        assert isinstance(call, ChildCall)
+        return start_of(
+            call.workflow,
+            call.data,
+            number=self._numbers.take()[0],
+            run_id=call.child_id,
+            parent=live.run,
+            parent_op=op.number,
+            attached=not call.detached,
+        )
+
+    def _cancels(self, live: LiveRun) -> list[Send]:
+        """Cancel the children whose promise the code has cancelled."""
+        children = live.execution.take_withdrawn(Kind.CHILD)
+        return [self._cancel_child(live, op) for op in children]
+
+    def _cancel_child(self, live: LiveRun, op: Op) -> Send:
+        call = op.request
+        assert isinstance(call, ChildCall)
+        namespace = live.run.namespace
+        return Send(Kind.CANCEL, namespace=namespace, run_id=call.child_id, source=live.run.id, id="cancel")
+
+    # -- coming to rest
+
+    def _park(self, live: LiveRun) -> None:
+        reason = live.execution.reason
+        rest = Rest(Status.WAITING, live.wakes, reason, live.next_due())
+        self._commit(live, [], [], [], [], rest)
+
+    def _end(self, live: LiveRun) -> None:
+        self._steps.abandon(live)
+        rest = ending(live, self._limits.payload)
+        sends = []
+        if rest.status is not Status.COMPLETED:
+            sends = [self._cancel_child(live, op) for op in live.execution.open_children()]
+        starts = [
+            self._child(live, op)
+            for op in live.execution.take_wants()
+            if isinstance(op.request, ChildCall) and op.request.detached
+        ]
+        if live.run.parent is not None and live.run.attached:
+            sends.append(_result_for_parent(live.run, rest))
+        self._commit(live, [], [], starts, sends, rest)
+
+    def _park_diverged(self, live: LiveRun, error: BaseException) -> None:
+        log.error("%s", error)
+        self._steps.abandon(live)
+        live.execution.evict()
+        live.diverged = error
+        rest = Rest(Status.WAITING, live.wakes, DIVERGED, None, error=failure.encode(Failure.of(error)))
+        self._commit(live, [], [], [], [], rest)
+
+    # -- commits and their verdicts
+
+    def _commit(
+        self,
+        live: LiveRun,
+        entries: list[Entry],
+        consumed: list[int],
+        starts: list[Start],
+        sends: list[Send],
+        rest: Rest | None,
+    ) -> None:
+        placed = tuple(
+            Entry(
+                live.position + n,
+                e.kind,
+                e.op,
+                e.name,
+                e.digest,
+                e.outcome,
+                e.attempt,
+                e.source,
+                e.codec,
+                e.data,
+            )
+            for n, e in enumerate(entries, 1)
+        )
+        ends = rest is not None and rest.status.ended
+        reason = live.execution.reason
+        commit = Commit(
+            run=live.number,
+            session=self.session,
+            turn=live.turn,
+            floor=live.at,
+            entries=placed,
+            timers=() if ends else live.new_timers(),
+            dropped=() if ends else live.stale_timers(),
+            consumed=tuple(consumed),
+            starts=tuple(starts),
+            sends=tuple(sends),
+            rest=rest,
+            reason=(reason or "") if rest is None and reason != live.shown_reason else None,
+            clear_crashes=bool(entries) and live.run.crashes > 0,
+        )
+        live.committing = True
+        self._commits.put(commit, lambda verdict: self._verdict(live, commit, verdict))
+
+    def _verdict(self, live: LiveRun, commit: Commit, verdict: Verdict) -> None:
+        live.committing = False
+        if live.dropped:
+            return
+        match verdict:
+            case Committed(at):
+                self._committed(live, commit, at)
+            case Refused.MISSED:
+                self._later(self._look_again(live))
+            case Refused.CHILD_EXISTS:
+                self._later(self._refuse_children(live, commit))
+            case Failed(error):
+                self._park_unwritable(live, commit, error)
+            case _:
+                log.warning("run %s moved on without this worker (%s)", live.run.id, verdict)
+                self._drop(live)
+
+    def _committed(self, live: LiveRun, commit: Commit, at: int) -> None:
+        live.note_timers(commit.timers, commit.dropped)
+        if commit.reason is not None:
+            live.shown_reason = commit.reason or None
+        for number in commit.consumed:
+            live.inbox.pop(number, None)
+        if commit.rest is not None:
+            self._rested(live, commit.rest)
+            return
+        if commit.entries:
+            live.position += len(commit.entries)
+            live.at = at
+            if not self._deliver(live, commit.entries, at):
+                return
+        self.turn(live)
+
+    def _deliver(self, live: LiveRun, entries: Sequence[Entry], at: int) -> bool:
+        began = self._clock.monotonic()
+        execution = live.execution
+        try:
+            for entry in entries:
+                execution.deliver(_stamped(entry, at))
+        except (Diverged, NotDecodable) as error:
+            self._park_diverged(live, error)
+            return False
+        self._watch(live, self._clock.monotonic() - began)
+        return True
+
+    def _watch(self, live: LiveRun, took: float) -> None:
+        """Say so when a turn of workflow code took long, or a journal grows long."""
+        if took > self._limits.turn_seconds:
+            where = live.execution.line
+            log.warning(
+                "run %s: workflow code computed for %.0f ms without waiting, up to %s; "
+                "all runs of this worker stood still: put it in a step",
+                live.run.id,
+                took * 1000,
+                where,
+            )
+        if live.execution.made >= self._limits.ops_warned and not live.warned:
+            live.warned = True
+            log.warning(
+                "run %s has made %d operations of %d", live.run.id, live.execution.made, self._limits.ops
+            )
+
+    def _rested(self, live: LiveRun, rest: Rest) -> None:
+        self.live.pop(live.number, None)
+        self._silence(live)
+        if rest.status.ended or live.execution.loop.dead:
+            live.dropped = True
+            live.execution.evict()
+        else:
+            self._cache[live.number] = live
+            while len(self._cache) > self._cache_size:
+                self._cache.popitem(last=False)[1].execution.evict()
+        if self.on_rest is not None:
+            self.on_rest(live.run, rest)
+
+    async def _look_again(self, live: LiveRun) -> None:
+        inboxes = await self._store.inbox([live.number])
+        live.hear(inboxes.get(live.number, ()))
+        if live.diverged is not None and not live.dropped:
+            self._park_diverged(live, live.diverged)
+        else:
+            self.turn(live)
+
+    async def _refuse_children(self, live: LiveRun, commit: Commit) -> None:
+        """Fail the children whose id is taken; everything else of the commit is tried again."""
+        live.answers = [*commit.entries, *live.answers]
+        for start in commit.starts:
+            op = live.execution.ops.get(start.parent_op)
+            other = await self._store.find(start.namespace, start.id)
+            if op is None or live.dropped:
+                continue
+            if other is not None and (other.parent, other.parent_op) != (live.number, op.number):
+                error = RunConflict(
+                    f"The child id {start.id!r} belongs to another run, of workflow {other.workflow}.",
+                    "An id names one run for as long as it is kept.",
+                    "Leave id= out, or give an id of its own.",
+                    run_id=start.id,
+                )
+                data = failure.encode(Failure.of(error))
+                live.answers = [entry for entry in live.answers if entry.op != op.number]
+                live.answers.append(
+                    Entry(0, Kind.CHILD, op.number, op.name, op.digest, Outcome.ERROR, data=data)
+                )
+            else:
+                live.execution.wants.append(op)
+        if not live.dropped:
+            self.turn(live)
+
+    def _park_unwritable(self, live: LiveRun, commit: Commit, error: Exception) -> None:
+        log.error("run %s: its commit cannot be written", live.run.id, exc_info=error)
+        if commit.rest is not None and commit.rest.reason == UNWRITABLE:
+            self._drop(live)
+            return
+        rest = Rest(Status.WAITING, live.wakes, UNWRITABLE, None, error=failure.encode(Failure.of(error)))
+        self._steps.abandon(live)
+        live.execution.evict()
+        self._commit(live, [], [], [], [], rest)
+
+    # -- letting go
+
+    def _drop(self, live: LiveRun) -> None:
+        live.dropped = True
+        self._steps.abandon(live)
+        live.execution.evict()
+        self.live.pop(live.number, None)
+        self._silence(live)
+
+    def drop_all(self) -> None:
+        """Let go of everything: the session is over, other workers own these runs."""
+        for live in [*self.live.values(), *self._cache.values()]:
+            self._drop(live)
+        self._cache.clear()
+
+    # -- waiting
+
+    def _wake_at(self, live: LiveRun, due: int | None) -> None:
+        """Take another turn when a timer is due while a step is under way."""
+        self._silence(live)
+        if due is not None:
+            delay = max(0, due - self._store.now()) / 1_000_000
+            loop = asyncio.get_running_loop()
+            self._alarms[live.number] = loop.call_later(min(delay, 3600.0), self.turn, live)
+
+    def _silence(self, live: LiveRun) -> None:
+        alarm = self._alarms.pop(live.number, None)
+        if alarm is not None:
+            alarm.cancel()
+
+    def _later(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+
+def _news(live: LiveRun | None, run: Run) -> bool:
+    return live is not None and live.wakes != run.wakes
+
+
+def _stamped(entry: Entry, at: int) -> Entry:
+    position, kind, op, name, digest, outcome, attempt, source, codec, data = (
+        entry.position, entry.kind, entry.op, entry.name, entry.digest,
+        entry.outcome, entry.attempt, entry.source, entry.codec, entry.data,
+    )  # fmt: skip
+    return Entry(position, kind, op, name, digest, outcome, attempt, source, codec, data, at)
+
+
+def _result_for_parent(run: Run, rest: Rest) -> Send:
+    outcomes = {
+        Status.COMPLETED: Outcome.VALUE,
+        Status.FAILED: Outcome.ERROR,
+        Status.CANCELLED: Outcome.CANCELLED,
+    }
+    return Send(
+        Kind.CHILD,
+        run=run.parent,
+        name=run.workflow,
+        id=f"child-{run.parent_op}",
+        source=run.id,
+        op=run.parent_op,
+        outcome=outcomes[rest.status],
+        codec=rest.output_codec,
+        data=rest.output if rest.status is Status.COMPLETED else rest.error,
+    )

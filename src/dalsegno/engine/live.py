@@ -1,0 +1,169 @@
+"""A run in memory, owned by this worker: its execution, and what the store knows of it."""
+
+from __future__ import annotations
+
+from dalsegno.core.commit import Loaded
+from dalsegno.core.entries import Delivery, Entry, Kind, Outcome, Timer
+from dalsegno.core.execution import Execution
+from dalsegno.core.ops import Op
+from dalsegno.core.runs import Run
+from dalsegno.engine.definitions import Workflow
+from dalsegno.engine.runner import Attempt
+
+
+class LiveRun:
+    """One run under way, or waiting in the cache.
+
+    ``position`` and ``at`` are those of the last durable entry. ``answers`` are entries that wait to
+    be committed; ``stored`` the timers that the store has; ``due`` when each set timer fires.
+    """
+
+    def __init__(self, run: Run, workflow: Workflow[object, object], execution: Execution) -> None:
+        self.run = run
+        self.workflow = workflow
+        self.execution = execution
+        self.position = 0
+        self.at = run.started_at or run.created_at
+        self.wakes = run.wakes
+        self.inbox: dict[int, Delivery] = {}
+        self.stored: dict[int, Timer] = {}
+        self.due: dict[int, int] = {}
+        self.retries: dict[int, int] = {}
+        self.waiting: dict[int, Op] = {}  # steps between two attempts, or held back
+        self.attempts: dict[int, tuple[Op, Attempt]] = {}
+        self.began: dict[int, int] = {}  # when a step's first attempt of this turn began
+        self.answers: list[Entry] = []
+        self.committing = False
+        self.replaying = False
+        self.dropped = False
+        self.diverged: BaseException | None = None
+        self.warned = False
+        self.shown_reason = run.reason
+
+    @property
+    def number(self) -> int:
+        return self.run.number
+
+    @property
+    def turn(self) -> int:
+        return self.run.turn
+
+    # -- what came from the store
+
+    def take(self, loaded: Loaded) -> None:
+        """Take inbox and timers as the store has them."""
+        self.hear(loaded.inbox)
+        self.stored = {timer.op: timer for timer in loaded.timers}
+        self.retries = {timer.op: timer.due_at for timer in loaded.timers if timer.retry}
+
+    def hear(self, inbox: tuple[Delivery, ...]) -> None:
+        """Take what waits for the run now."""
+        self.inbox = {delivery.number: delivery for delivery in inbox}
+        self.wakes = max([self.wakes, *self.inbox])
+
+    # -- timers
+
+    def follow_timers(self, now: int, *, resumed: bool) -> None:
+        """Settle when each timer of the code is due.
+
+        One that was never written starts afresh when the run is resumed: a run that waited two hours
+        for a worker must not time out before its step was tried.
+        """
+        alarms = self.execution.alarms
+        self.due = {op: due for op, due in self.due.items() if op in alarms}
+        for op, alarm in alarms.items():
+            if op in self.stored:
+                self.due[op] = self.stored[op].due_at
+            elif op not in self.due:
+                late = max(0, now - alarm.made_us) if resumed else 0
+                self.due[op] = alarm.when_us + late
+
+    def new_timers(self) -> tuple[Timer, ...]:
+        """Timers that the store does not have yet."""
+        timers = [Timer(op, due) for op, due in self.due.items() if op not in self.stored]
+        for op, due in self.retries.items():
+            if self.stored.get(op) != Timer(op, due, True):
+                timers.append(Timer(op, due, True))
+        return tuple(timers)
+
+    def stale_timers(self) -> tuple[int, ...]:
+        """Ops whose timer the store has and nobody waits for any more."""
+        return tuple(op for op in self.stored if op not in self.due and op not in self.retries)
+
+    def note_timers(self, set_: tuple[Timer, ...], dropped: tuple[int, ...]) -> None:
+        """Note that these are written."""
+        for op in dropped:
+            self.stored.pop(op, None)
+        self.stored |= {timer.op: timer for timer in set_}
+
+    def next_due(self) -> int | None:
+        """When the earliest timer or retry is due."""
+        return min((*self.due.values(), *self.retries.values()), default=None)
+
+    # -- arrivals become entries
+
+    def arrivals(self, now: int) -> tuple[list[Entry], list[int]]:
+        """Turn deliveries and due timers into entries, and say which deliveries they consume.
+
+        In the order of acceptance and due time; at the same time the signal wins. A signal becomes
+        an entry only when somebody asks for it, a cancel always.
+        """
+        found: list[tuple[int, int, Entry]] = []
+        consumed: list[int] = []
+        taken: set[int] = set()
+        for number, delivery in sorted(self.inbox.items()):
+            entry, done = self._arrival(delivery, taken)
+            if done:
+                consumed.append(number)
+            if entry is not None:
+                found.append((delivery.accepted_at, 0, entry))
+        for op, due in self.due.items():
+            if due <= now:
+                found.append((due, 1, Entry(0, Kind.TIMER, op)))
+        found.sort(key=lambda item: item[:2])
+        return [entry for _, _, entry in found], consumed
+
+    def _arrival(self, delivery: Delivery, taken: set[int]) -> tuple[Entry | None, bool]:
+        """Return the entry that a delivery becomes now, if any, and whether it is used up."""
+        match delivery.kind:
+            case Kind.SIGNAL:
+                op = self._receiver(delivery.name, taken)
+                if op is None:
+                    return None, False
+                taken.add(op.number)
+                return _entry_of(delivery, op.number, delivery.name, op.digest), True
+            case Kind.CANCEL:
+                return _entry_of(delivery, 0, "", b""), True
+            case Kind.HOLD:
+                held = [op for op in self.execution.ops.values() if op.kind is Kind.HOLD]
+                return (_entry_of(delivery, held[0].number, held[0].name, b"") if held else None), True
+            case _:
+                child = self.execution.ops.get(delivery.op)
+                if child is None or child.kind is not delivery.kind:
+                    return None, True
+                return _entry_of(delivery, child.number, child.name, child.digest), True
+
+    def _receiver(self, name: str, taken: set[int]) -> Op | None:
+        for op in self.execution.receivers:
+            if name in op.names and op.number not in taken:
+                return op
+        return None
+
+    def holds(self) -> bool:
+        """Whether the code has parked itself until a person acts."""
+        return any(op.kind is Kind.HOLD for op in self.execution.ops.values())
+
+
+def _entry_of(delivery: Delivery, op: int, name: str, digest: bytes) -> Entry:
+    return Entry(
+        0,
+        delivery.kind,
+        op,
+        name,
+        digest,
+        delivery.outcome if delivery.kind is not Kind.SIGNAL else Outcome.VALUE,
+        0,
+        delivery.source,
+        delivery.codec,
+        delivery.data,
+    )

@@ -1,0 +1,160 @@
+"""The only place where user side effects happen: one attempt of a step, on the loop or in a thread.
+
+An attempt ends exactly once, with a value or with the exception that it raised, whatever that is:
+``SystemExit`` out of a step's body is that step's failure, not the worker's end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from dalsegno.core.durations import text
+from dalsegno.engine.calls import StepCall
+from dalsegno.engine.context import StepInfo, step_context
+from dalsegno.errors import StepTimeout
+
+Ended = Callable[[Any, BaseException | None], None]
+
+
+class Attempt(Protocol):
+    """An attempt under way."""
+
+    def cancel(self) -> None:
+        """Ask it to end; it still answers once, when it really has ended."""
+        ...
+
+    def abandon(self) -> None:
+        """Stop listening: it answers nothing any more."""
+        ...
+
+
+class Spawner(Protocol):
+    """Where ``def`` steps run: threads, or in a simulation the loop itself."""
+
+    def submit(self, job: Callable[[], None]) -> None: ...
+
+    def given_up(self, change: int) -> None: ...
+
+
+class StepRunner:
+    """Starts attempts; ``ended`` is called on the worker's loop."""
+
+    def __init__(self, threads: Spawner) -> None:
+        self._threads = threads
+
+    def start(self, call: StepCall, info: StepInfo, timeout: int | None, ended: Ended) -> Attempt:
+        """Begin an attempt; ``timeout`` is in microseconds."""
+        if call.step.is_async:
+            return AsyncAttempt(call, info, timeout, ended)
+        return ThreadAttempt(call, info, timeout, ended, self._threads)
+
+
+def timed_out(info: StepInfo, timeout: int) -> StepTimeout:
+    """Make the error of an attempt that took too long."""
+    return StepTimeout(
+        f"Step {info.step} of run {info.run_id} took longer than {text(timeout)} (attempt {info.attempt}).",
+        "Whether its effect happened is not known.",
+        "Let the service tell by the idempotency key; raise timeout= if it is merely slow.",
+        run_id=info.run_id,
+        step=info.step,
+        attempt=info.attempt,
+    )
+
+
+class AsyncAttempt:
+    """An ``async def`` step as a task on the worker's loop."""
+
+    def __init__(self, call: StepCall, info: StepInfo, timeout: int | None, ended: Ended) -> None:
+        self._ended: Ended | None = ended
+        context = contextvars.copy_context()
+        context.run(step_context.set, info)
+        loop = asyncio.get_running_loop()
+        self._task = loop.create_task(self._run(call, info, timeout), context=context)
+
+    async def _run(self, call: StepCall, info: StepInfo, timeout: int | None) -> None:
+        value, error = None, None
+        try:
+            if timeout is None:
+                value = await call.step.function(*call.args, **call.kwargs)
+            else:
+                value = await self._within(timeout, call, info)
+        except BaseException as raised:  # whatever a step raises is its outcome
+            error = raised
+        if self._ended is not None:
+            self._ended(value, error)
+
+    async def _within(self, timeout: int, call: StepCall, info: StepInfo) -> Any:
+        limit = asyncio.timeout(timeout / 1_000_000)
+        try:
+            async with limit:
+                return await call.step.function(*call.args, **call.kwargs)
+        except TimeoutError:
+            if limit.expired():
+                raise timed_out(info, timeout) from None
+            raise
+
+    def cancel(self) -> None:
+        self._task.cancel()
+
+    def abandon(self) -> None:
+        self._ended = None
+        self._task.cancel()
+
+
+class ThreadAttempt:
+    """A ``def`` step in a thread. It cannot be interrupted: its timeout gives up on it."""
+
+    def __init__(
+        self, call: StepCall, info: StepInfo, timeout: int | None, ended: Ended, threads: Spawner
+    ) -> None:
+        self._ended: Ended | None = ended
+        self._threads = threads
+        self._loop = asyncio.get_running_loop()
+        self._gave_up = False
+        self._alarm: asyncio.TimerHandle | None = None
+        self._info, self._timeout, self._call = info, timeout, call
+        self._context = contextvars.copy_context()
+        self._context.run(step_context.set, info)
+        threads.submit(self._job)
+
+    def _job(self) -> None:
+        if self._timeout is not None:  # counted from when a thread has taken it up
+            self._loop.call_soon_threadsafe(self._arm)
+        value, error = None, None
+        try:
+            value = self._context.run(self._call.step.function, *self._call.args, **self._call.kwargs)
+        except BaseException as raised:  # whatever a step raises is its outcome
+            error = raised
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._done, value, error)
+
+    def _arm(self) -> None:
+        if self._ended is not None and self._timeout is not None:
+            self._alarm = self._loop.call_later(self._timeout / 1_000_000, self._late)
+
+    def _late(self) -> None:
+        assert self._timeout is not None
+        self._gave_up = True
+        self._threads.given_up(1)
+        self._answer(None, timed_out(self._info, self._timeout))
+
+    def _done(self, value: Any, error: BaseException | None) -> None:
+        if self._gave_up:
+            self._threads.given_up(-1)
+        self._answer(value, error)
+
+    def _answer(self, value: Any, error: BaseException | None) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        ended, self._ended = self._ended, None
+        if ended is not None:
+            ended(value, error)
+
+    def cancel(self) -> None:
+        """A thread cannot be interrupted; it answers when it has ended, or its timeout has."""
+
+    def abandon(self) -> None:
+        self._ended = None

@@ -1,0 +1,137 @@
+"""Steps under way: when an attempt begins, what its end becomes in the journal, and when the next one is due."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from dalsegno.core import failure
+from dalsegno.core.entries import Entry, Kind, Outcome
+from dalsegno.core.failure import Failure
+from dalsegno.core.ids import seeded
+from dalsegno.core.ops import Op
+from dalsegno.engine.calls import StepCall, too_large
+from dalsegno.engine.context import StepInfo
+from dalsegno.engine.live import LiveRun
+from dalsegno.engine.runner import Ended, StepRunner
+from dalsegno.errors import InvalidInput, PayloadTooLarge, StepInterrupted, StepTimeout
+from dalsegno.store.protocol import Store
+
+
+def settlement(op: Op, outcome: Outcome, data: bytes | None, attempt: int) -> Entry:
+    """Make the entry that settles a step."""
+    return Entry(0, Kind.STEP, op.number, op.name, op.digest, outcome, attempt, data=data)
+
+
+def final_failure(op: Op, error: BaseException, outcome: Outcome, attempt: int) -> Entry:
+    """Make the entry of a step that failed for good."""
+    return settlement(op, outcome, failure.encode(Failure.of(error)), attempt)
+
+
+class Steps:
+    """Begins attempts and turns their ends into entries; ``turn`` is told when a run has one."""
+
+    def __init__(self, store: Store, runner: StepRunner, limit: int) -> None:
+        self._store = store
+        self._runner = runner
+        self._payload_limit = limit
+
+    def begin(self, live: LiveRun, op: Op, ended: Ended) -> Entry | None:
+        """Begin a step's next attempt, or return the entry that must be written instead, or first."""
+        call = op.request
+        assert isinstance(call, StepCall)
+        options = call.step.options
+        attempt = op.attempts + 1
+        if options.at_most_once:
+            if not op.intent:
+                return Entry(0, Kind.INTENT, op.number, op.name, op.digest, attempt=attempt)
+        live.waiting.pop(op.number, None)
+        live.retries.pop(op.number, None)
+        now = self._store.now()
+        began = live.began.setdefault(op.number, now)
+        timeout = options.timeout
+        if options.total_timeout is not None:
+            left = max(0, began + options.total_timeout - now)
+            timeout = left if timeout is None else min(timeout, left)
+        info = self._info(live, op, call, attempt)
+        live.attempts[op.number] = (op, self._runner.start(call, info, timeout, ended))
+        return None
+
+    def _info(self, live: LiveRun, op: Op, call: StepCall, attempt: int) -> StepInfo:
+        run = live.run
+        key = call.key or op.execution.key_of(op.number)
+        return StepInfo(run.id, run.workflow, op.name, attempt, key, run.case_id)
+
+    def interrupted(self, live: LiveRun, op: Op) -> Entry:
+        """Settle an at_most_once step that was under way when its worker died."""
+        error = StepInterrupted(
+            f"Step {op.name} of run {live.run.id} was in flight when its worker died.",
+            "It is declared at_most_once, so it will not run again; whether its effect happened is not known.",
+            "Catch StepInterrupted and find out, or let a person decide.",
+            run_id=live.run.id,
+            step=op.name,
+        )
+        return final_failure(op, error, Outcome.UNKNOWN, op.intent)
+
+    def end(self, live: LiveRun, op: Op, value: Any, error: BaseException | None) -> Entry:
+        """Turn the end of an attempt into its entry; a retry's delay is noted in ``live``."""
+        live.attempts.pop(op.number, None)
+        call = op.request
+        assert isinstance(call, StepCall)
+        attempt = op.attempts + 1
+        if error is None:
+            try:
+                return settlement(op, Outcome.VALUE, self._result(live, call, value), attempt)
+            except (InvalidInput, PayloadTooLarge) as refused:
+                return final_failure(op, refused, Outcome.UNKNOWN, attempt)
+        if op.promise.cancelled() and isinstance(error, asyncio.CancelledError):
+            return settlement(op, Outcome.CANCELLED, None, attempt)
+        unknown = isinstance(error, StepTimeout)
+        delay = None if op.promise.done() else self._delay(live, op, call, error)
+        if delay is None:
+            outcome = Outcome.UNKNOWN if unknown or op.unknown else Outcome.ERROR
+            return final_failure(op, error, outcome, attempt)
+        live.waiting[op.number] = op
+        live.retries[op.number] = self._store.now() + delay
+        data = failure.encode(Failure.of(error))
+        outcome = Outcome.UNKNOWN if unknown else Outcome.ERROR
+        return Entry(0, Kind.ATTEMPT, op.number, op.name, op.digest, outcome, attempt, data=data)
+
+    def _result(self, live: LiveRun, call: StepCall, value: Any) -> bytes:
+        what = f"result of step {call.step.name}"
+        data, _ = call.step.output.journal(value, what)
+        if len(data) > self._payload_limit:
+            raise too_large(what, len(data), self._payload_limit, live.run.id)
+        return data
+
+    def _delay(self, live: LiveRun, op: Op, call: StepCall, error: BaseException) -> int | None:
+        options = call.step.options
+        if options.retry is None:
+            return None
+        attempt = op.attempts + 1
+        rng = seeded("retry", live.number, op.number, attempt)
+        delay = options.retry.next(attempt, error, rng)
+        if delay is not None and options.total_timeout is not None:
+            ends = live.began[op.number] + options.total_timeout
+            if self._store.now() + delay >= ends:
+                return None
+        return delay
+
+    def withdraw(self, live: LiveRun) -> list[Entry]:
+        """End what the code has cancelled; return entries for steps that nobody is running."""
+        entries = []
+        for op in live.execution.take_withdrawn(Kind.STEP):
+            live.waiting.pop(op.number, None)
+            live.retries.pop(op.number, None)
+            under_way = live.attempts.get(op.number)
+            if under_way is not None:
+                under_way[1].cancel()
+            else:
+                entries.append(settlement(op, Outcome.CANCELLED, None, op.attempts))
+        return entries
+
+    def abandon(self, live: LiveRun) -> None:
+        """Stop listening to all attempts of a run that is not ours, or not alive, any more."""
+        for _, attempt in live.attempts.values():
+            attempt.abandon()
+        live.attempts.clear()

@@ -1,0 +1,63 @@
+"""Threads for ``def`` steps: as many as work at once, never more than a bound.
+
+Daemon threads on purpose: a step that hangs must not keep the program from ending. A thread whose
+step was given up on (timed out, cancelled) is replaced, until too many hang.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+
+
+class Threads:
+    """A pool of daemon threads; ``submit`` never blocks."""
+
+    def __init__(self, size: int, *, spare: int = 64, name: str = "dalsegno-step") -> None:
+        self.size = size
+        self._spare = spare
+        self._name = name
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._idle = 0
+        self._alive = 0
+        self._hung = 0
+        self._closed = False
+
+    def submit(self, job: Callable[[], None]) -> None:
+        """Run ``job`` on a thread as soon as one is free."""
+        with self._lock:
+            self._jobs.put(job)
+            if self._idle > 0:
+                self._idle -= 1
+            elif self._alive < self.size + min(self._hung, self._spare):
+                self._alive += 1
+                threading.Thread(target=self._work, name=f"{self._name}-{self._alive}", daemon=True).start()
+
+    def given_up(self, change: int) -> None:
+        """Count a job that nobody waits for any more (+1), or one of those that came back (-1)."""
+        with self._lock:
+            self._hung += change
+
+    @property
+    def hung(self) -> int:
+        """How many threads run something that nobody waits for any more."""
+        return self._hung
+
+    def close(self) -> None:
+        """Let idle threads end; those at work end when they have finished."""
+        with self._lock:
+            self._closed = True
+            for _ in range(self._alive):
+                self._jobs.put(None)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+            with self._lock:
+                if self._alive > self.size + min(self._hung, self._spare):
+                    break
+                self._idle += 1
+        with self._lock:
+            self._alive -= 1
