@@ -1,0 +1,114 @@
+"""The awaited client: each verb awaits its operation, and that is all."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar, overload
+
+from dalsegno.client.operations import Operations, RunInfo
+from dalsegno.core.durations import Duration
+from dalsegno.engine.definitions import Workflow
+from dalsegno.store.protocol import RunQuery
+
+I = TypeVar("I")  # noqa: E741
+O = TypeVar("O")  # noqa: E741
+
+
+class AsyncRun(Generic[O]):
+    """One run, seen from outside, in ``async def`` code."""
+
+    def __init__(self, id: str, operations: Operations, workflow: Workflow[Any, O] | None = None) -> None:
+        self.id = id
+        self._operations = operations
+        self._workflow = workflow
+
+    async def result(self, timeout: Duration | None = None) -> O:
+        """Wait for the result; raise ``RunFailed``, ``RunCancelled`` or ``ResultTimeout``."""
+        value: O = await self._operations.result(self.id, self._workflow, timeout)
+        return value
+
+    async def status(self) -> str:
+        """Return the run's status now."""
+        return (await self._operations.info(self.id)).status
+
+    async def info(self) -> RunInfo:
+        """Return what a list shows of the run."""
+        return await self._operations.info(self.id)
+
+    async def signal(
+        self, payload: Any, *, name: str | None = None, id: str | None = None, sender: str = ""
+    ) -> bool:
+        """Send it a signal; False when one of this id had been accepted before."""
+        return await self._operations.signal(self.id, payload, name, id, sender)
+
+    async def cancel(self, *, sender: str = "") -> bool:
+        """Ask for it to be cancelled; False when it has ended, or was asked before."""
+        return await self._operations.cancel(self.id, sender)
+
+    async def retry(self, *, sender: str = "") -> bool:
+        """Try it again where it is parked; False when it is not."""
+        return await self._operations.retry(self.id, sender)
+
+    def __repr__(self) -> str:
+        return f"<AsyncRun {self.id}>"
+
+
+class AsyncClient:
+    """What a program asks of its runs, in ``async def`` code."""
+
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
+
+    @overload
+    async def start(
+        self, workflow: Workflow[None, O], /, *, id: str | None = None, case_id: str | None = None
+    ) -> AsyncRun[O]: ...
+    @overload
+    async def start(
+        self, workflow: Workflow[I, O], input: I, /, *, id: str | None = None, case_id: str | None = None
+    ) -> AsyncRun[O]: ...
+    @overload
+    async def start(
+        self, workflow: str, input: Any = None, /, *, id: str | None = None, case_id: str | None = None
+    ) -> AsyncRun[Any]: ...
+    async def start(
+        self, workflow: Any, input: Any = None, /, *, id: str | None = None, case_id: str | None = None
+    ) -> AsyncRun[Any]:
+        """Start a run and return its handle; idempotent by ``id``.
+
+        When this returns, the start survives a crash. The same id with the same input gives the same
+        run; with another input or workflow it raises ``RunConflict`` and changes nothing.
+        """
+        run_id, row = await self._operations.start(workflow, input, id, case_id)
+        return AsyncRun(run_id, self._operations, self._operations.registry.workflows.get((row.workflow, row.version)))
+
+    def run(self, id: str) -> AsyncRun[Any]:
+        """Return the handle of a run; nothing is read yet."""
+        return AsyncRun(id, self._operations)
+
+    async def signal(
+        self, run_id: str, payload: Any, *, name: str | None = None, id: str | None = None, sender: str = ""
+    ) -> bool:
+        """Send a signal to a run; False when one of this id had been accepted before."""
+        return await self._operations.signal(run_id, payload, name, id, sender)
+
+    async def cancel(self, run_id: str, *, sender: str = "") -> bool:
+        """Ask for a run to be cancelled; False when it has ended, or was asked before."""
+        return await self._operations.cancel(run_id, sender)
+
+    async def retry(self, run_id: str, *, sender: str = "") -> bool:
+        """Try a parked run again; False when it is not parked."""
+        return await self._operations.retry(run_id, sender)
+
+    async def runs(
+        self, *statuses: str, workflow: str | None = None, id_prefix: str | None = None, limit: int = 50
+    ) -> list[RunInfo]:
+        """List runs, newest first."""
+        return await self._operations.runs(
+            RunQuery(
+                namespace=self._operations.namespace,
+                statuses=statuses,
+                workflow=workflow,
+                id_prefix=id_prefix,
+                limit=limit,
+            )
+        )

@@ -1,0 +1,310 @@
+"""The client's logic, once: start, look up, signal, cancel, retry, list, wait for a result."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from dalsegno.core import failure
+from dalsegno.core.clock import SECOND, Clock, to_datetime
+from dalsegno.core.codec import digest, shape_of
+from dalsegno.core.commit import Rest, Retry, Send, Sent, SentHow, Started
+from dalsegno.core.durations import Duration, microseconds
+from dalsegno.core.entries import Kind
+from dalsegno.core.execution import current
+from dalsegno.core.failure import Failure
+from dalsegno.core.ids import Numbers, check_id, new_id
+from dalsegno.core.limits import Limits
+from dalsegno.core.runs import Run as Row
+from dalsegno.core.runs import Status
+from dalsegno.engine.calls import too_large
+from dalsegno.engine.commits import CommitQueue
+from dalsegno.engine.definitions import Workflow
+from dalsegno.engine.registry import Registry, start_of
+from dalsegno.engine.verbs import signal_name
+from dalsegno.errors import (
+    MisusedInRun,
+    ResultTimeout,
+    RunCancelled,
+    RunConflict,
+    RunEnded,
+    RunFailed,
+    RunNotFound,
+)
+from dalsegno.store.protocol import RunQuery, Store
+
+_LOOK = 0.05  # seconds between looks at runs that other processes may end
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """One run as a list shows it."""
+
+    id: str
+    workflow: str
+    version: str
+    status: str
+    reason: str | None
+    created_at: datetime
+    started_at: datetime | None
+    changed_at: datetime
+    ended_at: datetime | None
+    case_id: str | None
+
+
+class Operations:
+    """Everything a client can do, awaited; the two faces add nothing but their colour.
+
+    ``nudge`` is called after a write that may have made a run due in this process.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        commits: CommitQueue,
+        registry: Registry,
+        clock: Clock,
+        numbers: Numbers,
+        limits: Limits,
+        *,
+        namespace: str,
+        nudge: Callable[[], None],
+    ) -> None:
+        self.store = store
+        self.registry = registry
+        self.namespace = namespace
+        self._commits = commits
+        self._clock = clock
+        self._numbers = numbers
+        self._limits = limits
+        self._nudge = nudge
+        self._waiting: dict[int, list[asyncio.Future[None]]] = {}
+
+    # -- start
+
+    async def start(
+        self, workflow: Workflow[Any, Any] | str, input: Any, run_id: str | None, case_id: str | None
+    ) -> tuple[str, Row]:
+        """Start a run, or find the one that this id already has; return its id and row."""
+        if isinstance(workflow, str):
+            workflow = self.registry.latest(workflow)
+        if not isinstance(workflow, Workflow):
+            raise TypeError(f"start() takes a function under @workflow or @saga, not {workflow!r}")
+        run_id = new_id() if run_id is None else check_id(run_id)
+        what = f"input of workflow {workflow.name}"
+        data = workflow.input.encode(input, what)
+        self._check_size(data, what, run_id)
+        workflow.bind(data)
+        verdict = await self._commits.submit(
+            start_of(
+                workflow,
+                data,
+                number=self._numbers.take()[0],
+                run_id=run_id,
+                namespace=self.namespace,
+                case_id=check_id(case_id, "case id") if case_id is not None else None,
+            )
+        )
+        assert isinstance(verdict, Started)
+        if verdict.created:
+            self._nudge()
+        else:
+            _refuse_conflict(workflow, data, verdict.run)
+        return run_id, verdict.run
+
+    # -- messages to a run
+
+    async def signal(
+        self, run_id: str, payload: Any, name: str | None, signal_id: str | None, sender: str
+    ) -> bool:
+        """Send a signal; False when one of this id had been accepted before."""
+        name = name or signal_name(type(payload))
+        what = f"signal {name}"
+        data = shape_of(type(payload)).encode(payload, what)
+        self._check_size(data, what, run_id)
+        if signal_id is not None:
+            check_id(signal_id, "signal id")
+        send = Send(
+            Kind.SIGNAL,
+            namespace=self.namespace,
+            run_id=run_id,
+            name=name,
+            id=None if signal_id is None else f"signal:{signal_id}",
+            source=sender,
+            data=data,
+        )
+        sent = await self._send(send)
+        if sent.how is SentHow.ENDED:
+            raise RunEnded(
+                f"Run {run_id} has ended ({sent.status}), so signal {name} was not accepted.",
+                "Nobody will ask for it any more.",
+                "Look at the run: `dalsegno runs show`.",
+                run_id=run_id,
+            )
+        return sent.how is SentHow.ACCEPTED
+
+    async def cancel(self, run_id: str, sender: str) -> bool:
+        """Ask for a run to be cancelled; False when it has ended, or was asked before."""
+        sent = await self._send(
+            Send(Kind.CANCEL, namespace=self.namespace, run_id=run_id, id="cancel", source=sender)
+        )
+        return sent.how is SentHow.ACCEPTED
+
+    async def retry(self, run_id: str, sender: str) -> bool:
+        """Try a parked run again; False when it is not parked."""
+        sent = self._known(run_id, await self._commits.submit(Retry(self.namespace, run_id, sender)))
+        self._nudge()
+        return sent.how is SentHow.ACCEPTED
+
+    async def _send(self, send: Send) -> Sent:
+        sent = self._known(send.run_id, await self._commits.submit(send))
+        self._nudge()
+        return sent
+
+    def _known(self, run_id: str, verdict: object) -> Sent:
+        assert isinstance(verdict, Sent)
+        if verdict.how is SentHow.UNKNOWN:
+            raise self._not_found(run_id)
+        return verdict
+
+    # -- look
+
+    async def row(self, run_id: str) -> Row:
+        """Read a run; raise ``RunNotFound``."""
+        row = await self.store.find(self.namespace, run_id)
+        if row is None:
+            raise self._not_found(run_id)
+        return row
+
+    async def runs(self, query: RunQuery) -> list[RunInfo]:
+        """List runs, newest first."""
+        return [_info(row) for row in await self.store.runs(query)]
+
+    async def info(self, run_id: str) -> RunInfo:
+        """Read a run as a list shows it."""
+        return _info(await self.row(run_id))
+
+    # -- results
+
+    async def result(
+        self, run_id: str, workflow: Workflow[Any, Any] | None, timeout: Duration | None
+    ) -> Any:
+        """Wait until a run has ended; return its result or raise what it ended with."""
+        if current() is not None:
+            raise MisusedInRun(
+                f"run.result() of run {run_id} was called inside a run.",
+                "The wait would not be in the journal, and would block the loop that it waits for.",
+                "Start it as a child: `await workflow.start(…)`.",
+                run_id=run_id,
+            )
+        row = await self.row(run_id)
+        if not row.status.ended:
+            row = await self._ended(row, timeout)
+        return self._outcome(row, workflow)
+
+    async def _ended(self, row: Row, timeout: Duration | None) -> Row:
+        limit = None if timeout is None else microseconds(timeout, what="timeout") / SECOND
+        try:
+            async with asyncio.timeout(limit):
+                return await self._watch(row.number)
+        except TimeoutError:
+            raise ResultTimeout(
+                f"Run {row.id} had no result after {timeout}.",
+                "The run goes on; only this wait has ended.",
+                f"`dalsegno where {row.id}` tells what it waits for.",
+                run_id=row.id,
+            ) from None
+
+    async def _watch(self, number: int) -> Row:
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiters = self._waiting.setdefault(number, [])
+        waiters.append(ended)
+        mark = -1
+        try:
+            while True:
+                if ended.done() or mark != self.store.change_mark():
+                    mark = self.store.change_mark()
+                    row = await self.store.get(number)
+                    if row is not None and row.status.ended:
+                        return row
+                await asyncio.wait([ended], timeout=_LOOK if len(self._waiting) < 100 else 10 * _LOOK)
+        finally:
+            waiters.remove(ended)
+            if not waiters:
+                self._waiting.pop(number, None)
+
+    def rested(self, run: Row, rest: Rest) -> None:
+        """Hear from this process's worker that a run came to rest."""
+        if rest.status.ended:
+            for waiter in self._waiting.get(run.number, ()):
+                if not waiter.done():
+                    waiter.set_result(None)
+
+    def _outcome(self, row: Row, workflow: Workflow[Any, Any] | None) -> Any:
+        if row.status is Status.COMPLETED:
+            workflow = workflow or self.registry.workflows.get((row.workflow, row.version))
+            shape = workflow.output if workflow is not None else shape_of(Any)
+            return shape.decode(row.output or b"null", f"result of run {row.id}")
+        told = failure.decode(row.error) if row.error else None
+        note = f" ({row.reason})" if row.reason else ""
+        if row.status is Status.CANCELLED:
+            raise RunCancelled(f"Run {row.id} was cancelled{note}.", run_id=row.id)
+        raise _failed(row, told, note)
+
+    def _check_size(self, data: bytes, what: str, run_id: str) -> None:
+        if len(data) > self._limits.payload:
+            raise too_large(what, len(data), self._limits.payload, run_id)
+
+    def _not_found(self, run_id: str) -> RunNotFound:
+        return RunNotFound(
+            f"There is no run {run_id!r} in {self.store.address}.",
+            "It was never started there, or its retention has passed.",
+            "`dalsegno runs list` shows what there is; look at the id and the store.",
+            run_id=run_id,
+            store=self.store.address,
+        )
+
+
+def _failed(row: Row, told: Failure | None, note: str) -> RunFailed:
+    what = f"{told.type}: {told.message}" if told is not None else "without an error"
+    return RunFailed(
+        f"Run {row.id} failed{note}: {what}",
+        mend=f"`dalsegno runs show {row.id}` shows its journal.",
+        run_id=row.id,
+        error=told,
+    )
+
+
+def _refuse_conflict(workflow: Workflow[Any, Any], data: bytes, row: Row) -> None:
+    if row.workflow != workflow.name:
+        what = f"is a run of workflow {row.workflow!r}, not of {workflow.name!r}"
+    elif row.input_digest != digest(data):
+        what = (
+            f"was started with another input: digest {row.input_digest.hex()} there, {digest(data).hex()} here"
+        )
+    else:
+        return
+    raise RunConflict(
+        f"Run {row.id!r} {what}.",
+        "One id is one run: the first one was left as it is, and nothing was started.",
+        "Use another id, or ask for the first one's result.",
+        run_id=row.id,
+    )
+
+
+def _info(row: Row) -> RunInfo:
+    return RunInfo(
+        id=row.id,
+        workflow=row.workflow,
+        version=row.version,
+        status=row.status.value,
+        reason=row.reason,
+        created_at=to_datetime(row.created_at),
+        started_at=None if row.started_at is None else to_datetime(row.started_at),
+        changed_at=to_datetime(row.changed_at),
+        ended_at=None if row.ended_at is None else to_datetime(row.ended_at),
+        case_id=row.case_id,
+    )

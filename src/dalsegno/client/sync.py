@@ -1,0 +1,106 @@
+"""The blocking client: each verb waits for its operation, and that is all."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar, overload
+
+from dalsegno.client.aio import AsyncClient, AsyncRun
+from dalsegno.client.operations import RunInfo
+from dalsegno.client.portal import Portal
+from dalsegno.core.durations import Duration
+from dalsegno.engine.definitions import Workflow
+
+I = TypeVar("I")  # noqa: E741
+O = TypeVar("O")  # noqa: E741
+
+
+class Run(Generic[O]):
+    """One run, seen from outside, in ``def`` code."""
+
+    def __init__(self, run: AsyncRun[O], portal: Portal) -> None:
+        self.id = run.id
+        self._run = run
+        self._portal = portal
+
+    def result(self, timeout: Duration | None = None) -> O:
+        """Wait for the result; raise ``RunFailed``, ``RunCancelled`` or ``ResultTimeout``."""
+        return self._portal.call(self._run.result(timeout))
+
+    def status(self) -> str:
+        """Return the run's status now."""
+        return self._portal.call(self._run.status())
+
+    def info(self) -> RunInfo:
+        """Return what a list shows of the run."""
+        return self._portal.call(self._run.info())
+
+    def signal(self, payload: Any, *, name: str | None = None, id: str | None = None, sender: str = "") -> bool:
+        """Send it a signal; False when one of this id had been accepted before."""
+        return self._portal.call(self._run.signal(payload, name=name, id=id, sender=sender))
+
+    def cancel(self, *, sender: str = "") -> bool:
+        """Ask for it to be cancelled; False when it has ended, or was asked before."""
+        return self._portal.call(self._run.cancel(sender=sender))
+
+    def retry(self, *, sender: str = "") -> bool:
+        """Try it again where it is parked; False when it is not."""
+        return self._portal.call(self._run.retry(sender=sender))
+
+    def __repr__(self) -> str:
+        return f"<Run {self.id}>"
+
+
+class Client:
+    """What a program asks of its runs, in ``def`` code."""
+
+    def __init__(self, client: AsyncClient, portal: Portal) -> None:
+        self._client = client
+        self._portal = portal
+
+    @overload
+    def start(
+        self, workflow: Workflow[None, O], /, *, id: str | None = None, case_id: str | None = None
+    ) -> Run[O]: ...
+    @overload
+    def start(
+        self, workflow: Workflow[I, O], input: I, /, *, id: str | None = None, case_id: str | None = None
+    ) -> Run[O]: ...
+    @overload
+    def start(
+        self, workflow: str, input: Any = None, /, *, id: str | None = None, case_id: str | None = None
+    ) -> Run[Any]: ...
+    def start(
+        self, workflow: Any, input: Any = None, /, *, id: str | None = None, case_id: str | None = None
+    ) -> Run[Any]:
+        """Start a run and return its handle; idempotent by ``id``.
+
+        When this returns, the start survives a crash. The same id with the same input gives the same
+        run; with another input or workflow it raises ``RunConflict`` and changes nothing.
+        """
+        return Run(self._portal.call(self._client.start(workflow, input, id=id, case_id=case_id)), self._portal)
+
+    def run(self, id: str) -> Run[Any]:
+        """Return the handle of a run; nothing is read yet."""
+        return Run(self._client.run(id), self._portal)
+
+    def signal(
+        self, run_id: str, payload: Any, *, name: str | None = None, id: str | None = None, sender: str = ""
+    ) -> bool:
+        """Send a signal to a run; False when one of this id had been accepted before."""
+        return self._portal.call(self._client.signal(run_id, payload, name=name, id=id, sender=sender))
+
+    def cancel(self, run_id: str, *, sender: str = "") -> bool:
+        """Ask for a run to be cancelled; False when it has ended, or was asked before."""
+        return self._portal.call(self._client.cancel(run_id, sender=sender))
+
+    def retry(self, run_id: str, *, sender: str = "") -> bool:
+        """Try a parked run again; False when it is not parked."""
+        return self._portal.call(self._client.retry(run_id, sender=sender))
+
+    def runs(
+        self, *statuses: str, workflow: str | None = None, id_prefix: str | None = None, limit: int = 50
+    ) -> list[RunInfo]:
+        """List runs, newest first."""
+        return self._portal.call(
+            self._client.runs(*statuses, workflow=workflow, id_prefix=id_prefix, limit=limit)
+        )

@@ -1,0 +1,106 @@
+"""Claims due runs as slots are free, and sleeps until there may be some.
+
+What may bring some: a start or a signal in this process (a nudge), a timer (the earliest due time),
+or another process's write (the store's change mark, looked at a few times a second).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from dalsegno.core.clock import SECOND
+from dalsegno.core.commit import Claim, Claimed, Rest
+from dalsegno.core.runs import Run
+from dalsegno.engine.commits import CommitQueue
+from dalsegno.engine.engine import Engine
+from dalsegno.errors import StoreError
+from dalsegno.store.protocol import Store
+
+log = logging.getLogger("dalsegno.worker")
+
+_BATCH = 256
+_LOOK = 0.05  # seconds between looks at the change mark
+_POLL = 1.0  # seconds after which to claim in any case
+
+
+class Claimer:
+    """Keeps the engine supplied with due runs."""
+
+    def __init__(
+        self,
+        store: Store,
+        commits: CommitQueue,
+        engine: Engine,
+        *,
+        queue: str,
+        slots: int,
+        suspect_after: int,
+    ) -> None:
+        self._store = store
+        self._commits = commits
+        self._engine = engine
+        self._queue = queue
+        self._slots = slots
+        self._suspect_after = suspect_after
+        self._nudged = asyncio.Event()
+        self._stopping = False
+        self._mark = -1
+        self._due: int | None = None
+
+    def nudge(self) -> None:
+        """Hear that something may be due now."""
+        self._nudged.set()
+
+    def rested(self, run: Run, rest: Rest) -> None:
+        """Hear that a run came to rest: its slot is free, and it may be due again."""
+        if rest.due_at is not None and (self._due is None or rest.due_at < self._due):
+            self._due = rest.due_at
+        self._nudged.set()
+
+    def stop(self) -> None:
+        """Claim no more."""
+        self._stopping = True
+        self._nudged.set()
+
+    async def run(self) -> None:
+        """Claim until stopped."""
+        while not self._stopping:
+            try:
+                claimed = await self._claim() if self._engine.session else 0
+                if claimed < _BATCH:
+                    self._due = await self._store.next_due(self._queue)
+                    await self._wait()
+            except StoreError as error:
+                log.warning("claiming waits: %s", error.what)
+                await self._wait()
+
+    async def _claim(self) -> int:
+        self._nudged.clear()
+        self._mark = self._store.change_mark()
+        free = max(0, min(self._slots - len(self._engine.live), _BATCH))
+        suspects = 1 if free and not self._engine.suspects else 0
+        verdict = await self._commits.submit(
+            Claim(self._engine.session, self._queue, free, suspects, self._suspect_after)
+        )
+        if not isinstance(verdict, Claimed):
+            return 0
+        await self._engine.adopt(verdict.runs)
+        await self._engine.refresh([number for number, _ in verdict.news])
+        return len(verdict.runs)
+
+    async def _wait(self) -> None:
+        """Sleep until nudged, until something is due, or until somebody else has written."""
+        waited = 0.0
+        while not self._nudged.is_set() and waited < _POLL:
+            nap = _LOOK
+            if self._due is not None:
+                nap = min(nap, (self._due - self._store.now()) / SECOND)
+                if nap <= 0:
+                    return
+            try:
+                await asyncio.wait_for(self._nudged.wait(), nap)
+            except TimeoutError:
+                waited += nap
+            if self._store.change_mark() != self._mark:
+                return

@@ -1,0 +1,168 @@
+"""A worker: one session in the store, and the services that live and end with it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from dataclasses import dataclass
+
+from dalsegno.core.clock import SECOND, Clock
+from dalsegno.core.commit import EndSession, OpenSession, Rest
+from dalsegno.core.ids import Numbers
+from dalsegno.core.limits import Limits
+from dalsegno.core.runs import Run
+from dalsegno.engine.commits import CommitQueue
+from dalsegno.engine.engine import Engine
+from dalsegno.engine.guard import refuse_side_effects
+from dalsegno.engine.registry import Registry
+from dalsegno.errors import StoreError
+from dalsegno.store.protocol import Store
+from dalsegno.worker.claimer import Claimer
+from dalsegno.worker.heart import Heart
+from dalsegno.worker.sweeper import Sweeper
+from dalsegno.worker.vitals import own_vitals
+
+log = logging.getLogger("dalsegno.worker")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """How a worker works: ``slots`` runs at once, a ``lease`` in microseconds, ``grace`` to end in."""
+
+    queue: str = "default"
+    slots: int = 1_000
+    lease: int = 10 * SECOND
+    grace: int = 10 * SECOND
+    program: str = ""
+    threaded: bool = True
+
+
+class Worker:
+    """Runs the registry's workflows from a store until it is stopped.
+
+    A worker that was fenced lets go of everything, opens a new session and goes on.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        commits: CommitQueue,
+        engine: Engine,
+        registry: Registry,
+        clock: Clock,
+        numbers: Numbers,
+        options: WorkerOptions,
+        limits: Limits,
+    ) -> None:
+        self._store = store
+        self._commits = commits
+        self._engine = engine
+        self._registry = registry
+        self._clock = clock
+        self._numbers = numbers
+        self._options = options
+        self._me = own_vitals(clock)
+        self._heart: Heart | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
+        self._reopening: asyncio.Task[None] | None = None
+        self.claimer = Claimer(
+            store, commits, engine, queue=options.queue, slots=options.slots, suspect_after=limits.suspect
+        )
+        self.sweeper = Sweeper(
+            store,
+            commits,
+            self._me,
+            options.lease,
+            max_crashes=limits.crashes,
+            released=self.claimer.nudge,
+        )
+
+    async def start(self) -> None:
+        """Open a session and begin to claim."""
+        refuse_side_effects()
+        await self._open_session()
+        self._commits.on_fenced = self._fenced
+        loop = asyncio.get_running_loop()
+        self._tasks = [
+            loop.create_task(self.claimer.run(), name="dalsegno-claimer"),
+            loop.create_task(self.sweeper.run(), name="dalsegno-sweeper"),
+        ]
+
+    async def stop(self) -> None:
+        """End in order: claim no more, let steps under way end within the grace, hand back the rest."""
+        self._stopping = True
+        self.claimer.stop()
+        self.sweeper.stop()
+        self._engine.draining = True
+        await self._drain()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._engine.drop_all()
+        session, self._engine.session = self._engine.session, 0
+        if self._heart is not None:
+            self._heart.stop()
+        if session:
+            try:
+                await self._commits.submit(EndSession(session, goodbye=True))
+            except StoreError as error:
+                log.warning("the goodbye was not written; another worker takes over: %s", error.what)
+
+    def rested(self, run: Run, rest: Rest) -> None:
+        """Hear from the engine that a run came to rest."""
+        self.claimer.rested(run, rest)
+
+    async def _drain(self) -> None:
+        ends = self._clock.monotonic() + self._options.grace / SECOND
+        quiet = asyncio.Event()  # never set: only its timeout is wanted
+        while self._engine.busy and self._clock.monotonic() < ends:
+            try:
+                await asyncio.wait_for(quiet.wait(), 0.02)
+            except TimeoutError:
+                continue
+
+    async def _open_session(self) -> None:
+        number = self._numbers.take()[0]
+        options = self._options
+        await self._commits.submit(
+            OpenSession(
+                number,
+                options.lease,
+                *self._me,
+                python=sys.version.split()[0],
+                program=options.program,
+                abilities=tuple(sorted(self._registry.workflows)),
+            )
+        )
+        self._commits.begin_session(number, options.lease)
+        self._engine.session = self.sweeper.session = number
+        if self._heart is not None:
+            self._heart.stop()
+        self._heart = Heart(
+            self._store,
+            self._commits,
+            self._clock,
+            number,
+            options.lease,
+            fenced=self._fenced,
+        )
+        self._heart.start(threaded=options.threaded)
+        self.claimer.nudge()
+
+    def _fenced(self) -> None:
+        if self._stopping or self._engine.session == 0:
+            return
+        log.warning("this worker was judged dead; it lets go of its runs and begins a new session")
+        self._engine.session = 0
+        self._commits.begin_session(0, 0)
+        self._engine.drop_all()
+        self._reopening = asyncio.get_running_loop().create_task(self._reopen())
+
+    async def _reopen(self) -> None:
+        while not self._stopping:
+            try:
+                return await self._open_session()
+            except StoreError as error:
+                log.warning("a new session waits: %s", error.what)
