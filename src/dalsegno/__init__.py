@@ -1,0 +1,43 @@
+"""Durable workflows for Python: when the machine dies in bar 17, the next one goes on from bar 17."""
+
+from dalsegno.app import App
+from dalsegno.client import AsyncClient, AsyncRun, Client, Run, RunInfo
+from dalsegno.core.limits import Limits
+from dalsegno.core.promise import Promise
+from dalsegno.core.retry import Retry
+from dalsegno.engine.context import StepInfo, step_info
+from dalsegno.engine.decorators import step, workflow
+from dalsegno.engine.definitions import NOTHING, AsyncStep, Escalate, Skip, Step, Workflow
+from dalsegno.engine.verbs import now, random, receive, sleep, uuid
+from dalsegno.models.saga import saga
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "NOTHING",
+    "App",
+    "AsyncClient",
+    "AsyncRun",
+    "AsyncStep",
+    "Client",
+    "Escalate",
+    "Limits",
+    "Promise",
+    "Retry",
+    "Run",
+    "RunInfo",
+    "Skip",
+    "Step",
+    "StepInfo",
+    "Workflow",
+    "__version__",
+    "now",
+    "random",
+    "receive",
+    "saga",
+    "sleep",
+    "step",
+    "step_info",
+    "uuid",
+    "workflow",
+]

@@ -1,0 +1,239 @@
+"""The composition root: an App knows the definitions, names the store, and wires the rest together."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from dalsegno.client import AsyncClient, Client, Operations
+from dalsegno.client.portal import Portal
+from dalsegno.core.clock import Clock, SystemClock
+from dalsegno.core.commit import Rest
+from dalsegno.core.durations import Duration, microseconds
+from dalsegno.core.ids import Numbers
+from dalsegno.core.limits import Limits
+from dalsegno.core.runs import Run
+from dalsegno.engine.commits import CommitQueue
+from dalsegno.engine.engine import Engine
+from dalsegno.engine.logs import RunRecords
+from dalsegno.engine.registry import Registry
+from dalsegno.engine.runner import StepRunner
+from dalsegno.engine.threads import Threads
+from dalsegno.errors import DefinitionError
+from dalsegno.store.memory import MemoryStore
+from dalsegno.store.protocol import Store
+from dalsegno.store.sqlite import SqliteStore
+from dalsegno.worker.worker import Worker, WorkerOptions
+
+SECOND = 1_000_000
+
+
+def open_store(address: str, clock: Clock) -> Store:
+    """Make the store that an address names: ``sqlite:///orders.db``, ``sqlite:////abs/path``, ``memory:``."""
+    if address == "memory:":
+        return MemoryStore(clock)
+    if address.startswith("sqlite:///"):
+        return SqliteStore(address.removeprefix("sqlite:///"), clock)
+    raise DefinitionError(
+        f"{address!r} names no store that dalsegno has.",
+        "",
+        "Write sqlite:///orders.db, sqlite:////var/lib/orders.db (an absolute path), or memory: (for tests).",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AppOptions:
+    """How an App's worker and client behave; see ``App``."""
+
+    namespace: str = "default"
+    threads: int = 32
+    patience: float = 5.0
+    limits: Limits = Limits()
+    worker: WorkerOptions = WorkerOptions()
+
+
+class App:
+    """An application of durable workflows.
+
+    ``with App("orders") as client:`` runs a worker in this process and gives a blocking client,
+    ``async with`` an awaited one. Without ``include`` it knows the workflows among the globals of the
+    module that makes it, when it starts, imported ones too. The store is ``store=``, else the
+    environment's ``DALSEGNO_STORE``, else the file ``<name>.db`` beside that module.
+    """
+
+    def __init__(
+        self,
+        name: str = "app",
+        *,
+        include: Iterable[object] | None = None,
+        store: str | None = None,
+        namespace: str = "default",
+        queue: str = "default",
+        slots: int = 1_000,
+        threads: int = 32,
+        lease: Duration = "10s",
+        grace: Duration = "10s",
+        limits: Limits | None = None,
+    ) -> None:
+        caller = sys._getframe(1)
+        self.name = name
+        self._include = None if include is None else list(include)
+        self._globals = caller.f_globals
+        self._file = Path(caller.f_code.co_filename)
+        self._store = store
+        self.options = AppOptions(
+            namespace=namespace,
+            threads=threads,
+            limits=limits or Limits(),
+            worker=WorkerOptions(
+                queue=queue,
+                slots=slots,
+                lease=max(microseconds(lease, what="lease"), SECOND // 5),
+                grace=microseconds(grace, what="grace"),
+                program=f"{name} ({self._file.name})",
+            ),
+        )
+        self._portal: Portal | None = None
+        self._runtime: Runtime | None = None
+
+    @property
+    def address(self) -> str:
+        """The address of the store."""
+        if self._store is not None:
+            return self._store
+        if os.environ.get("DALSEGNO_STORE"):
+            return os.environ["DALSEGNO_STORE"]
+        folder = self._file.parent if self._file.exists() else Path.cwd()
+        return f"sqlite:///{(folder / f'{self.name}.db').resolve()}"
+
+    def registry(self) -> Registry:
+        """Collect the definitions as they are now."""
+        registry = Registry()
+        if self._include is None:
+            registry.add_found(self._globals)
+        else:
+            registry.add(self._include)
+        registry.check()
+        return registry
+
+    def runtime(self, *, worker: bool = True, store: str | None = None) -> Runtime:
+        """Wire an App's parts together; nothing is opened yet."""
+        return Runtime(open_store(store or self.address, SystemClock()), self.registry(), self.options, worker=worker)
+
+    def __enter__(self) -> Client:
+        self._portal = Portal()
+        self._runtime = self.runtime()
+        try:
+            return Client(self._portal.call(self._runtime.open()), self._portal)
+        except BaseException:
+            self._portal.close()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        assert self._portal is not None and self._runtime is not None
+        try:
+            self._portal.call(self._runtime.close())
+        finally:
+            self._portal.close()
+
+    async def __aenter__(self) -> AsyncClient:
+        self._runtime = self.runtime()
+        return await self._runtime.open()
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._runtime is not None
+        await self._runtime.close()
+
+
+class Runtime:
+    """One App at work in one event loop: store, commit queue, engine, and a worker if wanted."""
+
+    def __init__(
+        self,
+        store: Store,
+        registry: Registry,
+        options: AppOptions,
+        *,
+        worker: bool = True,
+        clock: Clock | None = None,
+        spawner: Any = None,
+        numbers: Numbers | None = None,
+    ) -> None:
+        self.store = store
+        self.registry = registry
+        self.options = options
+        self._with_worker = worker
+        self._clock = clock or SystemClock()
+        self._numbers = numbers or Numbers()
+        self._threads = spawner or Threads(options.threads)
+        self._records = RunRecords()
+        self.commits = CommitQueue(store, self._clock, patience=options.patience)
+        self.engine = Engine(
+            store,
+            self.commits,
+            registry,
+            StepRunner(self._threads),
+            self._clock,
+            self._numbers,
+            limits=options.limits,
+            lease=options.worker.lease / SECOND,
+        )
+        self.worker: Worker | None = None
+        self.operations = Operations(
+            store,
+            self.commits,
+            registry,
+            self._clock,
+            self._numbers,
+            options.limits,
+            namespace=options.namespace,
+            nudge=self._nudge,
+        )
+
+    async def open(self) -> AsyncClient:
+        """Open the store and start the worker; return the client."""
+        await self.store.open()
+        self.commits.open()
+        self.engine.on_rest = self._rested
+        if self._with_worker:
+            self._records.install()
+            self.worker = Worker(
+                self.store,
+                self.commits,
+                self.engine,
+                self.registry,
+                self._clock,
+                self._numbers,
+                self.options.worker,
+                self.options.limits,
+            )
+            await self.worker.start()
+        return AsyncClient(self.operations)
+
+    async def close(self) -> None:
+        """Stop the worker in order, write what is left, close the store."""
+        if self.worker is not None:
+            await self.worker.stop()
+            self._records.remove()
+        await self.commits.close()
+        await self.store.close()
+        if isinstance(self._threads, Threads):
+            self._threads.close()
+
+    def _nudge(self) -> None:
+        if self.worker is not None:
+            self.worker.claimer.nudge()
+
+    def _rested(self, run: Run, rest: Rest) -> None:
+        if self.worker is not None:
+            self.worker.rested(run, rest)
+        self.operations.rested(run, rest)
+
+
+def with_worker(options: AppOptions, **changes: Any) -> AppOptions:
+    """Return options with some of the worker's changed."""
+    return replace(options, worker=replace(options.worker, **changes))
