@@ -40,7 +40,8 @@ class Shape(Generic[T]):
     a tuple may become a list. *With* one, msgspec converts: builtin types, dataclasses, attrs,
     Structs, enums, Decimal, datetime, UUID, bytes, sets, named tuples, typed dicts, and pydantic
     models by their own rules. Integers of up to 4,300 digits are kept exactly. NaN, infinities and
-    lone surrogates are always refused.
+    lone surrogates are always refused. The bytes are for reading back; whether two values are the
+    same is told by ``canonical``, because sets are written in no particular order.
 
     In each method ``what`` names the value for people, such as ``the result of step charge``.
     """

@@ -225,8 +225,10 @@ def _written(trail: Trail) -> str:
         trail, key = trail
         if isinstance(key, str) and key.isidentifier():
             keys.append(f".{key}")
-        elif isinstance(key, (str, int, float, NoneType)):
-            keys.append(f"[{str(key)[:40]!r}]" if isinstance(key, str) else f"[{key}]")
-        else:
+        elif isinstance(key, str):
+            keys.append(f"[{str.__str__(key)[:40]!r}]")
+        elif isinstance(key, (float, NoneType)) or (isinstance(key, int) and abs(key) < 10**40):
+            keys.append(f"[{key}]")
+        else:  # a tuple, an object, an integer that Python would not print
             keys.append(f"[{_name(key)}]")
     return "$" + "".join(reversed(keys))

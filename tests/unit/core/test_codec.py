@@ -202,6 +202,7 @@ def test_an_annotated_value_reads_back_as_it_was(hint, value):
         ({1: "a", "1": "b"}, "$[1]", "has a key of type int"),
         ({None: 1}, "$[None]", "has a key of type NoneType"),
         ({(1, 2): 1}, "$[tuple]", "has a key of type tuple"),
+        pytest.param({10**5000: 1}, "$[int]", "has a key of type int", id="a very long key"),
         (math.nan, "$", "is nan, for which JSON has no number"),
         ({"a": [None, -math.inf]}, "$.a[1]", "is -inf"),
         ("\ud800", "$", "lone surrogate"),
