@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from dalsegno.core.notes import LongAttempt
 from dalsegno.core.entries import Delivery, Entry, Kind, Outcome, Timer
 from dalsegno.core.runs import Run, Status
 
@@ -80,6 +81,7 @@ class Rest(msgspec.Struct, frozen=True):
     wakes: int
     reason: str | None = None
     due_at: int | None = None
+    notes: bytes | None = None
     output: bytes | None = None
     output_codec: int = 1
     error: bytes | None = None
@@ -102,7 +104,8 @@ class Commit(msgspec.Struct, frozen=True):
     starts: tuple[Start, ...] = ()
     sends: tuple[Send, ...] = ()
     rest: Rest | None = None
-    reason: str | None = None  # a reason to show from now on
+    reason: str | None = None  # a reason to show from now on, with these notes
+    notes: bytes | None = None
     clear_crashes: bool = False
 
 
@@ -132,11 +135,15 @@ class OpenSession(msgspec.Struct, frozen=True):
 
 
 class Beat(msgspec.Struct, frozen=True, gc=False):
-    """A heartbeat: renew a lease beside the commits. ``Refused.FENCED`` when it is too late."""
+    """A heartbeat: renew a lease beside the commits, and report attempts that take their time.
+
+    ``Refused.FENCED`` when it is too late.
+    """
 
     session: int
     lease: int
     loop_turn_at: int
+    attempts: tuple[LongAttempt, ...] = ()
 
 
 class EndSession(msgspec.Struct, frozen=True):

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+from dalsegno.core import failure
 from dalsegno.core.entries import Entry, Kind, Outcome, Timer
 from dalsegno.core.fiber import Fiber
 from dalsegno.core.ids import seeded
@@ -62,6 +63,7 @@ class Execution:
         self.receivers: list[Op] = []
         self.mailbox: list[Entry] = []
         self.reason: str | None = None
+        self.undone = (0, 0)  # compensations done, out of how many
         self.shielded = 0
         self.replaying = False
         self.cancel_requested = False
@@ -100,6 +102,7 @@ class Execution:
             case Kind.ATTEMPT:
                 assert op is not None
                 op.attempts, op.intent = entry.attempt, 0
+                op.last_error = _told(entry.data)
                 op.unknown = op.unknown or entry.outcome is Outcome.UNKNOWN
             case Kind.INTENT:
                 assert op is not None
@@ -363,6 +366,11 @@ def current() -> Execution | None:
     """Return the execution whose code is running right now, None outside workflow code."""
     loop = events._get_running_loop()
     return loop.keeper if type(loop) is RunLoop and isinstance(loop.keeper, Execution) else None
+
+
+def _told(data: bytes | None) -> str:
+    told = failure.decode(data) if data else None
+    return "" if told is None else f"{told.type}: {told.message}"[:500]
 
 
 def _frame(task: asyncio.Task[Any] | None) -> FrameType | None:

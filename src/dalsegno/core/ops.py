@@ -43,7 +43,9 @@ class Op:
         "execution",
         "intent",
         "kind",
+        "last_error",
         "made_at",
+        "made_time",
         "name",
         "names",
         "number",
@@ -73,8 +75,10 @@ class Op:
         self.request = request
         self.names = names
         self.made_at = execution.position
+        self.made_time = execution.loop.time_us
         self.begun = False
         self.attempts = 0
+        self.last_error = ""
         self.intent = 0
         self.unknown = False
         self.settled: Entry | None = None

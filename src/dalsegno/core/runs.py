@@ -59,6 +59,7 @@ class Run(msgspec.Struct, frozen=True):
     output_codec: int = 1
     output: bytes | None = None
     error: bytes | None = None
+    notes: bytes | None = None
     fingerprint: str = ""
     python: str = ""
     parent: int | None = None

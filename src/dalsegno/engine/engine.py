@@ -11,22 +11,25 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any
 
 from dalsegno.core import failure
-from dalsegno.core.clock import Clock
+from dalsegno.core.clock import SECOND, Clock
 from dalsegno.core.commit import Commit, Committed, Failed, Loaded, Refused, Rest, Send, Start, Verdict
 from dalsegno.core.entries import Entry, Kind, Outcome
 from dalsegno.core.execution import Execution
 from dalsegno.core.failure import Failure
 from dalsegno.core.ids import Numbers
 from dalsegno.core.limits import Limits
+from dalsegno.core.notes import LongAttempt, encode
 from dalsegno.core.ops import Op
 from dalsegno.core.runs import DIVERGED, UNWRITABLE, Run, Status
 from dalsegno.engine.calls import ChildCall
 from dalsegno.engine.commits import CommitQueue
 from dalsegno.engine.ending import ending
 from dalsegno.engine.live import LiveRun
+from dalsegno.engine.notes import long_attempts, notes_of
 from dalsegno.engine.registry import Registry, start_of
 from dalsegno.engine.runner import StepRunner
 from dalsegno.engine.steps import Steps
@@ -35,6 +38,8 @@ from dalsegno.store.protocol import Store
 
 log = logging.getLogger("dalsegno.engine")
 
+_LONG = SECOND  # an attempt that has run for longer is reported by the heartbeat
+_MOST_REPORTED = 1_000
 _LEASE_MARGIN = 0.8  # of the lease: a worker that did not renew for longer starts no step
 
 
@@ -83,6 +88,12 @@ class Engine:
     def suspects(self) -> int:
         """How many runs under way are suspected of killing their worker."""
         return sum(live.run.crashes >= self._limits.suspect for live in self.live.values())
+
+    def long_attempts(self) -> tuple[LongAttempt, ...]:
+        """Attempts that have run for a while, for the heartbeat to report; a bounded number."""
+        before = self._store.now() - _LONG
+        found = (attempt for live in self.live.values() for attempt in long_attempts(live, before))
+        return tuple(islice(found, _MOST_REPORTED))
 
     # -- claimed runs
 
@@ -254,7 +265,7 @@ class Engine:
 
     def _park(self, live: LiveRun) -> None:
         reason = live.execution.reason
-        rest = Rest(Status.WAITING, live.wakes, reason, live.next_due())
+        rest = Rest(Status.WAITING, live.wakes, reason, live.next_due(), notes=encode(notes_of(live)))
         self._commit(live, [], [], [], [], rest)
 
     def _end(self, live: LiveRun) -> None:
@@ -307,7 +318,8 @@ class Engine:
             for n, e in enumerate(entries, 1)
         )
         ends = rest is not None and rest.status.ended
-        reason = live.execution.reason
+        shown = (live.execution.reason, live.execution.undone)
+        explains = rest is None and shown != live.shown
         commit = Commit(
             run=live.number,
             session=self.session,
@@ -320,7 +332,8 @@ class Engine:
             starts=tuple(starts),
             sends=tuple(sends),
             rest=rest,
-            reason=(reason or "") if rest is None and reason != live.shown_reason else None,
+            reason=(shown[0] or "") if explains else None,
+            notes=encode(notes_of(live)) if explains else None,
             clear_crashes=bool(entries) and live.run.crashes > 0,
         )
         live.committing = True
@@ -346,7 +359,7 @@ class Engine:
     def _committed(self, live: LiveRun, commit: Commit, at: int) -> None:
         live.note_timers(commit.timers, commit.dropped)
         if commit.reason is not None:
-            live.shown_reason = commit.reason or None
+            live.shown = (live.execution.reason, live.execution.undone)
         for number in commit.consumed:
             live.inbox.pop(number, None)
         if commit.rest is not None:

@@ -32,13 +32,14 @@ class LiveRun:
         self.waiting: dict[int, Op] = {}  # steps between two attempts, or held back
         self.attempts: dict[int, tuple[Op, Attempt]] = {}
         self.began: dict[int, int] = {}  # when a step's first attempt of this turn began
+        self.attempt_began: dict[int, int] = {}
         self.answers: list[Entry] = []
         self.committing = False
         self.replaying = False
         self.dropped = False
         self.diverged: BaseException | None = None
         self.warned = False
-        self.shown_reason = run.reason
+        self.shown = (run.reason, (0, 0))
 
     @property
     def number(self) -> int:

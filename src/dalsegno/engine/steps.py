@@ -49,6 +49,7 @@ class Steps:
         live.retries.pop(op.number, None)
         now = self._store.now()
         began = live.began.setdefault(op.number, now)
+        live.attempt_began[op.number] = now
         timeout = options.timeout
         if options.total_timeout is not None:
             left = max(0, began + options.total_timeout - now)

@@ -107,7 +107,8 @@ class Saga:
         execution.shielded += 1
         execution.reason = COMPENSATING
         await self._settle()
-        left = [registered for registered in reversed(self._registered) if _owed(registered.op)]
+        left = [r for r in reversed(self._registered) if _owed(r.op) and _undo_of(r) is not None]
+        execution.undone = (0, len(left))
         while left := await self._compensate(left):
             names = ", ".join(registered.call.step.name for registered in left)
             log.error("run %s: not compensated: %s", execution.run_id, names)
@@ -127,16 +128,23 @@ class Saga:
         """Undo steps one after the other; return those whose compensation failed."""
         failed = []
         for registered in steps:
-            undo = registered.call.step.options.compensate
-            if not isinstance(undo, StepDefinition):
-                continue
+            undo = _undo_of(registered)
+            assert undo is not None
             op = open_step(self._execution, _undoing(registered, undo))
             try:
                 await op.promise
             except Exception as error:
                 log.warning("run %s: %s failed: %r", self._execution.run_id, undo.name, error)
                 failed.append(registered)
+            else:
+                done, total = self._execution.undone
+                self._execution.undone = (done + 1, total)
         return failed
+
+
+def _undo_of(registered: Registered) -> StepDefinition | None:
+    undo = registered.call.step.options.compensate
+    return undo if isinstance(undo, StepDefinition) else None
 
 
 def _owed(op: Op) -> bool:

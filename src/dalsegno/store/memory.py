@@ -39,6 +39,7 @@ from dalsegno.core.commit import (
     Write,
 )
 from dalsegno.core.entries import Delivery, Entry, Kind, Timer
+from dalsegno.core.notes import LongAttempt
 from dalsegno.core.runs import KILLS_ITS_WORKER, PARKED, Run, Status
 from dalsegno.store.protocol import RunQuery
 
@@ -64,6 +65,7 @@ class MemoryStore:
         self._sessions: dict[int, Session] = {}
         self._released: set[int] = set()
         self._abilities: set[tuple[str, str, int]] = set()
+        self._attempts: dict[int, tuple[LongAttempt, ...]] = {}
         self._mark = 0
 
     @property
@@ -149,7 +151,7 @@ class MemoryStore:
     def _rest(self, rows: Rows, item: Commit, rest: Rest | None, at: int) -> None:
         if rest is None:
             if item.reason is not None:
-                rows.run = replace(rows.run, reason=item.reason or None, changed_at=at)
+                rows.run = replace(rows.run, reason=item.reason or None, notes=item.notes, changed_at=at)
             if item.clear_crashes:
                 rows.run = replace(rows.run, crashes=0)
             return
@@ -163,9 +165,9 @@ class MemoryStore:
         if rest.status.ended:
             rows.timers.clear()
             shared |= {"output": rest.output, "output_codec": rest.output_codec, "error": rest.error}
-            rows.run = replace(rows.run, **shared, due_at=None, ended_at=at)
+            rows.run = replace(rows.run, **shared, notes=None, due_at=None, ended_at=at)
         else:
-            rows.run = replace(rows.run, **shared, due_at=rest.due_at, error=rest.error)
+            rows.run = replace(rows.run, **shared, due_at=rest.due_at, error=rest.error, notes=rest.notes)
 
     def _foreign(self, start: Start, item: Commit) -> bool:
         number = self._ids.get((start.namespace, start.id))
@@ -293,6 +295,7 @@ class MemoryStore:
             return Refused.FENCED
         until = self.lease_now() + item.lease
         self._sessions[item.session] = replace(session, lease_until=until, loop_turn_at=item.loop_turn_at)
+        self._attempts[item.session] = item.attempts
         return Done(1)
 
     def _end_session(self, item: EndSession) -> Done:
@@ -302,6 +305,7 @@ class MemoryStore:
         if item.expired_only and session.lease_until >= self.lease_now():
             return Done(0)
         self._sessions[item.number] = replace(session, fenced_at=self.now())
+        self._attempts.pop(item.number, None)
         self._abilities = {ability for ability in self._abilities if ability[2] != item.number}
         if item.goodbye:
             for rows in self._owned(item.number):
@@ -363,6 +367,11 @@ class MemoryStore:
     async def timers(self, number: int) -> list[Timer]:
         rows = self._rows.get(number)
         return [] if rows is None else list(self._loaded(rows).timers)
+
+    async def attempts(self, number: int) -> list[LongAttempt]:
+        run = self._rows[number].run
+        reported = self._attempts.get(run.session or 0, ())
+        return [attempt for attempt in reported if attempt.run == number]
 
     async def counts(self, namespace: str) -> dict[str, int]:
         counts: dict[str, int] = {}

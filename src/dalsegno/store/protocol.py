@@ -16,6 +16,7 @@ import msgspec
 
 from dalsegno.core.commit import Fence, Loaded, Session, Verdict, Write
 from dalsegno.core.entries import Delivery, Entry, Timer
+from dalsegno.core.notes import LongAttempt
 from dalsegno.core.runs import Run
 
 
@@ -86,6 +87,10 @@ class Store(Protocol):
 
     async def timers(self, number: int) -> list[Timer]:
         """Read a run's timers, earliest first."""
+        ...
+
+    async def attempts(self, number: int) -> list[LongAttempt]:
+        """Read which attempts of a run take their time, as its worker's heartbeat last reported."""
         ...
 
     async def counts(self, namespace: str) -> dict[str, int]:

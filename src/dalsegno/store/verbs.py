@@ -103,7 +103,7 @@ def _commit(item: Commit, now: Now) -> Verb:
         yield from _send(send, now)
     if item.rest is None:
         if item.reason is not None:
-            yield "explain_run", (item.run, item.reason or None, at)
+            yield "explain_run", (item.run, item.reason or None, item.notes, at)
         if item.clear_crashes:
             yield "clear_crashes", (item.run,)
     elif item.rest.status.ended:
@@ -130,7 +130,7 @@ def _rest(item: Commit, at: int) -> Verb:
             (*key, rest.status.value, rest.reason, rest.output, rest.output_codec, rest.error, at),
         )
     else:
-        changed = yield "rest_run", (*key, rest.status.value, rest.reason, rest.due_at, rest.error, at)
+        changed = yield "rest_run", (*key, rest.status.value, rest.reason, rest.due_at, rest.error, rest.notes, at)
     if changed:
         return None
     return (yield from _own(item)) or Refused.MISSED
@@ -229,7 +229,12 @@ def _open_session(item: OpenSession, now: Now) -> Verb:
 
 def _beat(item: Beat, now: Now) -> Verb:
     beaten = yield "beat", (item.session, now.lease + item.lease, item.loop_turn_at)
-    return Done(1) if beaten else Refused.FENCED
+    if not beaten:
+        return Refused.FENCED
+    yield "forget_attempts", (item.session,)
+    for attempt in item.attempts:
+        yield "report_attempt", (item.session, *astuple(attempt))
+    return Done(1)
 
 
 def _end_session(item: EndSession, now: Now) -> Verb:
@@ -239,6 +244,7 @@ def _end_session(item: EndSession, now: Now) -> Verb:
         fenced = yield "fence", (item.number, now.wall)
     if fenced:
         yield "forget_abilities", (item.number,)
+        yield "forget_attempts", (item.number,)
         if item.goodbye:
             yield "release_runs", (now.wall, 1_000_000, 1_000_000, 0, item.number)
             yield "mark_released", (item.number,)

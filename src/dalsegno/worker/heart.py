@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from dalsegno.core.clock import SECOND, Clock
 from dalsegno.core.commit import Beat, Refused
+from dalsegno.core.notes import LongAttempt
 from dalsegno.engine.commits import CommitQueue
 from dalsegno.errors import StoreError
 from dalsegno.store.protocol import Store
@@ -36,6 +37,7 @@ class Heart:
         session: int,
         lease: int,
         *,
+        attempts: Callable[[], tuple[LongAttempt, ...]],
         fenced: Callable[[], None],
     ) -> None:
         self._store = store
@@ -44,6 +46,9 @@ class Heart:
         self._session = session
         self._lease = lease
         self._turned_at = store.lease_now()
+        self._attempts = attempts
+        self._long: tuple[LongAttempt, ...] = ()
+        self._reported: tuple[LongAttempt, ...] = ()
         self._fenced = fenced
         self._main = asyncio.get_running_loop()
         self._main_thread = threading.get_ident()
@@ -70,6 +75,7 @@ class Heart:
     def _turn(self) -> None:
         """Note that the main loop turns, again and again."""
         self._turned_at = self._store.lease_now()
+        self._long = self._attempts()
         if not self._stop.is_set():
             self._main.call_later(_TURN, self._turn)
 
@@ -82,14 +88,17 @@ class Heart:
         while not self._stop.is_set():
             await self._nap(interval)
             self._watch_loop()
-            if self._commits.unrenewed >= 2 * interval and not await self._beat():
+            due = self._commits.unrenewed >= 2 * interval or self._long != self._reported
+            if due and not await self._beat():
                 return
 
     async def _beat(self) -> bool:
         """Renew the lease; False when the session is fenced."""
         began = self._clock.monotonic()
+        attempts = self._long
         try:
-            (verdict,) = await self._store.write([Beat(self._session, self._lease, self._turned_at)])
+            beat = Beat(self._session, self._lease, self._turned_at, attempts)
+            (verdict,) = await self._store.write([beat])
         except StoreError as error:
             log.warning("the heartbeat waits: %s", error.what)
             return True
@@ -97,6 +106,7 @@ class Heart:
             if not self._stop.is_set():
                 self._main.call_soon_threadsafe(self._fenced)
             return False
+        self._reported = attempts
         self._commits.renewed(began)
         return True
 

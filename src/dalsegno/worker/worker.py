@@ -146,6 +146,7 @@ class Worker:
             self._clock,
             number,
             options.lease,
+            attempts=self._engine.long_attempts,
             fenced=self._fenced,
         )
         self._heart.start(threaded=options.threaded)

@@ -28,19 +28,19 @@ SELECT number, status FROM runs WHERE number = :number;
 -- which this transaction has updated and so holds, was fenced.
 SELECT 1 FROM runs WHERE number = :number AND session = :session AND turn = :turn;
 
--- rest_run(number, session, turn, wakes, status, reason, due_at, error, now)
+-- rest_run(number, session, turn, wakes, status, reason, due_at, error, notes, now)
 UPDATE runs
-   SET status = :status, reason = :reason, due_at = :due_at, error = :error, changed_at = :now, session = NULL, crashes = 0
+   SET status = :status, reason = :reason, due_at = :due_at, error = :error, notes = :notes, changed_at = :now, session = NULL, crashes = 0
  WHERE number = :number AND session = :session AND turn = :turn AND wakes = :wakes;
 
 -- end_run(number, session, turn, wakes, status, reason, output, output_codec, error, now)
 UPDATE runs
    SET status = :status, reason = :reason, output = :output, output_codec = :output_codec,
-       error = :error, due_at = NULL, changed_at = :now, ended_at = :now, session = NULL, crashes = 0
+       error = :error, notes = NULL, due_at = NULL, changed_at = :now, ended_at = :now, session = NULL, crashes = 0
  WHERE number = :number AND session = :session AND turn = :turn AND wakes = :wakes;
 
--- explain_run(number, reason, now)
-UPDATE runs SET reason = :reason, changed_at = :now WHERE number = :number;
+-- explain_run(number, reason, notes, now)
+UPDATE runs SET reason = :reason, notes = :notes, changed_at = :now WHERE number = :number;
 
 -- clear_crashes(number)
 UPDATE runs SET crashes = 0 WHERE number = :number;

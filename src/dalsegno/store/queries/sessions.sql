@@ -21,6 +21,18 @@ UPDATE sessions SET commits = :commits, lease_until = :lease_until, loop_turn_at
 UPDATE sessions SET lease_until = :lease_until, loop_turn_at = :loop_turn_at
  WHERE number = :number AND fenced_at IS NULL;
 
+-- forget_attempts(session)
+DELETE FROM attempts WHERE session = :session;
+
+-- report_attempt(session, run, op, name, attempt, attempts, began_at)
+INSERT INTO attempts (session, run, op, name, attempt, attempts, began_at)
+VALUES (:session, :run, :op, :name, :attempt, :attempts, :began_at);
+
+-- read_attempts(run)
+SELECT a.run, a.op, a.name, a.attempt, a.attempts, a.began_at
+  FROM attempts a JOIN runs r ON r.number = a.run AND r.session = a.session
+ WHERE a.run = :run ORDER BY a.began_at;
+
 -- count_commits(number)
 SELECT commits, fenced_at FROM sessions WHERE number = :number;
 

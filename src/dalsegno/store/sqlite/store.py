@@ -11,6 +11,7 @@ import apsw
 from dalsegno.core.clock import Clock
 from dalsegno.core.commit import Failed, Fence, Loaded, Session, Verdict, Write
 from dalsegno.core.entries import Delivery, Entry, Timer
+from dalsegno.core.notes import LongAttempt
 from dalsegno.core.runs import Run
 from dalsegno.errors import StoreError
 from dalsegno.store.migrate import TABLE, pending, read_migrations
@@ -212,6 +213,9 @@ class SqliteStore:
 
     async def timers(self, number: int) -> list[Timer]:
         return [timer_of(row) for row in await self._select("read_timers", number)]
+
+    async def attempts(self, number: int) -> list[LongAttempt]:
+        return [LongAttempt(*row) for row in await self._select("read_attempts", number)]
 
     async def counts(self, namespace: str) -> dict[str, int]:
         return dict(await self._select("count_runs", namespace))

@@ -21,6 +21,7 @@ CREATE TABLE runs (
     output_codec    INTEGER NOT NULL DEFAULT 1,
     output          BLOB,
     error           BLOB,
+    notes           BLOB,                         -- what it waits for; for people, nothing decides by it
     fingerprint     TEXT    NOT NULL DEFAULT '',
     python          TEXT    NOT NULL DEFAULT '',
     parent          INTEGER,
@@ -105,6 +106,18 @@ CREATE TABLE sessions (
     released        INTEGER NOT NULL DEFAULT 0    -- its runs have all been handed on
 );
 CREATE INDEX sessions_open ON sessions (number) WHERE released = 0;
+
+CREATE TABLE attempts (                           -- those that take their time, as heartbeats report them
+    session         INTEGER NOT NULL,
+    run             INTEGER NOT NULL,
+    op              INTEGER NOT NULL,
+    name            TEXT    NOT NULL,
+    attempt         INTEGER NOT NULL,
+    attempts        INTEGER NOT NULL,
+    began_at        INTEGER NOT NULL,
+    PRIMARY KEY (session, run, op)
+) WITHOUT ROWID;
+CREATE INDEX attempts_run ON attempts (run);
 
 CREATE TABLE abilities (
     workflow        TEXT    NOT NULL,

@@ -1,0 +1,61 @@
+"""What a run under way tells about itself: gathered when it parks, and for the heartbeat."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dalsegno.core.entries import Kind
+from dalsegno.core.notes import LongAttempt, Notes, Wait
+from dalsegno.core.ops import Op
+from dalsegno.engine.calls import ChildCall, StepCall
+from dalsegno.engine.live import LiveRun
+
+_MOST = 20  # waits told of one run
+
+
+def notes_of(live: LiveRun) -> Notes:
+    """Say what a run waits for."""
+    waits = [*_timers(live), *_retries(live), *_signals(live), *_others(live)]
+    waits.sort(key=lambda wait: (wait.due_at is None, wait.due_at or 0, wait.op))
+    undone, to_undo = live.execution.undone
+    return Notes(tuple(waits[:_MOST]), undone, to_undo, live.execution.line)
+
+
+def long_attempts(live: LiveRun, before: int) -> Iterator[LongAttempt]:
+    """Attempts of a run that began before a moment and have not ended."""
+    for number, (op, _) in live.attempts.items():
+        began = live.attempt_began.get(number, 0)
+        if began < before:
+            yield LongAttempt(live.number, number, op.name, op.attempts + 1, most_attempts(op), began)
+
+
+def most_attempts(op: Op) -> int:
+    """How many attempts a step may make; 0 is without limit."""
+    call = op.request
+    assert isinstance(call, StepCall)
+    retry = call.step.options.retry
+    return 1 if retry is None else retry.attempts or 0
+
+
+def _timers(live: LiveRun) -> Iterator[Wait]:
+    for op, alarm in live.execution.alarms.items():
+        yield Wait("timer", "timer", op, alarm.made_us, live.due.get(op, alarm.when_us))
+
+
+def _retries(live: LiveRun) -> Iterator[Wait]:
+    for number, op in live.waiting.items():
+        due = live.retries.get(number)
+        yield Wait("retry", op.name, number, op.made_time, due, op.attempts + 1, most_attempts(op), op.last_error)
+
+
+def _signals(live: LiveRun) -> Iterator[Wait]:
+    for op in live.execution.receivers:
+        yield Wait("signal", op.name, op.number, op.made_time)
+
+
+def _others(live: LiveRun) -> Iterator[Wait]:
+    for op in live.execution.ops.values():
+        if op.kind is Kind.CHILD and op.begun and isinstance(op.request, ChildCall):
+            yield Wait("child", op.name, op.number, op.made_time, detail=op.request.child_id)
+        elif op.kind is Kind.HOLD:
+            yield Wait("person", op.name, op.number, op.made_time)
