@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from msgspec.structs import replace
+
 from dalsegno.core import failure
 from dalsegno.core.clock import SECOND, Clock, to_datetime
-from dalsegno.core.codec import digest, shape_of
-from dalsegno.core.commit import Rest, Retry, Send, Sent, SentHow, Started
+from dalsegno.core.codec import shape_of
+from dalsegno.core.commit import Refused, Rest, Retry, Send, Sent, SentHow, Started
 from dalsegno.core.durations import Duration, microseconds
 from dalsegno.core.entries import Kind
 from dalsegno.core.execution import current
@@ -94,25 +96,27 @@ class Operations:
         if not isinstance(workflow, Workflow):
             raise TypeError(f"start() takes a function under @workflow or @saga, not {workflow!r}")
         run_id = new_id() if run_id is None else check_id(run_id)
-        what = f"input of workflow {workflow.name}"
-        data = workflow.input.encode(input, what)
-        self._check_size(data, what, run_id)
+        data, input_digest = workflow.encode_input(input)
+        self._check_size(data, f"input of workflow {workflow.name}", run_id)
         workflow.bind(data)
-        verdict = await self._commits.submit(
-            start_of(
-                workflow,
-                data,
-                number=self._numbers.take()[0],
-                run_id=run_id,
-                namespace=self.namespace,
-                case_id=check_id(case_id, "case id") if case_id is not None else None,
-            )
+        row = start_of(
+            workflow,
+            (data, input_digest),
+            number=self._numbers.take()[0],
+            run_id=run_id,
+            namespace=self.namespace,
+            case_id=check_id(case_id, "case id") if case_id is not None else None,
         )
+        verdict = await self._commits.submit(row)
+        while verdict is Refused.NUMBER_TAKEN:  # two processes drew one number: draw another
+            self._numbers.renew()
+            row = replace(row, number=self._numbers.take()[0])
+            verdict = await self._commits.submit(row)
         assert isinstance(verdict, Started)
         if verdict.created:
             self._nudge()
         else:
-            _refuse_conflict(workflow, data, verdict.run)
+            _refuse_conflict(workflow, input_digest, verdict.run)
         return run_id, verdict.run
 
     # -- messages to a run
@@ -278,13 +282,12 @@ def _failed(row: Row, told: Failure | None, note: str) -> RunFailed:
     )
 
 
-def _refuse_conflict(workflow: Workflow[Any, Any], data: bytes, row: Row) -> None:
+def _refuse_conflict(workflow: Workflow[Any, Any], input_digest: bytes, row: Row) -> None:
     if row.workflow != workflow.name:
         what = f"is a run of workflow {row.workflow!r}, not of {workflow.name!r}"
-    elif row.input_digest != digest(data):
-        what = (
-            f"was started with another input: digest {row.input_digest.hex()} there, {digest(data).hex()} here"
-        )
+    elif row.input_digest != input_digest:
+        digests = f"digest {row.input_digest.hex()} there, {input_digest.hex()} here"
+        what = f"was started with another input: {digests}"
     else:
         return
     raise RunConflict(

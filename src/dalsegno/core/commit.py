@@ -207,6 +207,7 @@ class Refused(Enum):
     FENCED = "fenced"  # the session was ended by somebody else
     STALE = "stale"  # the run is not this session's, or not this turn's, any more
     MISSED = "missed"  # a delivery came that the run has not seen
+    NUMBER_TAKEN = "number taken"  # a run number that two processes drew
     CHILD_EXISTS = "child exists"  # a child's id belongs to another run
 
 

@@ -98,13 +98,18 @@ def too_large(what: str, size: int, limit: int, run_id: str) -> PayloadTooLarge:
 class ChildCall:
     """A child run to start: its id is the parent's with the op's number, unless one was given."""
 
-    __slots__ = ("child_id", "data", "detached", "run_id", "workflow")
+    __slots__ = ("child_id", "detached", "input", "run_id", "workflow")
 
     def __init__(
-        self, workflow: Workflow[Any, Any], data: bytes, child_id: str | None, detached: bool, run_id: str
+        self,
+        workflow: Workflow[Any, Any],
+        input: tuple[bytes, bytes],
+        child_id: str | None,
+        detached: bool,
+        run_id: str,
     ) -> None:
         self.workflow = workflow
-        self.data = data
+        self.input = input
         self.child_id = child_id or ""
         self.detached = detached
         self.run_id = run_id

@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, ParamSpec, TypeVar
 
-from dalsegno.core.codec import Shape, shape_of
+from dalsegno.core.codec import Shape, digest, encode_args, shape_of
 from dalsegno.core.durations import Duration, microseconds
 from dalsegno.core.failure import Visible
 from dalsegno.core.promise import Promise
@@ -190,6 +190,12 @@ class Workflow(Definition, Generic[I, O]):
     def input(self) -> Shape[Any]:
         """How its input is written down and read back."""
         return shape_of(self.hints.get(self.inputs[0].name, Any) if self.inputs else Any)
+
+    def encode_input(self, value: Any) -> tuple[bytes, bytes]:
+        """Write an input down; return its bytes and its digest, which is the same in every process."""
+        what = f"input of workflow {self.name}"
+        arguments = (value,) if self.inputs else ()
+        return self.input.encode(value, what), digest(encode_args(arguments, {}, what))
 
     def check(self) -> None:
         """Let its model look it over, once all that it names is defined."""

@@ -242,7 +242,7 @@ class Engine:
         assert isinstance(call, ChildCall)
         return start_of(
             call.workflow,
-            call.data,
+            call.input,
             number=self._numbers.take()[0],
             run_id=call.child_id,
             parent=live.run,

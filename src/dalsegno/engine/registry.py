@@ -8,7 +8,6 @@ from types import ModuleType
 from typing import Any
 
 from dalsegno.core.commit import Start
-from dalsegno.core.codec import digest
 from dalsegno.core.runs import Run
 from dalsegno.engine.definitions import Definition, StepDefinition, Workflow
 from dalsegno.engine.fingerprint import fingerprint
@@ -90,7 +89,7 @@ class Registry:
 
 def start_of(
     workflow: Workflow[Any, Any],
-    data: bytes,
+    input: tuple[bytes, bytes],
     *,
     number: int,
     run_id: str,
@@ -100,7 +99,7 @@ def start_of(
     attached: bool = True,
     case_id: str | None = None,
 ) -> Start:
-    """Make the row of a new run of a workflow."""
+    """Make the row of a new run of a workflow; ``input`` is its bytes and their digest."""
     detached_from = parent is not None and not attached
     return Start(
         number=number,
@@ -108,8 +107,8 @@ def start_of(
         id=run_id,
         workflow=workflow.name,
         version=workflow.version,
-        input=data,
-        input_digest=digest(data),
+        input=input[0],
+        input_digest=input[1],
         fingerprint=fingerprint(workflow),
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
         parent=parent.number if parent is not None else None,

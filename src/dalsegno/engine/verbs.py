@@ -13,7 +13,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 
 from dalsegno.core.clock import to_datetime
-from dalsegno.core.codec import digest
 from dalsegno.core.durations import Duration, microseconds
 from dalsegno.core.entries import Kind
 from dalsegno.core.execution import Execution, current
@@ -92,15 +91,14 @@ def call_workflow(workflow: Workflow[Any, Any], input: tuple[Any, ...]) -> Any:
 def start_child(workflow: Workflow[Any, Any], input: Any, id: str | None, *, detached: bool) -> Promise[Any]:
     """Start a child run with its own journal."""
     execution = in_run(f"{workflow.name}.start()")
-    what = f"input of workflow {workflow.name}"
-    data = workflow.input.encode(input, what)
-    check_size(execution, data, what)
+    data, input_digest = workflow.encode_input(input)
+    check_size(execution, data, f"input of workflow {workflow.name}")
     if not detached and execution.depth >= execution.limits.depth:
         raise _too_deep(execution, workflow)
     if id is not None:
         check_id(id)
-    call = ChildCall(workflow, data, id, detached, execution.run_id)
-    op = execution.open(Kind.CHILD, workflow.name, digest(data), call)
+    call = ChildCall(workflow, (data, input_digest), id, detached, execution.run_id)
+    op = execution.open(Kind.CHILD, workflow.name, input_digest, call)
     call.name(op)
     if detached:
         op.waited()
