@@ -7,7 +7,8 @@ from dalsegno.core.promise import Promise
 from dalsegno.core.retry import Retry
 from dalsegno.engine.context import StepInfo, step_info
 from dalsegno.engine.decorators import step, workflow
-from dalsegno.engine.definitions import NOTHING, AsyncStep, Escalate, Skip, Step, Workflow
+from dalsegno.engine.definitions import NOTHING, AsyncStep, Step, Workflow
+from dalsegno.engine.remedies import Escalate, Skip
 from dalsegno.engine.verbs import now, random, receive, sleep, uuid
 from dalsegno.models.saga import saga
 

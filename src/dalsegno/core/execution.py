@@ -21,7 +21,7 @@ from dalsegno.core.entries import Entry, Kind, Outcome, Timer
 from dalsegno.core.fiber import Fiber
 from dalsegno.core.ids import seeded
 from dalsegno.core.limits import Limits
-from dalsegno.core.loop import Alarm, Ready, RunLoop, RunTask
+from dalsegno.core.loop import Alarm, Ready, RunLoop, RunTask, make_run_loop
 from dalsegno.core.ops import Op, Request
 from dalsegno.errors import Diverged, JournalFull, NotDecodable, PromiseNeverAwaited
 
@@ -52,7 +52,7 @@ class Execution:
         self.limits = limits
         self.depth = depth
         self.case_id = case_id
-        self.loop = RunLoop(self)
+        self.loop = make_run_loop(self)
         self.position = 0
         self.made = 0
         self.ops: dict[int, Op] = {}

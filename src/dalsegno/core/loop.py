@@ -20,6 +20,7 @@ import weakref
 from asyncio import events, tasks
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
+from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar, TypeVarTuple, Unpack, cast
 
 from dalsegno.errors import MisusedInRun, SideEffectInWorkflow
@@ -313,12 +314,18 @@ for _name in vars(asyncio.AbstractEventLoop):
         setattr(RunLoop, _name, _refusal(_name))
 
 
+def make_run_loop(keeper: AlarmKeeper) -> RunLoop:
+    """Make a loop; the methods that checkers miss in it are the refusals, attached above."""
+    concrete: Callable[[AlarmKeeper], RunLoop] = cast("Any", RunLoop)
+    return concrete(keeper)
+
+
 def _refuse_unordered(coro: object) -> None:
     """Refuse ``as_completed`` over coroutines: it makes its tasks from a set of them.
 
     A coroutine hashes by its address, so the tasks would be made in another order at each replay.
     """
-    frame = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(2)
     while frame is not None and frame.f_code.co_filename == tasks.__file__:
         if frame.f_code.co_qualname in ("as_completed", "_AsCompletedIterator.__init__"):
             close = getattr(coro, "close", None)

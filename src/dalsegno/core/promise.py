@@ -82,7 +82,7 @@ class Promise(RunFuture[T]):
     __iter__ = __await__
 
     def add_done_callback(
-        self, fn: Callable[[asyncio.Future[T]], object], /, *, context: Context | None = None
+        self, fn: Callable[[Any], object], /, *, context: Context | None = None
     ) -> None:
         self.op.waited()
         super().add_done_callback(fn, context=context)

@@ -9,6 +9,7 @@ from dalsegno.core.codec import Shape, digest, encode_args, shape_of
 from dalsegno.core.entries import Entry, Kind, Outcome
 from dalsegno.core.execution import Execution
 from dalsegno.core.ops import Op
+from dalsegno.engine.remedies import Skip
 from dalsegno.errors import ChildCancelled, ChildFailed, PayloadTooLarge
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class StepCall:
         remedy = self.step.options.on_failure
         if isinstance(remedy, str):
             return False
-        if not hasattr(remedy, "step"):
+        if isinstance(remedy, Skip):
             op.promise.set_result(remedy.default)
             return True
         told = failure.decode(entry.data or b"")

@@ -172,8 +172,13 @@ class CommitQueue:
     async def _nap(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()
         over = loop.create_future()
-        alarm = loop.call_later(seconds, lambda: over.done() or over.set_result(None))
+        alarm = loop.call_later(seconds, _ring, over)
         try:
             await over
         finally:
             alarm.cancel()
+
+
+def _ring(over: asyncio.Future[None]) -> None:
+    if not over.done():
+        over.set_result(None)

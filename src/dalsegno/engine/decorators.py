@@ -11,12 +11,12 @@ from dalsegno.engine.definitions import (
     AsyncStep,
     AsyncWorkflow,
     Nothing,
-    OnFailure,
     Step,
     SyncWorkflow,
     make_step,
     make_workflow,
 )
+from dalsegno.engine.remedies import OnFailure
 
 P = ParamSpec("P")
 T = TypeVar("T")

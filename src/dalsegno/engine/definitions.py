@@ -12,7 +12,7 @@ import inspect
 import typing
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from dalsegno.core.codec import Shape, digest, encode_args, shape_of
 from dalsegno.core.durations import Duration, microseconds
@@ -20,29 +20,13 @@ from dalsegno.core.failure import Visible
 from dalsegno.core.promise import Promise
 from dalsegno.core.retry import Retry
 from dalsegno.engine import verbs
+from dalsegno.engine.remedies import Escalate, OnFailure, Skip
 from dalsegno.errors import DefinitionError
 
 P = ParamSpec("P")
 T = TypeVar("T")
 I = TypeVar("I")  # noqa: E741
 O = TypeVar("O")  # noqa: E741
-
-
-@dataclass(frozen=True, slots=True)
-class Skip:
-    """An ``on_failure=``: go on with ``default`` as the step's result."""
-
-    default: Any = None
-
-
-@dataclass(frozen=True, slots=True)
-class Escalate:
-    """An ``on_failure=``: let another step, called with the same arguments, give the result."""
-
-    step: StepDefinition
-
-
-OnFailure = Literal["raise"] | Skip | Escalate
 
 
 class Nothing:
@@ -83,7 +67,7 @@ class Definition:
         self.name = name or function.__qualname__
         self.is_async = inspect.iscoroutinefunction(function)
         self.signature = inspect.signature(function)
-        functools.update_wrapper(self, function)
+        functools.update_wrapper(cast("Callable[..., Any]", self), function)
 
     @property
     def place(self) -> str:
@@ -250,11 +234,12 @@ def make_step(
     total_timeout: Duration | None = None,
     on_failure: OnFailure = "raise",
     at_most_once: bool = False,
-    compensate: Callable[..., Any] | Nothing | None = None,
+    compensate: StepDefinition | Callable[..., Any] | Nothing | None = None,
 ) -> StepDefinition:
     """Declare a step; ``dalsegno.step`` is this with types."""
-    if compensate is not None and not isinstance(compensate, StepDefinition | Nothing):
-        compensate = make_step(compensate)
+    undo = compensate
+    if undo is not None and not isinstance(undo, StepDefinition | Nothing):
+        undo = make_step(undo)
     if on_failure != "raise" and not isinstance(on_failure, Skip | Escalate):
         raise DefinitionError(
             f"on_failure={on_failure!r} is none of the three.",
@@ -267,7 +252,7 @@ def make_step(
         total_timeout=None if total_timeout is None else microseconds(total_timeout, what="total_timeout"),
         on_failure=on_failure,
         at_most_once=at_most_once,
-        compensate=compensate,
+        compensate=undo,
     )
     kind: type[StepDefinition] = AsyncStep if inspect.iscoroutinefunction(function) else Step
     return kind(function, name, options)

@@ -155,7 +155,7 @@ class MemoryStore:
             if item.clear_crashes:
                 rows.run = replace(rows.run, crashes=0)
             return
-        shared = {
+        shared: dict[str, Any] = {
             "status": rest.status,
             "reason": rest.reason,
             "changed_at": at,
@@ -176,10 +176,12 @@ class MemoryStore:
         run = self._rows[number].run
         return (run.parent, run.parent_op) != (item.run, start.parent_op)
 
-    def _start(self, item: Start) -> Started:
+    def _start(self, item: Start) -> Verdict:
         number = self._ids.get((item.namespace, item.id))
         if number is not None:
             return Started(False, self._rows[number].run)
+        if item.number in self._rows:
+            return Refused.NUMBER_TAKEN
         now = self.now()
         shared = {name: getattr(item, name) for name in Start.__struct_fields__ if name != "queue"}
         run = Run(**shared, status=Status.PENDING, due_at=now, created_at=now, changed_at=now)
@@ -197,7 +199,7 @@ class MemoryStore:
             return Sent(SentHow.REPEATED, run.number, run.status)
         if run.status.ended:
             return Sent(SentHow.ENDED, run.number, run.status)
-        due = run.due_at if run.due_at is not None and run.due_at < now else now
+        due: int | None = run.due_at if run.due_at is not None and run.due_at < now else now
         if (run.reason or "").startswith(PARKED) and not item.release:
             due = run.due_at
         rows.run = replace(run, wakes=run.wakes + 1, due_at=due)

@@ -17,6 +17,7 @@ TABLE = (
     "CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, "
     "checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)"
 )
+APPLIED = "SELECT number, name, checksum FROM migrations"
 
 
 class Migration(NamedTuple):

@@ -90,7 +90,8 @@ def _commit(item: Commit, now: Now) -> Verb:
     if refusal is not None:
         return refusal
     for start in item.starts:
-        yield from _start(start, now)
+        if (yield from _start(start, now)) is Refused.NUMBER_TAKEN:
+            raise StoreError(f"Run number {start.number}, drawn for {start.id!r}, is another run's.")
     for entry in item.entries:
         yield "insert_entry", (item.run, *astuple(entry)[:-1], at)
     for timer in item.timers:
@@ -150,9 +151,7 @@ def _start(item: Start, now: Now) -> Verb:
         return Started(True, _new_run(item, now))
     rows = yield "find_run", (item.namespace, item.id)
     if not rows:
-        raise StoreError(
-            f"Run number {item.number}, drawn for {item.id!r}, is another run's: start it again."
-        )
+        return Refused.NUMBER_TAKEN
     return Started(False, run_of(rows[0]))
 
 

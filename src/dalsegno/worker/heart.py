@@ -113,7 +113,7 @@ class Heart:
     async def _nap(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()
         over = loop.create_future()
-        alarm = loop.call_later(seconds, lambda: over.done() or over.set_result(None))
+        alarm = loop.call_later(seconds, _ring, over)
         try:
             await over
         finally:
@@ -129,3 +129,8 @@ class Heart:
                 "the worker's loop has not turned for a second; all its runs stand still at\n%s", where
             )
         self._warned = stands
+
+
+def _ring(over: asyncio.Future[None]) -> None:
+    if not over.done():
+        over.set_result(None)

@@ -14,7 +14,7 @@ from dalsegno.core.entries import Delivery, Entry, Timer
 from dalsegno.core.notes import LongAttempt
 from dalsegno.core.runs import Run
 from dalsegno.errors import StoreError
-from dalsegno.store.migrate import TABLE, pending, read_migrations
+from dalsegno.store.migrate import APPLIED, TABLE, pending, read_migrations
 from dalsegno.store.protocol import RunQuery
 from dalsegno.store.queries import Query, read_queries
 from dalsegno.store.sqlite.errors import translate
@@ -90,7 +90,7 @@ class SqliteStore:
         while True:
             with self._transaction(connection):
                 connection.execute(TABLE).fetchall()
-                rows = connection.execute("SELECT number, name, checksum FROM migrations").fetchall()
+                rows: list[Any] = connection.execute(APPLIED).fetchall()
                 left = pending(known, {row[0]: (row[1], row[2]) for row in rows}, self.address)
                 if not left:
                     return applied
