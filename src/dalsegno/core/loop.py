@@ -33,6 +33,8 @@ Ts = TypeVarTuple("Ts")
 
 log = logging.getLogger("dalsegno.loop")
 _SECOND = 1_000_000
+_SPREAD = 0x9E3779B97F4A7C15  # an odd number without pattern
+_HASH_MASK = (1 << 60) - 1
 
 
 class RunFuture(asyncio.Future[T]):
@@ -40,10 +42,11 @@ class RunFuture(asyncio.Future[T]):
 
     def __init__(self, *, loop: RunLoop) -> None:
         self.number = loop.next_number()
+        self._hash = loop.hash_base + self.number
         super().__init__(loop=loop)
 
     def __hash__(self) -> int:
-        return self.number
+        return self._hash
 
     def __eq__(self, other: object) -> bool:
         return self is other
@@ -62,10 +65,11 @@ class RunTask(asyncio.Task[T]):
     ) -> None:
         # Before the base class: registering a task puts it into a set, which asks for its hash.
         self.number = loop.next_number()
+        self._hash = loop.hash_base + self.number
         super().__init__(coro, loop=loop, name=name or f"task-{self.number}", context=context)
 
     def __hash__(self) -> int:
-        return self.number
+        return self._hash
 
     def __eq__(self, other: object) -> bool:
         return self is other
@@ -76,7 +80,9 @@ class RunTask(asyncio.Task[T]):
 
 
 class AlarmKeeper(Protocol):
-    """Who makes the timers of workflow code durable: the execution."""
+    """Who makes the timers of workflow code durable: the execution. ``number`` is the run's."""
+
+    number: int
 
     def alarm_set(self, when: float, ready: Ready) -> Alarm: ...
 
@@ -153,6 +159,8 @@ class RunLoop(asyncio.AbstractEventLoop):
 
     def __init__(self, keeper: AlarmKeeper) -> None:
         self.keeper = keeper
+        # Apart from other runs': asyncio keeps the tasks of all loops of a process in one set.
+        self.hash_base = keeper.number * _SPREAD & _HASH_MASK
         self.time_us = 0
         self.dead = False
         self.fiber: Fiber | None = None
@@ -266,7 +274,8 @@ class RunLoop(asyncio.AbstractEventLoop):
         return task
 
     def _task_done(self, task: asyncio.Task[Any]) -> None:
-        self.open_tasks.pop(hash(task), None)
+        assert isinstance(task, RunTask)
+        self.open_tasks.pop(task.number, None)
 
     def _agen_begins(self, agen: Any) -> None:
         self.open_agens[self.next_number()] = weakref.ref(agen)
