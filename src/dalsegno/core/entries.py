@@ -34,8 +34,11 @@ class Outcome(IntEnum):
     CANCELLED = 4  # it was cancelled in flight; whether its effect happened is not known
 
 
-class Entry(msgspec.Struct, frozen=True, gc=False):
+class Entry(msgspec.Struct, gc=False):
     """One line of a run's journal.
+
+    The engine gives it its ``position`` when it commits it and its ``at`` once it is durable; after
+    that nothing touches it.
 
     ``op`` is the number of the operation it answers (0: none did, as for a cancel), ``at`` the
     store's time of the commit in microseconds, never earlier than the entry before it. ``data`` is

@@ -143,6 +143,8 @@ class Execution:
 
     def take_wants(self) -> list[Op]:
         """Hand over the ops that came since the last call and are still wanted."""
+        if not self.wants:
+            return []
         wants = [op for op in self.wants if op.settled is None and not op.promise.done()]
         for op in wants:
             op.begun = True

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from dataclasses import dataclass
+
+import msgspec
 
 from dalsegno.errors import NotInRun
 
 
-@dataclass(frozen=True, slots=True)
-class StepInfo:
+class StepInfo(msgspec.Struct, frozen=True, gc=False):
     """One attempt of a step.
 
     ``idempotency_key`` is the same for every attempt of this step of this run, before and after

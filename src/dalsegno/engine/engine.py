@@ -40,6 +40,7 @@ log = logging.getLogger("dalsegno.engine")
 
 _LONG = SECOND  # an attempt that has run for longer is reported by the heartbeat
 _MOST_REPORTED = 1_000
+_HELD_FOR = 50_000  # microseconds until a worker that did not renew looks again
 _LEASE_MARGIN = 0.8  # of the lease: a worker that did not renew for longer starts no step
 
 
@@ -201,24 +202,26 @@ class Engine:
         if entries or starts or consumed or sends:
             self._commit(live, entries, consumed, starts, sends, None)
         elif live.attempts or live.waiting.keys() - live.retries.keys():
-            self._wake_at(live, live.next_due())
+            self._wake_at(live, live.next_due() if self._may_begin else now + _HELD_FOR)
         else:
             self._park(live)
 
+    @property
+    def _may_begin(self) -> bool:
+        """Whether the lease was renewed lately enough to begin anything."""
+        return self._commits.unrenewed < self._lease * _LEASE_MARGIN
+
     def _begin_wants(self, live: LiveRun, now: int, entries: list[Entry], starts: list[Start]) -> None:
-        wants = live.execution.take_wants()
-        for op in wants:
+        for op in live.execution.take_wants():
             if op.kind is Kind.STEP:
                 self._queue_step(live, op, entries)
             elif op.kind is Kind.CHILD:
                 starts.append(self._child(live, op))
                 if isinstance(op.request, ChildCall) and op.request.detached:
                     entries.append(Entry(0, Kind.CHILD, op.number, op.name, op.digest))
-        due = [] if self.draining else [op for n, op in live.waiting.items() if live.retries.get(n, 0) <= now]
-        if due and self._commits.unrenewed > self._lease * _LEASE_MARGIN:
-            self._wake_at(live, now + 50_000)  # too long unrenewed to begin anything: first the lease
+        if not live.waiting or self.draining or not self._may_begin:
             return
-        for op in due:
+        for op in [op for number, op in live.waiting.items() if live.retries.get(number, 0) <= now]:
             entry = self._steps.begin(live, op, self._ended(live, op))
             if entry is not None:
                 entries.append(entry)
@@ -252,6 +255,8 @@ class Engine:
 
     def _cancels(self, live: LiveRun) -> list[Send]:
         """Cancel the children whose promise the code has cancelled."""
+        if not live.execution.withdrawn:
+            return []
         children = live.execution.take_withdrawn(Kind.CHILD)
         return [self._cancel_child(live, op) for op in children]
 
@@ -302,21 +307,8 @@ class Engine:
         sends: list[Send],
         rest: Rest | None,
     ) -> None:
-        placed = tuple(
-            Entry(
-                live.position + n,
-                e.kind,
-                e.op,
-                e.name,
-                e.digest,
-                e.outcome,
-                e.attempt,
-                e.source,
-                e.codec,
-                e.data,
-            )
-            for n, e in enumerate(entries, 1)
-        )
+        for position, entry in enumerate(entries, live.position + 1):
+            entry.position = position
         ends = rest is not None and rest.status.ended
         shown = (live.execution.reason, live.execution.undone)
         explains = rest is None and shown != live.shown
@@ -325,7 +317,7 @@ class Engine:
             session=self.session,
             turn=live.turn,
             floor=live.at,
-            entries=placed,
+            entries=tuple(entries),
             timers=() if ends else live.new_timers(),
             dropped=() if ends else live.stale_timers(),
             consumed=tuple(consumed),
@@ -377,7 +369,8 @@ class Engine:
         execution = live.execution
         try:
             for entry in entries:
-                execution.deliver(_stamped(entry, at))
+                entry.at = at
+                execution.deliver(entry)
         except (Diverged, NotDecodable) as error:
             self._park_diverged(live, error)
             return False
@@ -495,14 +488,6 @@ class Engine:
 
 def _news(live: LiveRun | None, run: Run) -> bool:
     return live is not None and live.wakes != run.wakes
-
-
-def _stamped(entry: Entry, at: int) -> Entry:
-    position, kind, op, name, digest, outcome, attempt, source, codec, data = (
-        entry.position, entry.kind, entry.op, entry.name, entry.digest,
-        entry.outcome, entry.attempt, entry.source, entry.codec, entry.data,
-    )  # fmt: skip
-    return Entry(position, kind, op, name, digest, outcome, attempt, source, codec, data, at)
 
 
 def _result_for_parent(run: Run, rest: Rest) -> Send:

@@ -71,6 +71,8 @@ class LiveRun:
         for a worker must not time out before its step was tried.
         """
         alarms = self.execution.alarms
+        if not alarms and not self.due:
+            return
         self.due = {op: due for op, due in self.due.items() if op in alarms}
         for op, alarm in alarms.items():
             if op in self.stored:
@@ -81,6 +83,8 @@ class LiveRun:
 
     def new_timers(self) -> tuple[Timer, ...]:
         """Timers that the store does not have yet."""
+        if not self.due and not self.retries:
+            return ()
         timers = [Timer(op, due) for op, due in self.due.items() if op not in self.stored]
         for op, due in self.retries.items():
             if self.stored.get(op) != Timer(op, due, True):
@@ -89,6 +93,8 @@ class LiveRun:
 
     def stale_timers(self) -> tuple[int, ...]:
         """Ops whose timer the store has and nobody waits for any more."""
+        if not self.stored:
+            return ()
         return tuple(op for op in self.stored if op not in self.due and op not in self.retries)
 
     def note_timers(self, set_: tuple[Timer, ...], dropped: tuple[int, ...]) -> None:
@@ -109,6 +115,8 @@ class LiveRun:
         In the order of acceptance and due time; at the same time the signal wins. A signal becomes
         an entry only when somebody asks for it, a cancel always.
         """
+        if not self.inbox and not self.due:
+            return [], []
         found: list[tuple[int, int, Entry]] = []
         consumed: list[int] = []
         taken: set[int] = set()

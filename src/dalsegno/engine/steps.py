@@ -120,7 +120,9 @@ class Steps:
 
     def withdraw(self, live: LiveRun) -> list[Entry]:
         """End what the code has cancelled; return entries for steps that nobody is running."""
-        entries = []
+        entries: list[Entry] = []
+        if not live.execution.withdrawn:
+            return entries
         for op in live.execution.take_withdrawn(Kind.STEP):
             live.waiting.pop(op.number, None)
             live.retries.pop(op.number, None)
