@@ -29,6 +29,7 @@ log = logging.getLogger("dalsegno.commits")
 Answer = Callable[[Verdict], None]
 
 _HOPELESS = (StoreDamaged, StoreShared, StoreVanished, StoreVersion)
+_LARGEST = 512  # items in one transaction: what the loop can spare a few milliseconds for
 _FIRST_DELAY, _LONGEST_DELAY = 0.05, 2.0
 
 
@@ -110,7 +111,9 @@ class CommitQueue:
         while not self._closing or self._pending:
             await self._filled.wait()
             self._filled.clear()
-            group, self._pending = self._pending, []
+            group, self._pending = self._pending[:_LARGEST], self._pending[_LARGEST:]
+            if self._pending:
+                self._filled.set()
             if group:
                 await self._land(group)
 

@@ -12,6 +12,7 @@ import functools
 import logging
 import os
 import sys
+from collections.abc import Generator
 from typing import Any
 from urllib.parse import unquote
 
@@ -45,6 +46,7 @@ class StoreFile:
         self._scanned = 0.0
         self._broken: StoreShared | None = None
         self._busy_since = 0.0
+        self._patient = True
 
     # -- opening
 
@@ -127,8 +129,19 @@ class StoreFile:
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}").fetchall()
         connection.set_wal_hook(self._checkpoint)
 
+    @contextlib.contextmanager
+    def impatient(self) -> Generator[None]:
+        """Do not wait for the write lock meanwhile."""
+        self._patient = False
+        try:
+            yield
+        finally:
+            self._patient = True
+
     def _busy(self, tries: int) -> bool:
         """Wait for the write lock in short naps: SQLite's own growing ones starve the unlucky."""
+        if not self._patient:
+            return False
         if tries == 0:
             self._busy_since = self.clock.monotonic()
         elif self.clock.monotonic() - self._busy_since > BUSY_SECONDS:

@@ -1,26 +1,25 @@
-"""The store on one SQLite file: group commits on a writing lane, reads on a reading lane."""
+"""The store on one SQLite file: a writer with a connection of its own, and readers beside it."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import apsw
 
 from dalsegno.core.clock import Clock
-from dalsegno.core.commit import Failed, Fence, Loaded, Session, Verdict, Write
+from dalsegno.core.commit import Fence, Loaded, Session, Verdict, Write
 from dalsegno.core.entries import Delivery, Entry, Timer
 from dalsegno.core.notes import LongAttempt
 from dalsegno.core.runs import Run
 from dalsegno.errors import StoreError
-from dalsegno.store.migrate import APPLIED, TABLE, pending, read_migrations
 from dalsegno.store.protocol import RunQuery
 from dalsegno.store.queries import Query, read_queries
 from dalsegno.store.sqlite.errors import translate
 from dalsegno.store.sqlite.file import StoreFile
 from dalsegno.store.sqlite.lane import Lane
-from dalsegno.store.verbs import Ask, Now, delivery_of, entry_of, run_of, timer_of, write_group
+from dalsegno.store.sqlite.writer import Writer
+from dalsegno.store.verbs import delivery_of, entry_of, run_of, timer_of
 
 T = TypeVar("T")
 
@@ -33,8 +32,9 @@ class SqliteStore:
         self._clock = clock
         self._threaded = threaded
         self._queries: Mapping[str, Query] = read_queries("sqlite", "?")
-        self._writing: Lane | None = None
+        self._writer: Writer | None = None
         self._reading: Lane | None = None
+        self._reader: apsw.Connection | None = None
         self._watch: apsw.Connection | None = None
 
     @property
@@ -54,120 +54,38 @@ class SqliteStore:
     # -- opening and closing
 
     async def open(self) -> None:
-        if self._writing is not None:
+        if self._writer is not None:
             return
         self._file.prepare()
-        writing = Lane("dalsegno-writer", self._connect_writer, threaded=self._threaded)
+        writer = Writer(self._file, self._clock, self._queries, threaded=self._threaded)
         try:
-            await writing.run(self._migrate)
+            await writer.open(self.address)
             self._watch = self._file.connect(writes=False)
+            self._reader = self._file.connect(writes=False)
         except BaseException:
-            writing.close()
+            writer.close()
             self._file.release()
             raise
-        self._writing = writing
-        self._reading = Lane("dalsegno-reader", self._connect_reader, threaded=self._threaded)
+        self._writer = writer
+        self._reading = Lane("dalsegno-reader", threaded=self._threaded)
 
     async def close(self) -> None:
-        if self._writing is None or self._reading is None:
+        if self._writer is None:
             return
-        reading, writing, self._reading, self._writing = self._reading, self._writing, None, None
-        reading.close()
-        if self._watch is not None:
-            self._watch.close()
-        writing.close()
+        writer, self._writer = self._writer, None
+        writer.close()
+        if self._reading is not None:
+            self._reading.close()
+        for connection in (self._watch, self._reader):
+            if connection is not None:
+                connection.close()
+        self._watch = self._reader = None
         self._file.release()
 
-    def _connect_writer(self) -> apsw.Connection:
-        return self._file.connect(writes=True)
-
-    def _connect_reader(self) -> apsw.Connection:
-        return self._file.connect(writes=False)
-
-    def _migrate(self, connection: apsw.Connection) -> list[int]:
-        known = read_migrations("sqlite")
-        applied: list[int] = []
-        while True:
-            with self._transaction(connection):
-                connection.execute(TABLE).fetchall()
-                rows: list[Any] = connection.execute(APPLIED).fetchall()
-                left = pending(known, {row[0]: (row[1], row[2]) for row in rows}, self.address)
-                if not left:
-                    return applied
-                step = left[0]
-                connection.execute(step.text).fetchall()
-                row = (step.number, step.name, step.checksum, self.now())
-                connection.execute("INSERT INTO migrations VALUES (?, ?, ?, ?)", row).fetchall()
-                applied.append(step.number)
-
-    # -- writing
-
     async def write(self, group: Sequence[Write], fence: Fence | None = None) -> list[Verdict]:
-        return await self._lane(self._writing).run(lambda connection: self._write(connection, group, fence))
-
-    def _write(
-        self, connection: apsw.Connection, group: Sequence[Write], fence: Fence | None
-    ) -> list[Verdict]:
-        self._file.check()
-        try:
-            with self._transaction(connection):
-                return self._drive(connection, write_group(group, fence, self._clocks()))
-        except StoreError:
-            raise
-        except Exception:  # one item is at fault: find it, and let the others through
-            with self._transaction(connection):
-                return self._write_apart(connection, group, fence)
-
-    def _write_apart(
-        self, connection: apsw.Connection, group: Sequence[Write], fence: Fence | None
-    ) -> list[Verdict]:
-        """Write each item behind a savepoint of its own, so that what fails stands alone."""
-        verdicts: list[Verdict] = []
-        for item in group:
-            connection.execute("SAVEPOINT item").fetchall()
-            try:
-                verdicts += self._drive(connection, write_group([item], fence, self._clocks()))
-            except Exception as error:
-                if translate(error, self._file.path) is not None:
-                    raise
-                connection.execute("ROLLBACK TO item").fetchall()
-                verdicts.append(Failed(error))
-            connection.execute("RELEASE item").fetchall()
-        return verdicts
-
-    @contextlib.contextmanager
-    def _transaction(self, connection: apsw.Connection) -> Generator[None]:
-        """Hold the write lock from the first statement on; translate what concerns the whole store."""
-        try:
-            connection.execute("BEGIN IMMEDIATE").fetchall()
-            try:
-                yield
-                connection.execute("COMMIT").fetchall()
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK").fetchall()
-                raise
-        except apsw.Error as error:
-            wide = translate(error, self._file.path, self._file.holder())
-            if wide is None:
-                raise
-            raise wide from error
-
-    def _drive(self, connection: apsw.Connection, verb: Generator[Ask, Any, T]) -> T:
-        """Run a verb's statements on this connection."""
-        queries, execute, changes = self._queries, connection.execute, connection.changes
-        try:
-            name, parameters = next(verb)
-            while True:
-                query = queries[name]
-                rows = execute(query.text, parameters).fetchall()
-                name, parameters = verb.send(rows if query.rows else changes())
-        except StopIteration as end:
-            value: T = end.value
-            return value
-
-    def _clocks(self) -> Now:
-        return Now(self._clock.now(), self._clock.boot())
+        if self._writer is None:
+            raise self._closed()
+        return await self._writer.write(group, fence)
 
     # -- reading
 
@@ -185,17 +103,14 @@ class SqliteStore:
         return await self._read(read)
 
     async def inbox(self, numbers: Sequence[int]) -> Mapping[int, tuple[Delivery, ...]]:
-        def read(connection: apsw.Connection) -> dict[int, tuple[Delivery, ...]]:
-            return {n: tuple(map(delivery_of, self._rows(connection, "read_inbox", n))) for n in numbers}
-
-        return await self._read(read)
+        return {number: tuple(map(delivery_of, self._point("read_inbox", number))) for number in numbers}
 
     async def find(self, namespace: str, run_id: str) -> Run | None:
-        rows = await self._select("find_run", namespace, run_id)
+        rows = self._point("find_run", namespace, run_id)
         return run_of(rows[0]) if rows else None
 
     async def get(self, number: int) -> Run | None:
-        rows = await self._select("get_run", number)
+        rows = self._point("get_run", number)
         return run_of(rows[0]) if rows else None
 
     async def runs(self, query: RunQuery) -> list[Run]:
@@ -228,7 +143,7 @@ class SqliteStore:
         return {(row[0], row[1], row[2]) for row in await self._select("read_abilities")}
 
     async def next_due(self, queue: str) -> int | None:
-        rows = await self._select("next_due", queue)
+        rows = self._point("next_due", queue)
         due: int | None = rows[0][0]
         return due
 
@@ -242,6 +157,12 @@ class SqliteStore:
         rows = await self._read(lambda connection: connection.execute("PRAGMA integrity_check").fetchall())
         return [str(row[0]) for row in rows if row[0] != "ok"]
 
+    def _point(self, name: str, *parameters: Any) -> list[Any]:
+        """Read a row by its key, in place: a thread would cost more than the read."""
+        if self._watch is None:
+            raise self._closed()
+        return self._told(lambda connection: self._rows(connection, name, *parameters), self._watch)
+
     async def _select(self, name: str, *parameters: Any) -> list[Any]:
         return await self._read(lambda connection: self._rows(connection, name, *parameters))
 
@@ -249,18 +170,21 @@ class SqliteStore:
         return connection.execute(self._queries[name].text, parameters).fetchall()
 
     async def _read(self, job: Callable[[apsw.Connection], T]) -> T:
-        def read(connection: apsw.Connection) -> T:
-            try:
-                return job(connection)
-            except apsw.Error as error:
-                wide = translate(error, self._file.path)
-                if wide is None:
-                    raise
-                raise wide from error
+        lane, reader = self._reading, self._reader
+        if lane is None or reader is None:
+            raise self._closed()
 
-        return await self._lane(self._reading).run(read)
+        return await lane.run(lambda: self._told(job, reader))
 
-    def _lane(self, lane: Lane | None) -> Lane:
-        if lane is None:
-            raise StoreError(f"The store {self.address} is not open.", "", "Use the App in a `with` block.")
-        return lane
+    def _told(self, job: Callable[[apsw.Connection], T], connection: apsw.Connection) -> T:
+        """Do a read, and say in our words what concerns the whole store."""
+        try:
+            return job(connection)
+        except apsw.Error as error:
+            wide = translate(error, self._file.path)
+            if wide is None:
+                raise
+            raise wide from error
+
+    def _closed(self) -> StoreError:
+        return StoreError(f"The store {self.address} is not open.", "", "Use the App in a `with` block.")

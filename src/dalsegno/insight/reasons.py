@@ -1,0 +1,272 @@
+"""Why a run does not move: from what is known of it, the one reason that holds, and what to do next."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dalsegno.core.clock import SECOND, from_datetime
+from dalsegno.core.durations import text as length
+from dalsegno.core.runs import (
+    COMPENSATING,
+    COMPENSATION_FAILED,
+    DIVERGED,
+    KILLS_ITS_WORKER,
+    Run,
+    Status,
+)
+from dalsegno.insight.standing import Awaited, Doing, Reason, Trouble, Why
+from dalsegno.insight.workers import Workers, WorkerView
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a reason is drawn from. ``holder`` is the pid that keeps the store's write lock."""
+
+    run: Run
+    now: int
+    workers: Workers
+    holder: int | None
+    doing: Sequence[Doing] = ()
+    waits: Sequence[Awaited] = ()
+    undone: int = 0
+    to_undo: int = 0
+    error: Trouble | None = None
+
+    @property
+    def owner(self) -> WorkerView | None:
+        """The worker that has claimed the run."""
+        return self.workers.views.get(self.run.session) if self.run.session is not None else None
+
+    @property
+    def due(self) -> bool:
+        """Whether a worker should claim it now."""
+        return self.run.session is None and self.run.due_at is not None and self.run.due_at <= self.now
+
+
+def why(facts: Facts) -> Why:
+    """Return the reason that holds: first what has ended, then what is missing, then what is waited for."""
+    run = facts.run
+    if run.status.ended:
+        return _ended(facts)
+    if run.session is not None:
+        return _held(facts) or _owner_lost(facts) or _running(facts)
+    if facts.due:
+        return _held(facts) or _nobody(facts) or _claimable(facts)
+    if run.parked:
+        return Why(Reason.PARKED, _parked(facts))
+    if run.status is Status.PENDING:
+        return Why(Reason.NOT_YET_DUE, f"not due{_until(facts, run.due_at)}")
+    return _waiting(facts)
+
+
+def next_commands(facts: Facts, reason: Reason) -> tuple[str, ...]:
+    """Name the commands that would be of use now."""
+    run = shlex.quote(facts.run.id)
+    show, retry = f"dalsegno runs show {run}", f"dalsegno runs retry {run}"
+    holder = facts.holder
+    by_reason: dict[Reason, tuple[str, ...]] = {
+        Reason.COMPLETED: (show,),
+        Reason.FAILED: (show,),
+        Reason.CANCELLED: (show,),
+        Reason.RUNNING: (f"dalsegno runs watch {run}",),
+        Reason.STEP_RUNNING: (f"dalsegno runs watch {run}",),
+        Reason.COMPENSATING: (f"dalsegno runs watch {run}",),
+        Reason.DUE: (f"dalsegno runs watch {run}",),
+        Reason.RETRY: (show, f"dalsegno runs cancel {run}"),
+        Reason.TIMER: (f"dalsegno runs watch {run}",),
+        Reason.SIGNAL: tuple(f"dalsegno runs signal {run} {name} '{{…}}'" for name in _signals(facts)),
+        Reason.CHILD: tuple(f"dalsegno where {shlex.quote(child)}" for child in _children(facts)),
+        Reason.PERSON: (retry,),
+        Reason.PARKED: (show, retry),
+        Reason.NO_WORKER: ("dalsegno worker FILE.py", "dalsegno doctor"),
+        Reason.LACKS_CODE: ("dalsegno worker FILE.py", "dalsegno doctor"),
+        Reason.WEDGED: ("dalsegno doctor",),
+        Reason.STORE_HELD: (f"ps -p {holder}", f"kill -CONT {holder}"),
+    }
+    return by_reason.get(reason, ())
+
+
+def _signals(facts: Facts) -> list[str]:
+    titles = [wait.name for wait in facts.waits if wait.kind == "signal"]
+    return [shlex.quote(name) for title in titles[:3] for name in title.split(" | ")[:3]]
+
+
+def _children(facts: Facts) -> list[str]:
+    return [wait.detail for wait in facts.waits if wait.kind == "child"][:3]
+
+
+# -- ended
+
+
+def _ended(facts: Facts) -> Why:
+    kind = Reason(facts.run.status.value)
+    said = [facts.run.status.value]
+    if facts.run.reason:
+        said.append(f"({facts.run.reason})")
+    if kind is Reason.FAILED and facts.error is not None:
+        said.append(f"with {facts.error.brief}")
+    return Why(kind, " ".join(said))
+
+
+# -- what should move, and whether it can
+
+
+def _held(facts: Facts) -> Why | None:
+    if facts.holder is None:
+        return None
+    who = next((f", {view.program}" for view in facts.workers.views.values() if view.pid == facts.holder), "")
+    return Why(Reason.STORE_HELD, f"the store is held by pid {facts.holder}{who}: nobody else can write")
+
+
+def _owner_lost(facts: Facts) -> Why | None:
+    owner = facts.owner
+    if owner is not None and owner.state == "live":
+        return None
+    if owner is not None and owner.state == "wedged":
+        text = f"the loop of worker {owner.name} has stood still for {_seconds(owner.seconds)}"
+        return Why(Reason.WEDGED, f"{text}: none of its runs moves")
+    if owner is None:
+        lost = "its worker was judged dead"
+    elif owner.state == "gone":
+        lost = f"its worker, {owner.name}, is gone"
+    else:
+        lost = f"the lease of its worker, {owner.name}, ran out {_seconds(owner.seconds)} ago"
+    able = facts.workers.able(facts.run.workflow, facts.run.version)
+    heir = f"worker {able[0].name} takes over" if able else "no live worker has its code to take over"
+    return Why(Reason.NO_WORKER, f"{lost}; {heir}")
+
+
+def _nobody(facts: Facts) -> Why | None:
+    run, workers = facts.run, facts.workers
+    due = f"due {_ago(facts.now, run.due_at)}"
+    able = workers.able(run.workflow, run.version)
+    if not workers.alive:
+        return Why(Reason.NO_WORKER, f"{due}, and no worker is alive")
+    if not able:
+        others = workers.versions(run.workflow)
+        has = f"version {', '.join(others)} only" if others else "none of its versions"
+        count = len(workers.alive)
+        who = f"worker {workers.alive[0].name} has" if count == 1 else f"the {count} live workers have"
+        return Why(Reason.LACKS_CODE, f"{due}, and {who} not {run.workflow} v{run.version} ({has})")
+    if all(view.state == "wedged" for view in able):
+        return Why(
+            Reason.WEDGED,
+            f"{due}, and the loop of worker {able[0].name} has stood still for {_seconds(able[0].seconds)}",
+        )
+    return None
+
+
+def _claimable(facts: Facts) -> Why:
+    able = facts.workers.able(facts.run.workflow, facts.run.version)
+    due = f"due {_ago(facts.now, facts.run.due_at)}"
+    return Why(Reason.DUE, f"{due}; worker {able[0].name} has its code, and claims it when a slot is free")
+
+
+# -- what runs
+
+
+def _running(facts: Facts) -> Why:
+    owner = facts.owner
+    on = f" on worker {owner.name}" if owner is not None else ""
+    kind, text = Reason.RUNNING, f"running{on}"
+    if facts.doing:
+        first = facts.doing[0]
+        since = length(max(0, facts.now - from_datetime(first.began_at)))
+        kind = Reason.STEP_RUNNING
+        text = f"{first.step} is running, attempt {_of(first.attempt, first.of)}, for {since}{on}"
+        if len(facts.doing) > 1:
+            text += f" (and {len(facts.doing) - 1} more)"
+    if facts.run.reason == COMPENSATING:
+        return Why(Reason.COMPENSATING, f"{_progress(facts)}; {text}")
+    return Why(kind, text)
+
+
+def _progress(facts: Facts) -> str:
+    if not facts.to_undo:
+        return "compensating"
+    return f"compensating: {facts.undone} of {facts.to_undo} undone"
+
+
+# -- what waits
+
+_FIRST = ("person", "retry", "signal", "child", "timer")
+
+
+def _waiting(facts: Facts) -> Why:
+    waits = sorted(facts.waits, key=lambda wait: _FIRST.index(wait.kind) if wait.kind in _FIRST else 9)
+    if not waits:
+        return Why(Reason.NOT_YET_DUE, f"waits{_until(facts, facts.run.due_at)}")
+    first = waits[0]
+    kind, text = _wait(facts, first)
+    if len(waits) > 1:
+        text += f" (and {_others(waits[1:])})"
+    if facts.run.reason == COMPENSATING:
+        return Why(Reason.COMPENSATING, f"{_progress(facts)}; {text}")
+    return Why(kind, text)
+
+
+def _wait(facts: Facts, wait: Awaited) -> tuple[Reason, str]:
+    due = None if wait.due_at is None else from_datetime(wait.due_at)
+    match wait.kind:
+        case "person":
+            return Reason.PERSON, f"waits for a person: {wait.name}"
+        case "retry":
+            after = f", after {wait.detail}" if wait.detail else ""
+            return Reason.RETRY, f"{wait.name}: attempt {_of(wait.attempt, wait.of)}{_until(facts, due)}{after}"
+        case "signal":
+            return Reason.SIGNAL, f"waits for signal {wait.name}"
+        case "child":
+            stands = f", which {_clause(wait.run.why.text)}" if wait.run is not None else ""
+            return Reason.CHILD, f"waits for child run {wait.detail}{stands}"
+        case _:
+            return Reason.TIMER, f"waits for a timer{_until(facts, due)}"
+
+
+def _clause(text: str) -> str:
+    return text if text.startswith("waits") else f"is {text}" if text.startswith(("running", "due")) else f"stands: {text}"
+
+
+def _others(waits: Sequence[Awaited]) -> str:
+    kinds: dict[str, int] = {}
+    for wait in waits:
+        kinds[wait.kind] = kinds.get(wait.kind, 0) + 1
+    return ", ".join(kind if count == 1 else f"{count} {kind}s" for kind, count in kinds.items())
+
+
+def _parked(facts: Facts) -> str:
+    reason = facts.run.reason or ""
+    error = f": {facts.error.message.splitlines()[0]}" if facts.error and facts.error.message else ""
+    match reason:
+        case _ if reason == DIVERGED:
+            return f"parked, since its journal and the code disagree{error}"
+        case _ if reason == KILLS_ITS_WORKER:
+            return f"parked: {facts.run.crashes} workers in a row died while they ran it"
+        case _ if reason == COMPENSATION_FAILED:
+            left = ", ".join(wait.name for wait in facts.waits if wait.kind == "person")
+            return f"parked: compensation failed for {left}" if left else reason
+        case _:
+            return f"{reason}{error}"
+
+
+# -- words
+
+
+def _of(attempt: int, of: int) -> str:
+    return f"{attempt} of {of}" if of else str(attempt)
+
+
+def _until(facts: Facts, due: int | None) -> str:
+    if due is None:
+        return ""
+    return f" in {length(due - facts.now)}" if due > facts.now else f", due {_ago(facts.now, due)}"
+
+
+def _ago(now: int, then: int | None) -> str:
+    ago = max(0, now - (then if then is not None else now))
+    return f"{length(ago)} ago" if ago >= SECOND else "now"
+
+
+def _seconds(seconds: float) -> str:
+    return length(int(seconds * SECOND))

@@ -1,0 +1,61 @@
+"""Which run people mean: by its id, by how its id begins, or by the case that it belongs to."""
+
+from __future__ import annotations
+
+from dalsegno.core.runs import Run
+from dalsegno.errors import RunNotFound
+from dalsegno.store.protocol import RunQuery, Store
+
+_CANDIDATES = 10
+_CASE_RUNS = 20  # of one case; the newest
+
+
+async def find_run(store: Store, namespace: str, asked: str) -> Run:
+    """Return the run of an id, or the only one whose id begins so; raise ``RunNotFound``, with candidates."""
+    run = await store.find(namespace, asked) or await _by_prefix(store, namespace, asked)
+    if run is None:
+        raise _not_found(store, namespace, asked)
+    return run
+
+
+async def find(store: Store, namespace: str, asked: str) -> tuple[str, list[Run]]:
+    """Return how ``asked`` was found (run, case or prefix), and the runs, in the order of their start."""
+    run = await store.find(namespace, asked)
+    if run is not None:
+        return "run", [run]
+    case = await store.runs(RunQuery(namespace=namespace, case_id=asked, limit=_CASE_RUNS))
+    if case:
+        return "case", case[::-1]
+    run = await _by_prefix(store, namespace, asked)
+    if run is not None:
+        return "prefix", [run]
+    raise _not_found(store, namespace, asked)
+
+
+async def _by_prefix(store: Store, namespace: str, asked: str) -> Run | None:
+    if not asked:
+        return None
+    found = await store.runs(RunQuery(namespace=namespace, id_prefix=asked, limit=_CANDIDATES + 1))
+    if len(found) < 2:
+        return found[0] if found else None
+    names = ", ".join(run.id for run in found[:_CANDIDATES])
+    more = ", …" if len(found) > _CANDIDATES else ""
+    raise RunNotFound(
+        f"{asked!r} is how the ids of several runs begin: {names}{more}.",
+        "The beginning of an id is enough only where it belongs to one run.",
+        "Write more of it.",
+        run_id=asked,
+        candidates=tuple(run.id for run in found[:_CANDIDATES]),
+        store=store.address,
+    )
+
+
+def _not_found(store: Store, namespace: str, asked: str) -> RunNotFound:
+    within = "" if namespace == "default" else f" (namespace {namespace})"
+    return RunNotFound(
+        f"No run and no case is called {asked!r} in {store.address}{within}, and no run's id begins so.",
+        "It was never started there, or its retention has passed.",
+        "`dalsegno runs list` shows what there is; look at the id and the store.",
+        run_id=asked,
+        store=store.address,
+    )

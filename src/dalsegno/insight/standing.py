@@ -1,0 +1,173 @@
+"""What ``where`` answers, as values: frozen, and without a way back to the store.
+
+Moments are aware datetimes in UTC. The names of the fields are those of the JSON that the command
+line prints, so they are kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from dalsegno.insight.workers import WorkerView
+
+
+class Reason(StrEnum):
+    """Why a run does not move, or that it does: a closed list, of which one always holds.
+
+    ``DUE`` is the moment between becoming due and being claimed.
+    """
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    RUNNING = "running"
+    STEP_RUNNING = "step running"
+    RETRY = "retry waits"
+    COMPENSATING = "compensating"
+    SIGNAL = "waiting for a signal"
+    TIMER = "waiting for a timer"
+    CHILD = "waiting for a child"
+    PERSON = "waiting for a person"
+    PARKED = "parked"
+    NOT_YET_DUE = "not yet due"
+    DUE = "due"
+    NO_WORKER = "no live worker"
+    WEDGED = "worker's loop wedged"
+    LACKS_CODE = "worker lacks the code or the version"
+    STORE_HELD = "store held"
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """The reason, and a sentence that says it with its names and numbers."""
+
+    kind: Reason
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One line of a run's trail: what an entry of its journal says.
+
+    ``kind`` is step, attempt, intent, timer, signal, child, cancel or answer (a person's, to a parked
+    run); ``outcome`` is done, failed, unknown, cancelled or open. ``source`` is a signal's sender, a
+    child's run id, or who cancelled or retried. ``undoes`` names the step that a compensation undoes.
+    """
+
+    position: int
+    at: datetime
+    kind: str
+    name: str
+    op: int
+    outcome: str
+    attempt: int = 0
+    source: str = ""
+    undoes: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Doing:
+    """An attempt under way that takes its time, as its worker's heartbeat reported it."""
+
+    step: str
+    op: int
+    attempt: int
+    of: int
+    began_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """One thing that a waiting run waits for.
+
+    ``kind`` is signal, timer, retry, child or person. A retry is before attempt ``attempt`` of ``of``
+    (0: without limit). ``detail`` is a child's run id, or the error that a retry follows; ``run`` is
+    where that child stands.
+    """
+
+    kind: str
+    name: str
+    op: int
+    since: datetime
+    due_at: datetime | None = None
+    attempt: int = 0
+    of: int = 0
+    detail: str = ""
+    run: Standing | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What has been accepted for a run and not been taken by it yet."""
+
+    kind: str
+    name: str
+    source: str
+    accepted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """An error as it is stored: its class as text, its message, its traceback."""
+
+    type: str
+    message: str
+    traceback: str = ""
+
+    @property
+    def brief(self) -> str:
+        """The class without its module, and the message."""
+        return f"{self.type.rpartition('.')[2]}: {self.message}" if self.message else self.type.rpartition(".")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where one run stands at ``at``.
+
+    ``since`` is when its status or reason last changed. The ``trail`` leaves out its first
+    ``earlier`` marks. ``undone`` of ``to_undo`` compensations are done. ``line`` is where its code
+    waited when it last came to rest. ``next`` are commands that would be of use now.
+    """
+
+    id: str
+    workflow: str
+    version: str
+    status: str
+    reason: str | None
+    why: Why
+    at: datetime
+    since: datetime
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    due_at: datetime | None
+    case_id: str | None
+    parent: str | None
+    worker: WorkerView | None
+    error: Trouble | None
+    earlier: int
+    trail: tuple[Mark, ...]
+    doing: tuple[Doing, ...]
+    waits: tuple[Awaited, ...]
+    kept: tuple[Kept, ...]
+    undone: int
+    to_undo: int
+    crashes: int
+    line: str
+    next: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The answer to ``where asked``: one run, or the runs of a case in the order of their start.
+
+    ``found_by`` is run (its id), prefix (how its id begins) or case.
+    """
+
+    asked: str
+    found_by: str
+    at: datetime
+    runs: tuple[Standing, ...]

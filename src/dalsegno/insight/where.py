@@ -1,0 +1,155 @@
+"""``where``: how far a run has come, what it waits for, and why it does not move.
+
+Everything comes from the store: the journal for the trail, the notes that the run's last commit left,
+its inbox, and the workers' sessions. No code of the workflow is needed.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from dalsegno.core import notes
+from dalsegno.core.clock import to_datetime
+from dalsegno.core.entries import Kind
+from dalsegno.core.notes import Notes, Wait
+from dalsegno.core.runs import Run, Status
+from dalsegno.insight.moment import keeper
+from dalsegno.insight.reasons import Facts, next_commands, why
+from dalsegno.insight.search import find
+from dalsegno.insight.standing import Awaited, Doing, Kept, Mark, Standing, Where
+from dalsegno.insight.trail import Marks, condensed, trouble
+from dalsegno.insight.workers import Gone, Workers, nobody_gone, read_workers
+from dalsegno.store.protocol import Store
+
+_PAGE = 500  # entries that are read at once
+_TRAIL = 60  # marks that are shown
+_DEPTH = 3  # of children of children
+_CHILDREN = 5  # that are looked up
+
+
+async def where(
+    store: Store, namespace: str, id: str, *, gone: Gone = nobody_gone, trail: int = _TRAIL
+) -> Where:
+    """Tell where a run or a case stands.
+
+    ``id`` is a run's id, a case's, or how one run's id begins; ``RunNotFound`` lists the candidates
+    where it is how several begin. Of a long trail the last ``trail`` marks are kept. ``gone`` lets
+    whoever is on the workers' machine say that a process has ended before its lease has.
+    """
+    found_by, runs = await find(store, namespace, id)
+    look = Look(store, await read_workers(store, gone), await keeper(store), trail)
+    stands = [await look.standing(run) for run in runs]
+    return Where(id, found_by, to_datetime(store.now()), tuple(stands))
+
+
+async def read_trail(store: Store, run: int, last: int) -> tuple[int, tuple[Mark, ...]]:
+    """Return the ``last`` marks of a run's trail, and how many came before them."""
+    made, found, after = Marks(), [], 0
+    while entries := await store.journal(run, after, _PAGE):
+        found += [made.mark(entry) for entry in entries]
+        after = entries[-1].position
+    marks = condensed(found)
+    earlier = max(0, len(marks) - last)
+    return earlier, tuple(marks[earlier:])
+
+
+class Look:
+    """One look at a store: its workers and its lock are read once, however many runs are asked about."""
+
+    def __init__(self, store: Store, workers: Workers, holder: int | None, trail: int = _TRAIL) -> None:
+        self._store = store
+        self._workers = workers
+        self._holder = holder
+        self._trail = trail
+
+    async def standing(self, run: Run, depth: int = 0) -> Standing:
+        """Tell where one run stands."""
+        told = notes.decode(run.notes)
+        waits = await self._waits(run, told, depth)
+        facts = Facts(
+            run=run,
+            now=self._store.now(),
+            workers=self._workers,
+            holder=self._holder,
+            doing=await self._doing(run),
+            waits=waits,
+            undone=told.undone,
+            to_undo=told.to_undo,
+            error=trouble(run.error),
+        )
+        earlier, trail = (0, ()) if depth else await read_trail(self._store, run.number, self._trail)
+        return await self._standing(facts, told, earlier, trail)
+
+    async def _standing(self, facts: Facts, told: Notes, earlier: int, trail: tuple[Mark, ...]) -> Standing:
+        run, reason = facts.run, why(facts)
+        parent = None if run.parent is None else await self._store.get(run.parent)
+        return Standing(
+            id=run.id,
+            workflow=run.workflow,
+            version=run.version,
+            status=run.status.value,
+            reason=run.reason,
+            why=reason,
+            at=to_datetime(facts.now),
+            since=to_datetime(run.changed_at),
+            created_at=to_datetime(run.created_at),
+            started_at=_moment(run.started_at),
+            ended_at=_moment(run.ended_at),
+            due_at=_moment(run.due_at),
+            case_id=run.case_id,
+            parent=None if parent is None else parent.id,
+            worker=facts.owner,
+            error=facts.error,
+            earlier=earlier,
+            trail=trail,
+            doing=tuple(facts.doing),
+            waits=tuple(facts.waits),
+            kept=await self._kept(run),
+            undone=told.undone,
+            to_undo=told.to_undo,
+            crashes=run.crashes,
+            line=told.line,
+            next=next_commands(facts, reason.kind),
+        )
+
+    async def _waits(self, run: Run, told: Notes, depth: int) -> tuple[Awaited, ...]:
+        if run.status is not Status.WAITING:  # claimed since: its notes are those of an earlier rest
+            return ()
+        children = [wait.detail for wait in told.waits if wait.kind == "child"][:_CHILDREN]
+        stands = {id: await self._child(run, id, depth + 1) for id in children} if depth < _DEPTH else {}
+        return tuple(_awaited(wait, stands.get(wait.detail)) for wait in told.waits)
+
+    async def _child(self, parent: Run, id: str, depth: int) -> Standing | None:
+        run = await self._store.find(parent.namespace, id)
+        return None if run is None else await self.standing(run, depth)
+
+    async def _doing(self, run: Run) -> tuple[Doing, ...]:
+        if run.session is None:
+            return ()
+        reported = await self._store.attempts(run.number)
+        return tuple(Doing(a.name, a.op, a.attempt, a.of, to_datetime(a.began_at)) for a in reported)
+
+    async def _kept(self, run: Run) -> tuple[Kept, ...]:
+        inbox = (await self._store.inbox([run.number])).get(run.number, ())
+        return tuple(
+            Kept("answer" if d.kind is Kind.HOLD else d.kind.name.lower(), d.name, d.source, to_datetime(d.accepted_at))
+            for d in inbox
+        )
+
+
+def _awaited(wait: Wait, child: Standing | None) -> Awaited:
+    return Awaited(
+        kind=wait.kind,
+        name=wait.name,
+        op=wait.op,
+        since=to_datetime(wait.since),
+        due_at=_moment(wait.due_at),
+        attempt=wait.attempt,
+        of=wait.of,
+        detail=wait.detail,
+        run=child if wait.kind == "child" else None,
+    )
+
+
+def _moment(at: int | None) -> datetime | None:
+    return None if at is None else to_datetime(at)

@@ -1,0 +1,74 @@
+"""The chapters in order, and how they are run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from dalsegno.testing.conformance import (
+    claiming,
+    committing,
+    creating,
+    delivering,
+    groups,
+    reading,
+    sessions,
+    timers,
+    values,
+)
+from dalsegno.testing.conformance.world import Capability, Case, MakeStore, SetClock, World
+
+CASES: Sequence[Case] = (
+    *creating.CASES,
+    *claiming.CASES,
+    *committing.CASES,
+    *delivering.CASES,
+    *timers.CASES,
+    *sessions.CASES,
+    *reading.CASES,
+    *values.CASES,
+    *groups.CASES,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a store did: names of cases that passed or were left out, and what the others raised."""
+
+    passed: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    failed: dict[str, Exception] = field(default_factory=dict)
+
+    def assert_ok(self) -> None:
+        """Raise an ExceptionGroup of all failures, if there are any."""
+        if self.failed:
+            names = ", ".join(self.failed)
+            raise ExceptionGroup(f"{len(self.failed)} cases failed: {names}", list(self.failed.values()))
+
+
+async def check(case: Case, make_store: MakeStore) -> None:
+    """Run one case on a store of its own; raises what it finds."""
+    clock = SetClock()
+    store = make_store(clock)
+    await store.open()
+    try:
+        await case.check(World(store, clock))
+    finally:
+        await store.close()
+
+
+async def exercise(make_store: MakeStore, *, able: Collection[Capability] = tuple(Capability)) -> Report:
+    """Run every case that the store is able to."""
+    report = Report()
+    for case in CASES:
+        if case.needs is not None and case.needs not in able:
+            report.left_out.append(case.name)
+            continue
+        try:
+            await check(case, make_store)
+        except Exception as error:  # the next case has a store of its own
+            error.add_note(f"{case.name}: {case.sentence}")
+            report.failed[case.name] = error
+        else:
+            report.passed.append(case.name)
+    return report
