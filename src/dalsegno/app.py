@@ -52,6 +52,7 @@ class AppOptions:
     namespace: str = "default"
     threads: int = 32
     patience: float = 5.0
+    cache: int = 1_000
     limits: Limits = Limits()
     worker: WorkerOptions = WorkerOptions()
 
@@ -166,7 +167,6 @@ class Runtime:
         self.store = store
         self.registry = registry
         self.options = options
-        self._with_worker = worker
         self._clock = clock or SystemClock()
         self._numbers = numbers or Numbers()
         self._threads = spawner or Threads(options.threads)
@@ -181,8 +181,20 @@ class Runtime:
             self._numbers,
             limits=options.limits,
             lease=options.worker.lease / SECOND,
+            cache=options.cache,
         )
         self.worker: Worker | None = None
+        if worker:
+            self.worker = Worker(
+                store,
+                self.commits,
+                self.engine,
+                registry,
+                self._clock,
+                self._numbers,
+                options.worker,
+                options.limits,
+            )
         self.operations = Operations(
             store,
             self.commits,
@@ -191,7 +203,7 @@ class Runtime:
             self._numbers,
             options.limits,
             namespace=options.namespace,
-            nudge=self._nudge,
+            local=self.worker.claimer if self.worker is not None else None,
         )
 
     async def open(self) -> AsyncClient:
@@ -199,18 +211,8 @@ class Runtime:
         await self.store.open()
         self.commits.open()
         self.engine.on_rest = self._rested
-        if self._with_worker:
+        if self.worker is not None:
             self._records.install()
-            self.worker = Worker(
-                self.store,
-                self.commits,
-                self.engine,
-                self.registry,
-                self._clock,
-                self._numbers,
-                self.options.worker,
-                self.options.limits,
-            )
             await self.worker.start()
         return AsyncClient(self.operations)
 
@@ -223,10 +225,6 @@ class Runtime:
         await self.store.close()
         if isinstance(self._threads, Threads):
             self._threads.close()
-
-    def _nudge(self) -> None:
-        if self.worker is not None:
-            self.worker.claimer.nudge()
 
     def _rested(self, run: Run, rest: Rest) -> None:
         if self.worker is not None:

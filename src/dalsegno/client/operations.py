@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec.structs import replace
 
 from dalsegno.core import failure
 from dalsegno.core.clock import SECOND, Clock, to_datetime
 from dalsegno.core.codec import shape_of
-from dalsegno.core.commit import Refused, Rest, Retry, Send, Sent, SentHow, Started
+from dalsegno.core.commit import Refused, Rest, Retry, Send, Sent, SentHow, Started, Verdict
 from dalsegno.core.durations import Duration, microseconds
 from dalsegno.core.entries import Kind
 from dalsegno.core.execution import current
@@ -57,10 +56,36 @@ class RunInfo:
     case_id: str | None
 
 
+class LocalWorker(Protocol):
+    """The worker of this process, as far as its client knows it."""
+
+    def nudge(self) -> None:
+        """Hear that a write may have made a run due."""
+
+    def free_session(self) -> int | None:
+        """Return the session that can take one more run at once, if there is a slot."""
+
+    def started(self, run: Row) -> None:
+        """Hear of a run that was just started, by its session or for anybody."""
+
+
+class NoWorker:
+    """In a process without a worker, others see for themselves what is due."""
+
+    def nudge(self) -> None:
+        return None
+
+    def free_session(self) -> int | None:
+        return None
+
+    def started(self, run: Row) -> None:
+        return None
+
+
 class Operations:
     """Everything a client can do, awaited; the two faces add nothing but their colour.
 
-    ``nudge`` is called after a write that may have made a run due in this process.
+    ``local`` is this process's worker, if it has one: it hears of what it may do at once.
     """
 
     def __init__(
@@ -73,7 +98,7 @@ class Operations:
         limits: Limits,
         *,
         namespace: str,
-        nudge: Callable[[], None],
+        local: LocalWorker | None = None,
     ) -> None:
         self.store = store
         self.registry = registry
@@ -82,7 +107,7 @@ class Operations:
         self._clock = clock
         self._numbers = numbers
         self._limits = limits
-        self._nudge = nudge
+        self._local = local or NoWorker()
         self._waiting: dict[int, list[asyncio.Future[None]]] = {}
 
     # -- start
@@ -106,18 +131,22 @@ class Operations:
             run_id=run_id,
             namespace=self.namespace,
             case_id=check_id(case_id, "case id") if case_id is not None else None,
+            session=self._local.free_session(),
         )
-        verdict = await self._commits.submit(row)
+        verdict = await self._commits.submit(row, self._started)
         while verdict is Refused.NUMBER_TAKEN:  # two processes drew one number: draw another
             self._numbers.renew()
             row = replace(row, number=self._numbers.take()[0])
-            verdict = await self._commits.submit(row)
+            verdict = await self._commits.submit(row, self._started)
         assert isinstance(verdict, Started)
-        if verdict.created:
-            self._nudge()
-        else:
+        if not verdict.created:
             _refuse_conflict(workflow, input_digest, verdict.run)
         return run_id, verdict.run
+
+    def _started(self, verdict: Verdict) -> None:
+        """Hear of a start as soon as it is durable, even if its caller has gone away by then."""
+        if isinstance(verdict, Started) and verdict.created:
+            self._local.started(verdict.run)
 
     # -- messages to a run
 
@@ -160,12 +189,12 @@ class Operations:
     async def retry(self, run_id: str, sender: str) -> bool:
         """Try a parked run again; False when it is not parked."""
         sent = self._known(run_id, await self._commits.submit(Retry(self.namespace, run_id, sender)))
-        self._nudge()
+        self._local.nudge()
         return sent.how is SentHow.ACCEPTED
 
     async def _send(self, send: Send) -> Sent:
         sent = self._known(send.run_id, await self._commits.submit(send))
-        self._nudge()
+        self._local.nudge()
         return sent
 
     def _known(self, run_id: str, verdict: object) -> Sent:

@@ -49,6 +49,7 @@ class Start(msgspec.Struct, frozen=True):
     case_id: str | None = None
     traceparent: str | None = None
     queue: str = "default"
+    session: int | None = None  # who claims it in the same breath, having a slot free
 
 
 class Send(msgspec.Struct, frozen=True):

@@ -91,11 +91,16 @@ class CommitQueue:
         self._pending.append(Pending(item, answer, impatient_at))
         self._filled.set()
 
-    async def submit(self, item: Write) -> Verdict:
-        """Have an item from outside written, and await its verdict; raise what it failed with."""
+    async def submit(self, item: Write, heard: Answer | None = None) -> Verdict:
+        """Have an item from outside written, and await its verdict; raise what it failed with.
+
+        ``heard`` is told the verdict in any case, also when the caller waits no more.
+        """
         answer: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
 
         def tell(verdict: Verdict) -> None:
+            if heard is not None:
+                heard(verdict)
             if not answer.done():
                 answer.set_result(verdict)
 

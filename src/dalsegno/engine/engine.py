@@ -118,6 +118,11 @@ class Engine:
                 self.live[run.number] = live
                 self.turn(live)
 
+    def adopt_new(self, run: Run) -> None:
+        """Take over a run that was just started for this session."""
+        live = self.live[run.number] = self._new(run)
+        asyncio.get_running_loop().call_soon(self._resume, live, None)
+
     async def refresh(self, numbers: Sequence[int]) -> None:
         """Look again at what waits for runs under way."""
         wanted = [number for number in numbers if number in self.live]

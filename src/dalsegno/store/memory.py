@@ -41,7 +41,8 @@ from dalsegno.core.commit import (
 from dalsegno.core.entries import Delivery, Entry, Kind, Timer
 from dalsegno.core.notes import LongAttempt
 from dalsegno.core.runs import KILLS_ITS_WORKER, PARKED, Run, Status
-from dalsegno.store.protocol import RunQuery
+from dalsegno.store.protocol import DueRuns, RunQuery, StoreFacts
+from dalsegno.store.verbs import for_session, new_run
 
 
 class Rows(msgspec.Struct):
@@ -93,7 +94,8 @@ class MemoryStore:
         """Write a group without awaiting; ``write`` for whoever has no loop."""
         self._mark += 1
         holds = fence is None or self._renew(fence)
-        return [self._item(item, holds=holds) for item in group]
+        session = fence.session if fence is not None and holds else None
+        return [self._item(for_session(item, session), holds=holds) for item in group]
 
     def _item(self, item: Write, *, holds: bool) -> Verdict:
         if not holds and isinstance(item, Commit | Claim):
@@ -183,8 +185,7 @@ class MemoryStore:
         if item.number in self._rows:
             return Refused.NUMBER_TAKEN
         now = self.now()
-        shared = {name: getattr(item, name) for name in Start.__struct_fields__ if name != "queue"}
-        run = Run(**shared, status=Status.PENDING, due_at=now, created_at=now, changed_at=now)
+        run = new_run(item, now)
         self._rows[item.number] = Rows(run, item.queue)
         self._ids[item.namespace, item.id] = item.number
         return Started(True, run)
@@ -398,6 +399,25 @@ class MemoryStore:
             default=None,
         )
 
+    async def due(self) -> list[DueRuns]:
+        now = self.now()
+        groups: dict[tuple[str, str, str], list[int]] = {}
+        for rows in self._rows.values():
+            run = rows.run
+            if run.session is None and run.due_at is not None and run.due_at <= now:
+                groups.setdefault((rows.queue, run.workflow, run.version), []).append(run.due_at)
+        found = [DueRuns(*key, len(due), min(due)) for key, due in groups.items()]
+        return sorted(found, key=lambda group: group.oldest)
+
+    async def facts(self) -> StoreFacts:
+        return StoreFacts(kind="memory", library="memory of this process")
+
+    async def check(self) -> list[str]:
+        return []
+
+    def holder(self) -> int | None:
+        return None
+
     def change_mark(self) -> int:
         return self._mark
 
@@ -408,6 +428,7 @@ def _listed(run: Run, query: RunQuery) -> bool:
         and (not query.statuses or run.status.value in query.statuses)
         and (query.workflow is None or run.workflow == query.workflow)
         and (query.id_prefix is None or run.id.startswith(query.id_prefix))
+        and (query.reason is None or (run.reason or "").startswith(query.reason))
         and (query.case_id is None or run.case_id == query.case_id)
         and (query.parent is None or run.parent == query.parent)
         and (query.before is None or run.number < query.before)

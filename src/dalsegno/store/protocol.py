@@ -27,10 +27,35 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     statuses: tuple[str, ...] = ()
     workflow: str | None = None
     id_prefix: str | None = None
+    reason: str | None = None  # how it begins
     case_id: str | None = None
     parent: int | None = None
     before: int | None = None
     limit: int = 50
+
+
+class StoreFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a store tells of itself, for people. Sizes are bytes; ``wal`` is what is not in the main file yet.
+
+    ``schema`` is the newest migration that it has, ``known`` the newest that this program has.
+    """
+
+    kind: str
+    library: str
+    schema: int = 0
+    known: int = 0
+    size: int = 0
+    wal: int = 0
+
+
+class DueRuns(msgspec.Struct, frozen=True):
+    """How many due runs wait for a worker with this code on this queue, and since when the oldest is due."""
+
+    queue: str
+    workflow: str
+    version: str
+    count: int
+    oldest: int
 
 
 class Store(Protocol):
@@ -107,6 +132,22 @@ class Store(Protocol):
 
     async def next_due(self, queue: str) -> int | None:
         """When the next unowned run is due."""
+        ...
+
+    async def due(self) -> list[DueRuns]:
+        """Count the due runs that nobody has claimed, the longest due first."""
+        ...
+
+    async def facts(self) -> StoreFacts:
+        """Tell what the store is, and how large."""
+        ...
+
+    async def check(self) -> list[str]:
+        """Read all of it and return what is not sound; it may take long."""
+        ...
+
+    def holder(self) -> int | None:
+        """Return the pid that holds the write lock at this moment, where there is one and it can be told."""
         ...
 
     def change_mark(self) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 
 from dalsegno.core.commit import (
     Beat,
@@ -51,13 +51,21 @@ class Now(NamedTuple):
 def write_group(items: Sequence[Write], fence: Fence | None, now: Now) -> Generator[Ask, Any, list[Verdict]]:
     """Write a group; commits of a session that lost its fence are refused, the rest goes on."""
     holds = fence is None or (yield from _renew(fence, now))
+    session = fence.session if fence is not None and holds else None
     verdicts: list[Verdict] = []
     for item in items:
         if not holds and isinstance(item, Commit | Claim):
             verdicts.append(Refused.FENCED)
         else:
-            verdicts.append((yield from write_item(item, now)))
+            verdicts.append((yield from write_item(for_session(item, session), now)))
     return verdicts
+
+
+def for_session(item: Write, session: int | None) -> Write:
+    """Return the item as this session may write it: a start for another one is left to be claimed."""
+    if isinstance(item, Start) and item.session is not None and item.session != session:
+        return replace(item, session=None)
+    return item
 
 
 def write_item(item: Write, now: Now) -> Generator[Ask, Any, Verdict]:
@@ -86,13 +94,22 @@ def _commit(item: Commit, now: Now) -> Verb:
         rows = yield "find_run", (start.namespace, start.id)
         if rows and not _is_child(run_of(rows[0]), item.run, start.parent_op):
             return Refused.CHILD_EXISTS
-    refusal = yield from (_rest(item, at) if item.rest is not None else _own(item))
+    entries = item.entries
+    if item.rest is not None:
+        refusal = yield from _rest(item, at)
+    elif entries and not item.starts:
+        # The common case in one statement: the first entry is its own guard.
+        row = (item.run, *astuple(entries[0])[:-1], at, item.session, item.turn)
+        refusal = None if (yield "insert_owned_entry", row) else Refused.STALE
+        entries = entries[1:]
+    else:
+        refusal = yield from _own(item)
     if refusal is not None:
         return refusal
     for start in item.starts:
         if (yield from _start(start, now)) is Refused.NUMBER_TAKEN:
             raise StoreError(f"Run number {start.number}, drawn for {start.id!r}, is another run's.")
-    for entry in item.entries:
+    for entry in entries:
         yield "insert_entry", (item.run, *astuple(entry)[:-1], at)
     for timer in item.timers:
         yield "set_timer", (item.run, timer.op, timer.due_at, int(timer.retry))
@@ -138,26 +155,26 @@ def _rest(item: Commit, at: int) -> Verb:
 
 
 def _start(item: Start, now: Now) -> Verb:
+    claimed = item.session is not None
+    state = (
+        *("running" if claimed else "pending", item.session, int(claimed)),
+        *(None if claimed else now.wall, now.wall if claimed else None),
+    )
     created = yield (
         "insert_run",
         (
             *(item.number, item.namespace, item.id, item.workflow, item.version),
             *(item.input, item.input_codec, item.input_digest, item.fingerprint, item.python),
             *(item.parent, item.parent_op, int(item.attached), item.depth),
-            *(item.case_id, item.traceparent, item.queue, now.wall),
+            *(item.case_id, item.traceparent, item.queue, *state, now.wall),
         ),
     )
     if created:
-        return Started(True, _new_run(item, now))
+        return Started(True, new_run(item, now.wall))
     rows = yield "find_run", (item.namespace, item.id)
     if not rows:
         return Refused.NUMBER_TAKEN
     return Started(False, run_of(rows[0]))
-
-
-def _new_run(item: Start, now: Now) -> Run:
-    shared = {name: getattr(item, name) for name in Start.__struct_fields__ if name != "queue"}
-    return Run(**shared, status=Status.PENDING, due_at=now.wall, created_at=now.wall, changed_at=now.wall)
 
 
 def _send(item: Send, now: Now) -> Verb:
@@ -274,6 +291,36 @@ _VERBS: dict[type, Callable[[Any, Now], Verb]] = {
     Release: _release,
     Retry: _retry,
 }
+
+
+def new_run(item: Start, now: int) -> Run:
+    """Make the run that a start has made, without reading it back."""
+    claimed = item.session is not None
+    return Run(
+        number=item.number,
+        namespace=item.namespace,
+        id=item.id,
+        workflow=item.workflow,
+        version=item.version,
+        status=Status.RUNNING if claimed else Status.PENDING,
+        turn=int(claimed),
+        session=item.session,
+        due_at=None if claimed else now,
+        input_codec=item.input_codec,
+        input=item.input,
+        input_digest=item.input_digest,
+        fingerprint=item.fingerprint,
+        python=item.python,
+        parent=item.parent,
+        parent_op=item.parent_op,
+        attached=item.attached,
+        depth=item.depth,
+        case_id=item.case_id,
+        traceparent=item.traceparent,
+        created_at=now,
+        started_at=now if claimed else None,
+        changed_at=now,
+    )
 
 
 _STATUS = Run.__struct_fields__.index("status")

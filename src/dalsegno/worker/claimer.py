@@ -47,10 +47,30 @@ class Claimer:
         self._stopping = False
         self._mark = -1
         self._due: int | None = None
+        self._behind = True  # runs may be due that the last claim did not take
+        self._taken = 0  # slots given to starts since the last claim
 
     def nudge(self) -> None:
         """Hear that something may be due now."""
         self._nudged.set()
+
+    def free_session(self) -> int | None:
+        """Return the session that can take one more run at once.
+
+        Only while no run was left waiting at the last claim: who came first is served first.
+        """
+        free = self._slots - len(self._engine.live) - self._taken
+        if self._behind or free <= 0 or self._stopping or not self._engine.session:
+            return None
+        self._taken += 1
+        return self._engine.session
+
+    def started(self, run: Run) -> None:
+        """Take over a run that was started for this session; else see whether it is due here."""
+        if run.session is not None and run.session == self._engine.session:
+            self._engine.adopt_new(run)
+        else:
+            self.nudge()
 
     def rested(self, run: Run, rest: Rest) -> None:
         """Hear that a run came to rest: its slot is free, and it may be due again."""
@@ -85,6 +105,8 @@ class Claimer:
         )
         if not isinstance(verdict, Claimed):
             return 0
+        self._behind = len(verdict.runs) >= free
+        self._taken = 0
         await self._engine.adopt(verdict.runs)
         await self._engine.refresh([number for number, _ in verdict.news])
         return len(verdict.runs)

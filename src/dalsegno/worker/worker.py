@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import sys
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from dalsegno.worker.sweeper import Sweeper
 from dalsegno.worker.vitals import own_vitals
 
 log = logging.getLogger("dalsegno.worker")
+
+_GC_THRESHOLD = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ class Worker:
         self._heart: Heart | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
+        self._thresholds = gc.get_threshold()
         self._reopening: asyncio.Task[None] | None = None
         self.claimer = Claimer(
             store, commits, engine, queue=options.queue, slots=options.slots, suspect_after=limits.suspect
@@ -82,6 +86,10 @@ class Worker:
     async def start(self) -> None:
         """Open a session and begin to claim."""
         refuse_side_effects()
+        self._thresholds = gc.get_threshold()
+        if self._thresholds[0] < _GC_THRESHOLD:
+            # Thousands of live runs are many objects: the default would walk over them all the time.
+            gc.set_threshold(_GC_THRESHOLD, *self._thresholds[1:])
         await self._open_session()
         self._commits.on_fenced = self._fenced
         loop = asyncio.get_running_loop()
@@ -101,6 +109,7 @@ class Worker:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._engine.drop_all()
+        gc.set_threshold(*self._thresholds)
         session, self._engine.session = self._engine.session, 0
         if self._heart is not None:
             self._heart.stop()

@@ -4,6 +4,13 @@
 INSERT INTO entries (run, position, kind, op, name, digest, outcome, attempt, source, codec, data, at)
 VALUES (:run, :position, :kind, :op, :name, :digest, :outcome, :attempt, :source, :codec, :data, :at);
 
+-- insert_owned_entry(run, position, kind, op, name, digest, outcome, attempt, source, codec, data, at, session, turn)
+-- Inserts nothing unless (session, turn) own the run. Enough without a lock: a run changes hands only
+-- after its session's row, which this transaction has updated and so holds, was fenced.
+INSERT INTO entries (run, position, kind, op, name, digest, outcome, attempt, source, codec, data, at)
+SELECT number, :position, :kind, :op, :name, :digest, :outcome, :attempt, :source, :codec, :data, :at
+  FROM runs WHERE number = :run AND session = :session AND turn = :turn;
+
 -- read_entries(run, after, limit)
 SELECT position, kind, op, name, digest, outcome, attempt, source, codec, data, at
   FROM entries WHERE run = :run AND position > :after ORDER BY position LIMIT :limit;

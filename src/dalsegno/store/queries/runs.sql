@@ -1,14 +1,14 @@
 -- Statements about runs. A block's heading names it and its parameters in order; the text is what
 -- SQLite and PostgreSQL both speak. Selected columns are in the order of core.runs.Run.
 
--- insert_run(number, namespace, id, workflow, version, input, input_codec, input_digest, fingerprint, python, parent, parent_op, attached, depth, case_id, traceparent, queue, now)
+-- insert_run(number, namespace, id, workflow, version, input, input_codec, input_digest, fingerprint, python, parent, parent_op, attached, depth, case_id, traceparent, queue, status, session, turn, due_at, started_at, now)
 -- A second start of an id inserts nothing; who raced and lost reads the winner's row.
-INSERT INTO runs (number, namespace, id, workflow, version, status, due_at, input, input_codec,
-                  input_digest, fingerprint, python, parent, parent_op, attached, depth, case_id,
-                  traceparent, queue, created_at, changed_at)
-VALUES (:number, :namespace, :id, :workflow, :version, 'pending', :now, :input, :input_codec,
-        :input_digest, :fingerprint, :python, :parent, :parent_op, :attached, :depth, :case_id,
-        :traceparent, :queue, :now, :now)
+INSERT INTO runs (number, namespace, id, workflow, version, input, input_codec, input_digest,
+                  fingerprint, python, parent, parent_op, attached, depth, case_id, traceparent, queue,
+                  status, session, turn, due_at, started_at, created_at, changed_at)
+VALUES (:number, :namespace, :id, :workflow, :version, :input, :input_codec, :input_digest,
+        :fingerprint, :python, :parent, :parent_op, :attached, :depth, :case_id, :traceparent, :queue,
+        :status, :session, :turn, :due_at, :started_at, :now, :now)
 ON CONFLICT DO NOTHING;
 
 -- find_run(namespace, id)
@@ -96,12 +96,13 @@ SELECT MIN(due_at) FROM runs WHERE due_at IS NOT NULL AND queue = :queue AND ses
 -- count_runs(namespace)
 SELECT status, COUNT(*) FROM runs WHERE namespace = :namespace GROUP BY status;
 
--- list_runs(namespace, s1, s2, s3, s4, s5, s6, workflow, prefix, case_id, parent, before, limit)
+-- list_runs(namespace, s1, s2, s3, s4, s5, s6, workflow, prefix, reason, case_id, parent, before, limit)
 SELECT {run_columns} FROM runs
  WHERE namespace = :namespace
    AND status IN (:s1, :s2, :s3, :s4, :s5, :s6)
    AND (:workflow IS NULL OR workflow = :workflow)
    AND (:prefix IS NULL OR SUBSTR(id, 1, LENGTH(:prefix)) = :prefix)
+   AND (:reason IS NULL OR SUBSTR(reason, 1, LENGTH(:reason)) = :reason)
    AND (:case_id IS NULL OR case_id = :case_id)
    AND (:parent IS NULL OR parent = :parent)
    AND (:before IS NULL OR number < :before)

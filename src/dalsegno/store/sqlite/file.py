@@ -224,6 +224,11 @@ class StoreFile:
         """Stop guarding the path."""
         _guard().release(self.path)
 
+    def sizes(self) -> tuple[int, int]:
+        """Return the bytes of the file, and of its -wal."""
+        wal = self.path + "-wal"
+        return os.path.getsize(self.path), os.path.getsize(wal) if os.path.exists(wal) else 0
+
     def holder(self) -> int | None:
         """Return the pid that holds the write lock now, where the system tells (Linux)."""
         try:

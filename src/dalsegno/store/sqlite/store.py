@@ -13,7 +13,8 @@ from dalsegno.core.entries import Delivery, Entry, Timer
 from dalsegno.core.notes import LongAttempt
 from dalsegno.core.runs import Run
 from dalsegno.errors import StoreError
-from dalsegno.store.protocol import RunQuery
+from dalsegno.store.migrate import read_migrations
+from dalsegno.store.protocol import DueRuns, RunQuery, StoreFacts
 from dalsegno.store.queries import Query, read_queries
 from dalsegno.store.sqlite.errors import translate
 from dalsegno.store.sqlite.file import StoreFile
@@ -118,8 +119,8 @@ class SqliteStore:
         padded = (*statuses, *("",) * 6)[:6]
         rows = await self._select(
             "list_runs",
-            *(query.namespace, *padded, query.workflow, query.id_prefix, query.case_id, query.parent),
-            *(query.before, query.limit),
+            *(query.namespace, *padded, query.workflow, query.id_prefix, query.reason),
+            *(query.case_id, query.parent, query.before, query.limit),
         )
         return [run_of(row) for row in rows]
 
@@ -152,8 +153,25 @@ class SqliteStore:
             return 0
         return self._watch.data_version()
 
+    async def due(self) -> list[DueRuns]:
+        return [DueRuns(*row) for row in await self._select("count_due", self.now())]
+
+    async def facts(self) -> StoreFacts:
+        size, wal = self._file.sizes()
+        rows = await self._select("newest_migration")
+        return StoreFacts(
+            kind="sqlite",
+            library=f"SQLite {apsw.sqlite_lib_version()}",
+            schema=rows[0][0],
+            known=read_migrations("sqlite")[-1].number,
+            size=size,
+            wal=wal,
+        )
+
+    def holder(self) -> int | None:
+        return self._file.holder()
+
     async def check(self) -> list[str]:
-        """Run SQLite's integrity check; an empty list is a sound file."""
         rows = await self._read(lambda connection: connection.execute("PRAGMA integrity_check").fetchall())
         return [str(row[0]) for row in rows if row[0] != "ok"]
 

@@ -165,12 +165,14 @@ class Writer:
 
     def _drive(self, verb: Generator[Ask, Any, T]) -> T:
         """Run a verb's statements on this connection."""
-        queries, execute, changes = self._queries, self._open.execute, self._open.changes
+        changes = self._open.changes
+        cursor = self._open.cursor()
+        queries, execute = self._queries, cursor.execute
         try:
             name, parameters = next(verb)
             while True:
                 query = queries[name]
-                cursor = execute(query.text, parameters)
+                execute(query.text, parameters)
                 name, parameters = verb.send(cursor.fetchall() if query.rows else changes())
         except StopIteration as end:
             value: T = end.value
