@@ -23,9 +23,12 @@ class Scope(Protocol):
 
 
 class StepCall:
-    """A step with its arguments. ``key`` is given where the run's own numbering must not name it."""
+    """A step with its arguments. ``key`` is given where the run's own numbering must not name it.
 
-    __slots__ = ("args", "key", "kwargs", "run_id", "scope", "step")
+    ``undoes`` is, for a compensation, the number of the op that it undoes.
+    """
+
+    __slots__ = ("args", "key", "kwargs", "run_id", "scope", "step", "undoes")
 
     def __init__(
         self,
@@ -34,12 +37,14 @@ class StepCall:
         kwargs: dict[str, Any],
         key: str | None = None,
         scope: Scope | None = None,
+        undoes: int = 0,
     ) -> None:
         self.step = step
         self.args = args
         self.kwargs = kwargs
         self.key = key
         self.scope = scope
+        self.undoes = undoes
         self.run_id = ""
 
     def value(self, entry: Entry) -> Any:

@@ -192,18 +192,24 @@ class Engine:
         """Begin what the code wants, commit what has answered; park or end the run if that is all."""
         if live.committing or live.dropped or live.replaying:
             return
-        now = self._store.now()
-        live.follow_timers(now, resumed=resumed)
-        if live.execution.ended:
+        execution = live.execution
+        if execution.ended:
             self._end(live)
             return
-        arrived, consumed = live.arrivals(now)
-        entries = [*live.answers, *arrived, *self._steps.withdraw(live)]
+        now = self._store.now()
+        live.follow_timers(now, resumed=resumed)
+        entries, consumed = live.arrivals(now)
+        cancelled = any(entry.kind is Kind.CANCEL for entry in entries)
+        if live.answers:
+            entries = live.answers + entries
+            live.answers = []
+        sends: list[Send] = []
         starts: list[Start] = []
-        if not any(entry.kind is Kind.CANCEL for entry in arrived):
+        if execution.withdrawn:
+            entries += self._steps.withdraw(live)
+            sends = self._cancels(live)
+        if (execution.wants or live.waiting) and not cancelled:
             self._begin_wants(live, now, entries, starts)
-        live.answers = []
-        sends = self._cancels(live)
         if entries or starts or consumed or sends:
             self._commit(live, entries, consumed, starts, sends, None)
         elif live.attempts or live.waiting.keys() - live.retries.keys():
@@ -223,7 +229,8 @@ class Engine:
             elif op.kind is Kind.CHILD:
                 starts.append(self._child(live, op))
                 if isinstance(op.request, ChildCall) and op.request.detached:
-                    entries.append(Entry(0, Kind.CHILD, op.number, op.name, op.digest))
+                    child = op.request.child_id
+                    entries.append(Entry(0, Kind.CHILD, op.number, op.name, op.digest, source=child))
         if not live.waiting or self.draining or not self._may_begin:
             return
         for op in [op for number, op in live.waiting.items() if live.retries.get(number, 0) <= now]:
@@ -260,8 +267,6 @@ class Engine:
 
     def _cancels(self, live: LiveRun) -> list[Send]:
         """Cancel the children whose promise the code has cancelled."""
-        if not live.execution.withdrawn:
-            return []
         children = live.execution.take_withdrawn(Kind.CHILD)
         return [self._cancel_child(live, op) for op in children]
 
@@ -474,7 +479,8 @@ class Engine:
 
     def _wake_at(self, live: LiveRun, due: int | None) -> None:
         """Take another turn when a timer is due while a step is under way."""
-        self._silence(live)
+        if self._alarms:
+            self._silence(live)
         if due is not None:
             delay = max(0, due - self._store.now()) / 1_000_000
             loop = asyncio.get_running_loop()

@@ -20,12 +20,18 @@ from dalsegno.store.protocol import Store
 
 def settlement(op: Op, outcome: Outcome, data: bytes | None, attempt: int) -> Entry:
     """Make the entry that settles a step."""
-    return Entry(0, Kind.STEP, op.number, op.name, op.digest, outcome, attempt, data=data)
+    return Entry(0, Kind.STEP, op.number, op.name, op.digest, outcome, attempt, _undone(op), data=data)
 
 
 def final_failure(op: Op, error: BaseException, outcome: Outcome, attempt: int) -> Entry:
     """Make the entry of a step that failed for good."""
     return settlement(op, outcome, failure.encode(Failure.of(error)), attempt)
+
+
+def _undone(op: Op) -> str:
+    """Name what a compensation undoes, so that the journal tells it from any other step."""
+    call = op.request
+    return f"#{call.undoes}" if isinstance(call, StepCall) and call.undoes else ""
 
 
 class Steps:
@@ -96,7 +102,7 @@ class Steps:
         live.retries[op.number] = self._store.now() + delay
         data = failure.encode(Failure.of(error))
         outcome = Outcome.UNKNOWN if unknown else Outcome.ERROR
-        return Entry(0, Kind.ATTEMPT, op.number, op.name, op.digest, outcome, attempt, data=data)
+        return Entry(0, Kind.ATTEMPT, op.number, op.name, op.digest, outcome, attempt, _undone(op), data=data)
 
     def _result(self, live: LiveRun, call: StepCall, value: Any) -> bytes:
         what = f"result of step {call.step.name}"
@@ -121,8 +127,6 @@ class Steps:
     def withdraw(self, live: LiveRun) -> list[Entry]:
         """End what the code has cancelled; return entries for steps that nobody is running."""
         entries: list[Entry] = []
-        if not live.execution.withdrawn:
-            return entries
         for op in live.execution.take_withdrawn(Kind.STEP):
             live.waiting.pop(op.number, None)
             live.retries.pop(op.number, None)

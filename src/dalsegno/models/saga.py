@@ -163,7 +163,8 @@ def _undoing(registered: Registered, undo: StepDefinition) -> StepCall:
         done = settled is not None and settled.outcome is Outcome.VALUE
         kwargs["result"] = call.value(settled) if done and settled is not None else None
     # Named for the step it undoes: a retry by a person is a new op, but the same undo to its service.
-    return StepCall(undo, call.args, kwargs, f"{op.execution.key_of(op.number)}/undo")
+    key = f"{op.execution.key_of(op.number)}/undo"
+    return StepCall(undo, call.args, kwargs, key, undoes=op.number)
 
 
 # -- the decorator
