@@ -135,7 +135,7 @@ def _parked(ids: list[str]) -> Finding:
     return Finding("parked", "bad", text, f"dalsegno where {ids[0]} says why.")
 
 
-def _bytes(size: int) -> str:
+def _bytes(size: float) -> str:
     for unit in ("B", "KiB", "MiB", "GiB"):
         if size < 1024 or unit == "GiB":
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
