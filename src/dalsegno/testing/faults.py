@@ -18,7 +18,7 @@ from dalsegno.core.entries import Delivery, Entry, Timer
 from dalsegno.core.notes import LongAttempt
 from dalsegno.core.runs import Run
 from dalsegno.errors import StoreBusy, StoreUnreachable
-from dalsegno.store.protocol import RunQuery, Store
+from dalsegno.store.protocol import DueRuns, RunQuery, Store, StoreFacts
 from dalsegno.testing.simloop import SECOND, Host, SimLoop
 
 T = TypeVar("T")
@@ -106,11 +106,7 @@ class Chances:
 class Watcher(Protocol):
     """Who is told of every write that was made, before its writer hears of it."""
 
-    def before(self, group: Sequence[Write], fence: Fence | None) -> None:
-        """Hear of a write about to be made."""
-        ...
-
-    def after(self, group: Sequence[Write], fence: Fence | None, verdicts: Sequence[Verdict]) -> None:
+    def wrote(self, group: Sequence[Write], fence: Fence | None, verdicts: Sequence[Verdict]) -> None:
         """Hear of a write that was made."""
         ...
 
@@ -159,6 +155,9 @@ class FaultyStore:
     def lease_now(self) -> int:
         return self._seam.store.lease_now()
 
+    def holder(self) -> int | None:
+        return self._seam.store.holder()
+
     def change_mark(self) -> int:
         return self._seam.store.change_mark()
 
@@ -184,9 +183,8 @@ class FaultyStore:
             await self._die()
         if fault in (Fault.BUSY, Fault.UNREACHABLE):
             self._fail(fault)
-        seam.watcher.before(group, fence)
         verdicts = await seam.store.write(group, fence)
-        seam.watcher.after(group, fence, verdicts)
+        seam.watcher.wrote(group, fence, verdicts)
         if fault is Fault.AFTER:
             await self._die()
         if fault is Fault.LATE:
@@ -271,6 +269,15 @@ class FaultyStore:
 
     async def next_due(self, queue: str) -> int | None:
         return await self._read(self._seam.store.next_due(queue))
+
+    async def due(self) -> list[DueRuns]:
+        return await self._read(self._seam.store.due())
+
+    async def facts(self) -> StoreFacts:
+        return await self._read(self._seam.store.facts())
+
+    async def check(self) -> list[str]:
+        return await self._read(self._seam.store.check())
 
 
 def _finish(future: asyncio.Future[None]) -> None:

@@ -1,0 +1,357 @@
+"""A simulated machine room: one store, workers that crash, stall and come back, and a client.
+
+Everything runs on one ``SimLoop``, so a seed says all that will happen. A *scenario* is an ``async``
+function that gets the world and does what a program would: start runs, signal them, wait. When it
+has ended, the faults stop, everything is given time to end, and what must hold at rest is checked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from dalsegno.app import AppOptions, Runtime
+from dalsegno.client import AsyncClient
+from dalsegno.core import failure
+from dalsegno.core.codec import shape_of
+from dalsegno.core.ids import Numbers, seeded
+from dalsegno.core.limits import Limits
+from dalsegno.core.runs import Run
+from dalsegno.engine.definitions import Workflow
+from dalsegno.engine.registry import Registry
+from dalsegno.errors import StoreError
+from dalsegno.store.memory import MemoryStore
+from dalsegno.store.protocol import RunQuery, Store
+from dalsegno.testing import atrest
+from dalsegno.testing.effects import Ledger
+from dalsegno.testing.faults import Chances, Exactly, FaultyStore, Plan, Seam
+from dalsegno.testing.invariants import Broken, Invariants, peek
+from dalsegno.testing.simclock import SimClock, SimThreads
+from dalsegno.testing.simloop import SECOND, Host, SimLoop, make_sim_loop
+from dalsegno.worker.worker import WorkerOptions
+
+T = TypeVar("T")
+
+Scenario = Callable[["World"], Awaitable[Any]]
+End = tuple[str, str | None, Any]
+"""How a run ended: its status, its reason, and its result or its error as text."""
+
+_TOLD = 60  # lines of a world's story that a report shows
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a world is like, beside its faults. Times are microseconds.
+
+    ``lateness`` is how late timers fire at most, ``skew`` how far the workers' wall clocks may be off,
+    ``rebirth`` how long at most until a process that died is started again, ``patience`` how long a
+    world may take to come to rest.
+    """
+
+    workers: int = 1
+    lease: int = SECOND
+    slots: int = 1_000
+    cache: int = 1_000
+    latency: int = 1_000
+    lateness: int = 0
+    skew: int = 0
+    rebirth: int = SECOND // 10
+    patience: int = 600 * SECOND
+    limits: Limits = field(default=Limits(crashes=1_000, suspect=500))
+
+
+class Stuck(AssertionError):
+    """The faults have stopped, time has passed, and something still has not come to rest."""
+
+
+class Life:
+    """One process from its start to its end: its host, and the parts of dalsegno that run in it."""
+
+    def __init__(self, host: Host, runtime: Runtime) -> None:
+        self.host = host
+        self.runtime = runtime
+        self.client: asyncio.Future[AsyncClient] = asyncio.Future(loop=asyncio.get_running_loop())
+        self.died: asyncio.Future[None] = asyncio.Future(loop=asyncio.get_running_loop())
+
+
+class World:
+    """See the module. ``run`` plays one scenario in it; a world is used once."""
+
+    def __init__(
+        self,
+        seed: int | str,
+        registry: Registry,
+        *,
+        setting: Setting | None = None,
+        plan: Plan | None = None,
+        store: Callable[[SimClock], Store] = MemoryStore,
+    ) -> None:
+        self.seed = seed
+        self.registry = registry
+        self.setting = setting or Setting()
+        self.plan: Plan = plan or Exactly()
+        self.loop: SimLoop = make_sim_loop(seed)
+        self.loop.lateness = self.setting.lateness
+        self.rng = seeded("world", seed)
+        self.clock = SimClock(self.loop)
+        self.store = store(self.clock)
+        self.story: deque[str] = deque(maxlen=_TOLD)
+        self.ledger = Ledger(self.clock.now, lambda: str(self.loop.here))
+        self.invariants = Invariants(
+            self.store,
+            broken=self.loop.abort,
+            session_of=lambda host: self._life_of(host).runtime.engine.session,
+            just_woke=lambda host: self._life_of(host).host.resumes_at == self.loop.now_us,
+        )
+        self.ledger.heard = self.invariants.heard
+        self.seam = Seam(
+            self.loop,
+            self.store,
+            self.plan,
+            self.invariants,
+            latency=self.setting.latency,
+            on_crash=self.kill,
+            tell=self.tell,
+        )
+        self.lives: dict[str, Life] = {}
+        self.crashes = 0
+        self._all_lives: dict[str, Life] = {}
+        self._ground = contextvars.copy_context()
+
+    # -- playing
+
+    def run(self, scenario: Scenario) -> Any:
+        """Play a scenario, come to rest, check all that must hold; return what the scenario returned."""
+        factory = logging.getLogRecordFactory()
+        logger = logging.getLogger("dalsegno")
+        level = logger.level
+        logger.setLevel(logging.CRITICAL + 1)
+        try:
+            with self.ledger.open():
+                self._ground = contextvars.copy_context()
+                value = self.loop.run(self._play(scenario))
+            atrest.check(self.invariants.shadows, self.registry, self.ledger, self.clock.now())
+            if self.loop.faults:
+                raise Broken(f"something failed where nobody looked: {self.loop.faults}")
+            return value
+        except AssertionError as error:
+            error.add_note(self.report())
+            raise
+        finally:
+            self.close()
+            logging.setLogRecordFactory(factory)
+            logger.setLevel(level)
+
+    async def _play(self, scenario: Scenario) -> Any:
+        await self.store.open()
+        self._begin("client")
+        for number in range(1, self.setting.workers + 1):
+            self._begin(f"worker{number}")
+        value = await scenario(self)
+        await self.settle()
+        return value
+
+    def close(self) -> None:
+        """Let go of everything, of the dead too."""
+        self.ledger.heard = None
+        self.loop.close()
+        for life in self._all_lives.values():
+            life.runtime.engine.drop_all()
+        peek(self.store.close())
+
+    def tell(self, line: str) -> None:
+        """Add a line to the story that a report tells."""
+        self.story.append(f"{self.loop.now_us / SECOND:10.6f} {line}")
+
+    def report(self) -> str:
+        """Tell what led here."""
+        runs = peek(self.store.runs(RunQuery(limit=1_000)))
+        rows = [f"{r.id}: {r.status} ({r.reason}) session {r.session} turn {r.turn} due {r.due_at}" for r in runs]
+        head = f"seed {self.seed!r}, {self.setting}, faults {self.plan!r}, {self.seam.writes} writes"
+        return "\n".join([head, *self.story, *rows])
+
+    # -- processes
+
+    def _begin(self, name: str) -> Life:
+        """Start a process of this name."""
+        host = self.loop.host(name)
+        worker = name != "client"
+        rng = seeded("host", self.seed, str(host))
+        skew = int((rng.random() - 0.5) * 2 * self.setting.skew)
+        clock = SimClock(self.loop, skew=skew, store=self.clock)
+        runtime = Runtime(
+            FaultyStore(self.seam, host),
+            self.registry,
+            self._options(),
+            worker=worker,
+            clock=clock,
+            spawner=SimThreads(self.loop, f"{self.seed} {host}"),
+            numbers=Numbers(clock.now, rng),
+        )
+        life = self.lives[name] = self._all_lives[str(host)] = Life(host, runtime)
+        self.tell(f"{host} begins")
+        self._on(host, self._open(life))
+        return life
+
+    async def _open(self, life: Life) -> None:
+        try:
+            client = await life.runtime.open()
+        except StoreError:  # the program ends, and whoever watches it starts it again
+            self.kill(life.host)
+        else:
+            life.client.set_result(client)
+
+    def _options(self) -> AppOptions:
+        setting = self.setting
+        worker = WorkerOptions(slots=setting.slots, lease=setting.lease, grace=SECOND, threaded=False)
+        return AppOptions(limits=setting.limits, worker=worker, cache=setting.cache)
+
+    def _on(self, host: Host, coro: Coroutine[Any, Any, T], name: str | None = None) -> asyncio.Task[T]:
+        return self._ground.copy().run(self.loop.spawn, host, coro, name=name)
+
+    def _life_of(self, host: str) -> Life:
+        return self._all_lives[host]
+
+    def kill(self, host: Host) -> None:
+        """End a process as ``kill -9`` does; another one of its name is started before long."""
+        if host.alive:
+            self.crashes += 1
+            self.tell(f"{host} is killed")
+            self.loop.kill(host)
+            self._on(self.loop.ground, self._bury(host))
+
+    async def _bury(self, host: Host) -> None:
+        life = self._all_lives[str(host)]
+        life.died.set_result(None)
+        await asyncio.sleep(self.rng.random() * self.setting.rebirth / SECOND)
+        self._begin(host.name)
+
+    def pause(self, name: str, seconds: float) -> None:
+        """Let a process stand still, as SIGSTOP does."""
+        self.tell(f"{self.lives[name].host} stands still for {seconds} s")
+        self.loop.pause(self.lives[name].host, round(seconds * SECOND))
+
+    async def stop(self, name: str) -> None:
+        """End a process in order, as SIGTERM does, and start another one of its name."""
+        life = self.lives[name]
+        if not (life.host.alive and life.client.done()):
+            return
+        self.tell(f"{life.host} is asked to end")
+        ended = self._on(life.host, life.runtime.close())
+        await asyncio.wait([ended, life.died], return_when=asyncio.FIRST_COMPLETED)
+        if ended.done():
+            ended.result()
+            self.tell(f"{life.host} has ended")
+            self.loop.kill(life.host)
+            self._begin(name)
+
+    # -- what a program does
+
+    async def start(self, workflow: Workflow[Any, Any], input: Any = None, *, id: str) -> str:
+        """Start a run; a program whose process dies, or whose store fails, asks again."""
+        await self.ask(lambda client: client.start(workflow, input, id=id))
+        self.invariants.started(id)
+        return id
+
+    async def signal(self, run_id: str, payload: Any, *, id: str | None = None, name: str | None = None) -> bool:
+        """Signal a run; ask again as ``start`` does. Each payload is to be sent once in a world."""
+        accepted = await self.ask(lambda client: client.signal(run_id, payload, id=id, name=name))
+        self.invariants.signalled(run_id, shape_of(type(payload)).encode(payload, "signal"))
+        return accepted
+
+    async def cancel(self, run_id: str) -> bool:
+        """Ask for a run to be cancelled; ask again as ``start`` does."""
+        return await self.ask(lambda client: client.cancel(run_id))
+
+    async def retry(self, run_id: str) -> bool:
+        """Try a parked run again, as a person would; ask again as ``start`` does."""
+        return await self.ask(lambda client: client.retry(run_id))
+
+    async def ask(self, request: Callable[[AsyncClient], Coroutine[Any, Any, T]]) -> T:
+        """Have the client do something, again and again until it has answered."""
+        while True:
+            life = self.lives["client"]
+            answer = self._on(life.host, self._asked(life, request))
+            await asyncio.wait([answer, life.died], return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done():
+                await self.sleep(self.setting.rebirth / SECOND)
+                continue
+            try:
+                return answer.result()
+            except StoreError as error:
+                self.tell(f"the client was told: {error.what}")
+
+    async def _asked(self, life: Life, request: Callable[[AsyncClient], Coroutine[Any, Any, T]]) -> T:
+        return await request(await life.client)
+
+    # -- time and rest
+
+    async def sleep(self, seconds: float) -> None:
+        """Let virtual time pass."""
+        await asyncio.sleep(seconds)
+
+    async def until(self, holds: Callable[[], bool], what: str) -> None:
+        """Wait until something holds; raise ``Stuck`` if it never does."""
+        ends = self.loop.now_us + self.setting.patience
+        while not holds():
+            if self.loop.now_us > ends:
+                raise Stuck(f"{what}: not within {self.setting.patience / SECOND:.0f} s")
+            await self.sleep(0.02)
+
+    async def until_waiting(self, run_id: str) -> None:
+        """Wait until a run waits for somebody or has ended."""
+        await self.until(lambda: self._waits(run_id), f"{run_id} comes to rest")
+
+    async def settle(self) -> None:
+        """Stop the faults, then let everything come to rest; time flies while all wait for timers."""
+        if isinstance(self.plan, Chances):
+            self.plan.calm = True
+        for life in self.lives.values():
+            life.host.resumes_at = min(life.host.resumes_at, self.loop.now_us)
+        await self.until(self._rests, "everything comes to rest")
+
+    def row(self, run_id: str) -> Run | None:
+        """Read a run as the store has it now."""
+        return peek(self.store.find("default", run_id))
+
+    def runs(self) -> list[Run]:
+        """Read all runs, the oldest first."""
+        return sorted(peek(self.store.runs(RunQuery(limit=1_000_000))), key=lambda run: run.number)
+
+    def ends(self) -> dict[str, End]:
+        """Tell how each run ended, or what it waits for: what two plays of a scenario must agree on."""
+        return {run.id: _end(run) for run in sorted(self.runs(), key=lambda run: run.id)}
+
+    def _waits(self, run_id: str) -> bool:
+        run = self.row(run_id)
+        return run is not None and run.session is None and run.turn > 0 and not self._due(run)
+
+    def _rests(self) -> bool:
+        runs = [run for run in self.runs() if not run.status.ended]
+        if any(run.session is not None or self._due(run) for run in runs):
+            return False
+        later = [run.due_at for run in runs if run.due_at is not None]
+        if later:
+            self._fly(min(later) - self.clock.now())
+        return not later
+
+    def _fly(self, microseconds: int) -> None:
+        """Skip a wait, but for its last moment: that all the pollers may see it come."""
+        if microseconds > SECOND:
+            self.tell(f"the wall clock goes {microseconds / SECOND:.3f} s forward")
+            self.clock.travel(microseconds - SECOND // 5)
+
+    def _due(self, run: Run) -> bool:
+        return run.due_at is not None and run.due_at <= self.clock.now()
+
+
+def _end(run: Run) -> End:
+    if run.error is not None:
+        told = failure.decode(run.error)
+        return run.status.value, run.reason, f"{told.type}: {told.message}"
+    return run.status.value, run.reason, run.output
