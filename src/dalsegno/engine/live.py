@@ -105,7 +105,9 @@ class LiveRun:
 
     def next_due(self) -> int | None:
         """When the earliest timer or retry is due."""
-        return min((*self.due.values(), *self.retries.values()), default=None)
+        if not self.due and not self.retries:
+            return None
+        return min((*self.due.values(), *self.retries.values()))
 
     # -- arrivals become entries
 

@@ -69,13 +69,11 @@ class AsyncAttempt:
 
     def __init__(self, call: StepCall, info: StepInfo, timeout: int | None, ended: Ended) -> None:
         self._ended: Ended | None = ended
-        context = contextvars.copy_context()
-        context.run(step_context.set, info)
-        loop = asyncio.get_running_loop()
-        self._task = loop.create_task(self._run(call, info, timeout), context=context)
+        self._task = asyncio.get_running_loop().create_task(self._run(call, info, timeout))
 
     async def _run(self, call: StepCall, info: StepInfo, timeout: int | None) -> None:
         value, error = None, None
+        step_context.set(info)  # in the task's own copy of the context
         try:
             if timeout is None:
                 value = await call.step.function(*call.args, **call.kwargs)
