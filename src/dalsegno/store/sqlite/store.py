@@ -151,7 +151,12 @@ class SqliteStore:
     def change_mark(self) -> int:
         if self._watch is None:
             return 0
-        return self._watch.data_version()
+        try:
+            # Not apsw's data_version(): that one sees what others wrote only once this connection has read.
+            mark: int = self._watch.pragma("data_version")
+        except apsw.Error:
+            return -1  # whoever reads because of it is told what is wrong
+        return mark
 
     async def due(self) -> list[DueRuns]:
         return [DueRuns(*row) for row in await self._select("count_due", self.now())]
