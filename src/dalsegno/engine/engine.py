@@ -206,7 +206,7 @@ class Engine:
         sends: list[Send] = []
         starts: list[Start] = []
         if execution.withdrawn:
-            entries += self._steps.withdraw(live)
+            entries += self._steps.withdraw(live, entries)
             sends = self._cancels(live)
         if (execution.wants or live.waiting) and not cancelled:
             self._begin_wants(live, now, entries, starts)

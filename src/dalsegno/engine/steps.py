@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from dalsegno.core import failure
@@ -124,16 +125,17 @@ class Steps:
                 return None
         return delay
 
-    def withdraw(self, live: LiveRun) -> list[Entry]:
-        """End what the code has cancelled; return entries for steps that nobody is running."""
+    def withdraw(self, live: LiveRun, answered: Sequence[Entry]) -> list[Entry]:
+        """End what the code has cancelled; return entries for steps that nobody runs and that have not answered."""
         entries: list[Entry] = []
+        settled = {entry.op for entry in answered if entry.kind is Kind.STEP}
         for op in live.execution.take_withdrawn(Kind.STEP):
             live.waiting.pop(op.number, None)
             live.retries.pop(op.number, None)
             under_way = live.attempts.get(op.number)
             if under_way is not None:
                 under_way[1].cancel()
-            else:
+            elif op.number not in settled:
                 entries.append(settlement(op, Outcome.CANCELLED, None, op.attempts))
         return entries
 
