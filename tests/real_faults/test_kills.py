@@ -1,0 +1,75 @@
+"""kill -9, again and again, while runs are started and signalled: nothing acknowledged is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from .harness import House, until
+
+CYCLES = 50
+
+
+async def _kill_cycles(house: House, cycles: int) -> None:
+    await house.runtime.open()
+    try:
+        first, second = house.hire(), house.hire()
+        await asyncio.gather(house.ready(first), house.ready(second))
+        stop = asyncio.Event()
+        load = asyncio.create_task(house.load(stop))
+        for _ in range(cycles):
+            try:
+                await asyncio.wait_for(stop.wait(), house.rng.uniform(0.02, 0.25))
+            except TimeoutError:
+                pass
+            house.kill(house.rng.choice(house.workers))
+            await house.ready(house.hire())
+        stop.set()
+        await load
+        await house.settle()
+    finally:
+        house.end()
+
+
+@pytest.mark.timeout(300)
+def test_nothing_acknowledged_is_lost_by_fifty_kills_of_two_workers_on_one_file(tmp_path: Path) -> None:
+    house = House(tmp_path, seed=1)
+
+    async def scenario() -> None:
+        try:
+            await _kill_cycles(house, CYCLES)
+            repeated = await house.check(CYCLES)
+            print(f"{CYCLES} kills, {len(house.started)} runs, steps repeated under one key: {dict(repeated)}")
+            assert len(house.started) > CYCLES
+        finally:
+            await house.runtime.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.timeout(120)
+def test_another_worker_takes_over_from_a_killed_one_before_its_lease_ends(tmp_path: Path) -> None:
+    house = House(tmp_path, seed=2, lease=10.0)
+
+    async def scenario() -> None:
+        await house.runtime.open()
+        try:
+            victim, heir = house.hire(), house.hire()
+            await asyncio.gather(house.ready(victim), house.ready(heir))
+            session = await house.session_of(victim.pid)
+            assert session is not None
+            house.kill(victim)
+
+            async def fenced() -> bool:
+                sessions = await house.runtime.store.sessions()
+                return all(other.number != session.number for other in sessions)
+
+            took = await until(fenced, 5, "the dead worker's session is fenced")
+            print(f"a lease of 10 s, and its dead holder was fenced after {took:.2f} s")
+        finally:
+            house.end()
+            await house.runtime.close()
+
+    asyncio.run(scenario())
