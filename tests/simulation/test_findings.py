@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
+from dalsegno.errors import RunEnded
+from dalsegno.testing.faults import Fault
 from dalsegno.testing.world import World
 from tests.simulation import workflows
 from tests.simulation.playing import play
@@ -18,3 +22,37 @@ def test_a_step_that_answered_while_its_siblings_failure_was_written_is_settled_
 
     world = play(scenario, seed)
     assert world.ends()["run"][:2] == ("failed", "compensated")
+
+
+def test_a_run_goes_on_after_a_task_group_lost_a_member() -> None:
+    async def scenario(world: World) -> None:
+        await world.start(workflows.grouped, 3, id="run")
+
+    assert play(scenario).ends()["run"] == ("completed", None, b'"1 declined, then 42"')
+
+
+def test_a_child_that_its_parent_gave_up_on_in_its_last_turn_is_cancelled() -> None:
+    async def scenario(world: World) -> None:
+        await world.start(workflows.impatient_parent, 3, id="run")
+
+    assert play(scenario).ends()["run.2"][0] == "cancelled"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_detached_child_of_the_last_turn_starts_though_a_signal_comes_at_that_moment(seed: int) -> None:
+    async def scenario(world: World) -> None:
+        await world.start(workflows.parting, 3, id="run")
+        with contextlib.suppress(RunEnded):
+            for number in range(30):
+                await world.signal("run", workflows.Decision(f"{number}"))
+
+    assert play(scenario, seed).ends()["parting-3"][0] == "completed"
+
+
+@pytest.mark.parametrize("crash", range(3, 12))
+def test_a_child_is_cancelled_with_its_parent_though_the_worker_died_on_the_way(crash: int) -> None:
+    async def scenario(world: World) -> None:
+        await world.start(workflows.failing_parent, 3, id="run")
+
+    world = play(scenario, plan={crash: Fault.AFTER}, lease=200_000)
+    assert {name: end[0] for name, end in world.ends().items()} == {"run": "failed", "run.1": "cancelled"}

@@ -158,8 +158,9 @@ class Execution:
         return [op for op in taken if op.settled is None]
 
     def open_children(self) -> list[Op]:
-        """Return the child runs that have begun and not ended."""
-        return [op for op in self.ops.values() if op.kind is Kind.CHILD and op.begun]
+        """Return the children that the code wants, or gave up on after they had begun, and that have not ended."""
+        children = [op for op in self.ops.values() if op.kind is Kind.CHILD]
+        return [op for op in children if op.begun or not op.promise.cancelled()]
 
     def check_timers(self, stored: list[Timer]) -> None:
         """Compare the stored timers with the ops that replay has made."""
@@ -291,7 +292,10 @@ class Execution:
     def _still_cancelled(self) -> None:
         """Raise the cancel again where the code swallowed it and goes on as if nothing was."""
         main = self._main
-        if main is None or not main.cancelling() or self.shielded or not self._in_main():
+        # A TaskGroup whose child failed also cancels the task around it, and may leave it counted.
+        if main is None or not self.cancel_requested or self.shielded or not self._in_main():
+            return
+        if not main.cancelling():
             return
         handled = sys.exc_info()[1]
         while handled is not None:

@@ -90,6 +90,11 @@ class Op:
     def label(self) -> str:
         return f"{self.kind.name.lower()} {self.name!r} (#{self.number})"
 
+    @property
+    def outlived(self) -> bool:
+        """Whether it has outlived the turn that made it: the same in a replay, where nothing is begun."""
+        return self.begun or self.made_at != self.execution.position
+
     def waited(self) -> None:
         """Note that somebody waits for the promise, or has asked for its outcome."""
         self.execution.unwaited.pop(self.number, None)
@@ -99,8 +104,7 @@ class Op:
         self.waited()
         if self.successor is not None:
             self.successor.promise.cancel()
-        if self.made_at != self.execution.position:
-            self.begun = True
+        self.begun = self.outlived
         self.execution.note_cancelled(self)
 
     def settle(self, entry: Entry) -> None:

@@ -284,16 +284,15 @@ class Engine:
         self._commit(live, [], [], [], [], rest)
 
     def _end(self, live: LiveRun) -> None:
+        # May come here again, when a delivery was missed: so nothing is taken away from the execution.
         self._steps.abandon(live)
         rest = ending(live, self._limits.payload)
-        sends = []
-        if rest.status is not Status.COMPLETED:
-            sends = [self._cancel_child(live, op) for op in live.execution.open_children()]
-        starts = [
-            self._child(live, op)
-            for op in live.execution.take_wants()
-            if isinstance(op.request, ChildCall) and op.request.detached
-        ]
+        starts, sends = [], []
+        for op in live.execution.open_children():
+            if isinstance(op.request, ChildCall) and op.request.detached:
+                starts.append(self._child(live, op))
+            elif op.promise.cancelled() or (rest.status is not Status.COMPLETED and op.outlived):
+                sends.append(self._cancel_child(live, op))
         if live.run.parent is not None and live.run.attached:
             sends.append(_result_for_parent(live.run, rest))
         self._commit(live, [], [], starts, sends, rest)
