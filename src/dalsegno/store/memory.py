@@ -42,7 +42,7 @@ from dalsegno.core.entries import Delivery, Entry, Kind, Timer
 from dalsegno.core.notes import LongAttempt
 from dalsegno.core.runs import KILLS_ITS_WORKER, PARKED, Run, Status
 from dalsegno.store.protocol import DueRuns, RunQuery, StoreFacts
-from dalsegno.store.verbs import for_session, new_run
+from dalsegno.store.verbs import Standing, for_session, is_child, is_same_session, new_run
 
 
 class Rows(msgspec.Struct):
@@ -93,13 +93,15 @@ class MemoryStore:
     def apply(self, group: Sequence[Write], fence: Fence | None = None) -> list[Verdict]:
         """Write a group without awaiting; ``write`` for whoever has no loop."""
         self._mark += 1
-        holds = fence is None or self._renew(fence)
-        session = fence.session if fence is not None and holds else None
-        return [self._item(for_session(item, session), holds=holds) for item in group]
+        standing = Standing.HELD if fence is None else self._hold(fence)
+        session = fence.session if fence is not None and standing is not Standing.LOST else None
+        return [self._item(for_session(item, session), standing) for item in group]
 
-    def _item(self, item: Write, *, holds: bool) -> Verdict:
-        if not holds and isinstance(item, Commit | Claim):
+    def _item(self, item: Write, standing: Standing) -> Verdict:
+        if standing is Standing.LOST and isinstance(item, Commit | Claim):
             return Refused.FENCED
+        if standing is Standing.LANDED and (verdict := self._landed(item)) is not None:
+            return verdict
         verbs: dict[type, Callable[[Any], Verdict]] = {
             Start: self._start,
             Send: self._send,
@@ -116,27 +118,46 @@ class MemoryStore:
         except Exception as error:
             return Failed(error)
 
-    def _renew(self, fence: Fence) -> bool:
+    def _hold(self, fence: Fence) -> Standing:
         session = self._sessions.get(fence.session)
         if session is None or session.fenced_at is not None:
-            return False
+            return Standing.LOST
         if session.commits == fence.commits - 1:
             until = self.lease_now() + fence.lease
             self._sessions[fence.session] = replace(
                 session, commits=fence.commits, lease_until=until, loop_turn_at=fence.loop_turn_at
             )
-            return True
-        return session.commits == fence.commits
+            return Standing.HELD
+        return Standing.LANDED if session.commits == fence.commits else Standing.LOST
+
+    def _landed(self, item: Write) -> Verdict | None:
+        """Answer again for what landed when its reply was lost; None if it is to be written after all."""
+        if isinstance(item, Claim):
+            owned = sorted((rows.run for rows in self._owned(item.session)), key=lambda run: run.number)
+            return Claimed(tuple(owned), tuple((run.number, run.wakes) for run in owned), self.now())
+        rows = self._rows.get(item.run) if isinstance(item, Commit) else None
+        if rows is None or not isinstance(item, Commit) or rows.run.turn != item.turn:
+            return None
+        if item.entries:
+            found = (e.at for e in rows.entries if e.position == item.entries[0].position)
+            return next(map(Committed, found), None)
+        at_rest = item.rest is not None and rows.run.session is None
+        return Committed(rows.run.changed_at) if at_rest else None
 
     def _commit(self, item: Commit) -> Verdict:
         at = max(self.now(), item.floor)
         rows = self._rows.get(item.run)
         if any(self._foreign(start, item) for start in item.starts):
             return Refused.CHILD_EXISTS
+        if any(start.number in self._rows for start in item.starts if not self._known(start)):
+            return Refused.NUMBER_TAKEN
         if rows is None or (rows.run.session, rows.run.turn) != (item.session, item.turn):
             return Refused.STALE
         if item.rest is not None and rows.run.wakes != item.rest.wakes:
             return Refused.MISSED
+        known = {entry.position for entry in rows.entries}
+        if len(known | {e.position for e in item.entries}) < len(known) + len(item.entries):
+            raise ValueError(f"run {item.run} has an entry in that place: an entry never changes")
         for start in item.starts:
             self._start(start)
         rows.entries += [replace(entry, at=at) for entry in item.entries]
@@ -173,10 +194,10 @@ class MemoryStore:
 
     def _foreign(self, start: Start, item: Commit) -> bool:
         number = self._ids.get((start.namespace, start.id))
-        if number is None:
-            return False
-        run = self._rows[number].run
-        return (run.parent, run.parent_op) != (item.run, start.parent_op)
+        return number is not None and not is_child(self._rows[number].run, item.run, start)
+
+    def _known(self, start: Start) -> bool:
+        return (start.namespace, start.id) in self._ids
 
     def _start(self, item: Start) -> Verdict:
         number = self._ids.get((item.namespace, item.id))
@@ -268,7 +289,10 @@ class MemoryStore:
         )
         return rows.run
 
-    def _open_session(self, item: OpenSession) -> Done:
+    def _open_session(self, item: OpenSession) -> Verdict:
+        if item.number in self._sessions:
+            same = is_same_session(self._sessions[item.number], item)
+            return Done(1) if same else Refused.NUMBER_TAKEN
         names = (
             "number",
             "pid",
@@ -318,7 +342,7 @@ class MemoryStore:
 
     def _release(self, item: Release) -> Done:
         left = item.limit
-        for session in self._sessions.values():
+        for _, session in sorted(self._sessions.items()):
             if session.fenced_at is None or session.number in self._released:
                 continue
             owned = self._owned(session.number)
@@ -330,7 +354,8 @@ class MemoryStore:
         return Done(item.limit - left)
 
     def _owned(self, session: int) -> list[Rows]:
-        return [rows for rows in self._rows.values() if rows.run.session == session]
+        owned = (rows for rows in self._rows.values() if rows.run.session == session)
+        return sorted(owned, key=lambda rows: rows.run.number)
 
     def _hand_on(self, rows: Rows, *, crashed: int, max_crashes: int) -> None:
         crashes = rows.run.crashes + crashed
@@ -341,14 +366,16 @@ class MemoryStore:
     # -- reading
 
     async def load(self, numbers: Sequence[int]) -> Mapping[int, Loaded]:
-        return {number: self._loaded(self._rows[number]) for number in numbers if number in self._rows}
+        return {number: self._loaded(self._rows.get(number)) for number in numbers}
 
-    def _loaded(self, rows: Rows) -> Loaded:
+    def _loaded(self, rows: Rows | None) -> Loaded:
+        if rows is None:
+            return Loaded((), (), ())
         timers = sorted(rows.timers.values(), key=lambda timer: (timer.due_at, timer.op))
         return Loaded(tuple(rows.entries), tuple(rows.inbox.values()), tuple(timers))
 
     async def inbox(self, numbers: Sequence[int]) -> Mapping[int, tuple[Delivery, ...]]:
-        return {number: tuple(self._rows[number].inbox.values()) for number in numbers}
+        return {number: self._loaded(self._rows.get(number)).inbox for number in numbers}
 
     async def find(self, namespace: str, run_id: str) -> Run | None:
         number = self._ids.get((namespace, run_id))
@@ -368,13 +395,13 @@ class MemoryStore:
         return [] if rows is None else [e for e in rows.entries if e.position > after][:limit]
 
     async def timers(self, number: int) -> list[Timer]:
-        rows = self._rows.get(number)
-        return [] if rows is None else list(self._loaded(rows).timers)
+        return list(self._loaded(self._rows.get(number)).timers)
 
     async def attempts(self, number: int) -> list[LongAttempt]:
-        run = self._rows[number].run
-        reported = self._attempts.get(run.session or 0, ())
-        return [attempt for attempt in reported if attempt.run == number]
+        rows = self._rows.get(number)
+        reported = self._attempts.get(rows.run.session or 0, ()) if rows is not None else ()
+        mine = (attempt for attempt in reported if attempt.run == number)
+        return sorted(mine, key=lambda attempt: (attempt.began_at, attempt.op))
 
     async def counts(self, namespace: str) -> dict[str, int]:
         counts: dict[str, int] = {}
@@ -384,7 +411,7 @@ class MemoryStore:
         return counts
 
     async def sessions(self, *, live: bool = True) -> list[Session]:
-        return [s for s in self._sessions.values() if not live or s.fenced_at is None]
+        return [s for _, s in sorted(self._sessions.items()) if not live or s.fenced_at is None]
 
     async def abilities(self) -> set[tuple[str, str, int]]:
         return set(self._abilities)

@@ -8,6 +8,7 @@ one open transaction, and decides between blocking calls (SQLite) and awaited on
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from enum import Enum
 from typing import Any, NamedTuple, TypeAlias
 
 from msgspec.structs import astuple, replace
@@ -28,6 +29,7 @@ from dalsegno.core.commit import (
     Send,
     Sent,
     SentHow,
+    Session,
     Start,
     Started,
     Verdict,
@@ -35,7 +37,6 @@ from dalsegno.core.commit import (
 )
 from dalsegno.core.entries import Delivery, Entry, Kind, Outcome, Timer
 from dalsegno.core.runs import Run, Status
-from dalsegno.errors import StoreError
 
 Ask: TypeAlias = tuple[str, tuple[Any, ...]]
 Verb: TypeAlias = Generator[Ask, Any, Any]
@@ -48,16 +49,20 @@ class Now(NamedTuple):
     lease: int
 
 
+class Standing(Enum):
+    """How a group stands with its fence."""
+
+    HELD = "held"
+    LANDED = "landed"  # it landed before and only its reply was lost
+    LOST = "lost"
+
+
 def write_group(items: Sequence[Write], fence: Fence | None, now: Now) -> Generator[Ask, Any, list[Verdict]]:
     """Write a group; commits of a session that lost its fence are refused, the rest goes on."""
-    holds = fence is None or (yield from _renew(fence, now))
-    session = fence.session if fence is not None and holds else None
+    standing = yield from hold(fence, now)
     verdicts: list[Verdict] = []
     for item in items:
-        if not holds and isinstance(item, Commit | Claim):
-            verdicts.append(Refused.FENCED)
-        else:
-            verdicts.append((yield from write_item(for_session(item, session), now)))
+        verdicts.append((yield from write_item(item, fence, standing, now)))
     return verdicts
 
 
@@ -68,23 +73,55 @@ def for_session(item: Write, session: int | None) -> Write:
     return item
 
 
-def write_item(item: Write, now: Now) -> Generator[Ask, Any, Verdict]:
-    """Write one item."""
-    verdict: Verdict = yield from _VERBS[type(item)](item, now)
+def write_item(
+    item: Write, fence: Fence | None, standing: Standing, now: Now
+) -> Generator[Ask, Any, Verdict]:
+    """Write one item of a group whose fence stands like this."""
+    if standing is Standing.LOST and isinstance(item, Commit | Claim):
+        return Refused.FENCED
+    verdict: Verdict | None = None
+    if standing is Standing.LANDED:
+        verdict = yield from _landed(item, now)
+    if verdict is None:
+        session = fence.session if fence is not None and standing is not Standing.LOST else None
+        verdict = yield from _VERBS[type(item)](for_session(item, session), now)
     return verdict
 
 
-def _renew(fence: Fence, now: Now) -> Verb:
+def hold(fence: Fence | None, now: Now) -> Generator[Ask, Any, Standing]:
+    """Hold the fence of a group, if it has one, and tell how it stands."""
+    if fence is None:
+        return Standing.HELD
     until = now.lease + fence.lease
     renewed = yield (
         "renew",
         (fence.session, fence.commits, fence.commits - 1, until, fence.loop_turn_at),
     )
     if renewed:
-        return True
+        return Standing.HELD
     rows = yield "count_commits", (fence.session,)
-    # The group landed before and only its reply was lost: writing it again is harmless and renews.
-    return bool(rows) and rows[0][0] == fence.commits and rows[0][1] is None
+    landed = bool(rows) and rows[0][0] == fence.commits and rows[0][1] is None
+    return Standing.LANDED if landed else Standing.LOST
+
+
+def _landed(item: Write, now: Now) -> Verb:
+    """Answer again for an item that landed, whose reply was lost; None if it is to be written after all.
+
+    A claim tells of all runs that the session owns: its caller knows which of them it has.
+    """
+    if isinstance(item, Claim):
+        owned = [run_of(row) for row in (yield "owned_runs", (item.session,))]
+        return Claimed(tuple(owned), tuple((run.number, run.wakes) for run in owned), now.wall)
+    if isinstance(item, Commit):
+        rows = yield "get_run", (item.run,)
+        run = run_of(rows[0]) if rows else None
+        if run is not None and run.turn == item.turn:
+            if item.entries:
+                rows = yield "entry_time", (item.run, item.entries[0].position)
+                return Committed(rows[0][0]) if rows else None
+            if item.rest is not None and run.session is None:
+                return Committed(run.changed_at)
+    return None
 
 
 def _commit(item: Commit, now: Now) -> Verb:
@@ -92,8 +129,10 @@ def _commit(item: Commit, now: Now) -> Verb:
     # Whatever can refuse the commit comes before its first write: a refusal leaves nothing behind.
     for start in item.starts:
         rows = yield "find_run", (start.namespace, start.id)
-        if rows and not _is_child(run_of(rows[0]), item.run, start.parent_op):
+        if rows and not is_child(run_of(rows[0]), item.run, start):
             return Refused.CHILD_EXISTS
+        if not rows and (yield "seek_number", (start.number,)):
+            return Refused.NUMBER_TAKEN
     entries = item.entries
     if item.rest is not None:
         refusal = yield from _rest(item, at)
@@ -107,8 +146,7 @@ def _commit(item: Commit, now: Now) -> Verb:
     if refusal is not None:
         return refusal
     for start in item.starts:
-        if (yield from _start(start, now)) is Refused.NUMBER_TAKEN:
-            raise StoreError(f"Run number {start.number}, drawn for {start.id!r}, is another run's.")
+        yield from _start(start, now)
     for entry in entries:
         yield "insert_entry", (item.run, *astuple(entry)[:-1], at)
     for timer in item.timers:
@@ -129,8 +167,10 @@ def _commit(item: Commit, now: Now) -> Verb:
     return Committed(at)
 
 
-def _is_child(run: Run, parent: int, op: int) -> bool:
-    return (run.parent, run.parent_op) == (parent, op)
+def is_child(run: Run, parent: int, start: Start) -> bool:
+    """Tell whether a run is the child that an operation of its parent wants to start."""
+    made_by = (run.parent, run.parent_op, run.workflow, run.input_digest)
+    return made_by == (parent, start.parent_op, start.workflow, start.input_digest)
 
 
 def _own(item: Commit) -> Verb:
@@ -231,16 +271,25 @@ def _claim(item: Claim, now: Now) -> Verb:
 
 
 def _open_session(item: OpenSession, now: Now) -> Verb:
-    yield (
+    opened = yield (
         "open_session",
         (
             *(item.number, item.pid, item.pid_start, item.pid_namespace, item.boot_id, item.host),
             *(item.python, item.program, item.lease, now.lease + item.lease, now.lease, now.wall),
         ),
     )
+    if not opened:
+        rows = yield "read_session", (item.number,)
+        return Done(1) if is_same_session(Session(*rows[0]), item) else Refused.NUMBER_TAKEN
     for workflow, version in item.abilities:
         yield "add_ability", (item.number, workflow, version)
     return Done(1)
+
+
+def is_same_session(session: Session, item: OpenSession) -> bool:
+    """Tell whether a session is the one that is being opened, written before by a lost reply."""
+    known = (session.pid, session.pid_start, session.boot_id, session.host, session.commits)
+    return known == (item.pid, item.pid_start, item.boot_id, item.host, 0) and session.fenced_at is None
 
 
 def _beat(item: Beat, now: Now) -> Verb:

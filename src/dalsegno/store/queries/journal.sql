@@ -11,6 +11,9 @@ INSERT INTO entries (run, position, kind, op, name, digest, outcome, attempt, so
 SELECT number, :position, :kind, :op, :name, :digest, :outcome, :attempt, :source, :codec, :data, :at
   FROM runs WHERE number = :run AND session = :session AND turn = :turn;
 
+-- entry_time(run, position)
+SELECT at FROM entries WHERE run = :run AND position = :position;
+
 -- read_entries(run, after, limit)
 SELECT position, kind, op, name, digest, outcome, attempt, source, codec, data, at
   FROM entries WHERE run = :run AND position > :after ORDER BY position LIMIT :limit;

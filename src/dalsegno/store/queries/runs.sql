@@ -57,9 +57,12 @@ UPDATE runs
           AND r.crashes >= :from_crashes AND r.crashes < :below_crashes
           AND EXISTS (SELECT 1 FROM abilities a
                        WHERE a.session = :session AND a.workflow = r.workflow AND a.version = r.version)
-        ORDER BY r.due_at
+        ORDER BY r.due_at, r.number
         LIMIT :limit)
 RETURNING {run_columns};
+
+-- owned_runs(session)
+SELECT {run_columns} FROM runs WHERE session = :session ORDER BY number;
 
 -- hear_news(session)
 -- Runs of this session that got a delivery while it owned them.

@@ -4,7 +4,8 @@
 INSERT INTO sessions (number, pid, pid_start, pid_namespace, boot_id, host, python, program, lease,
                       lease_until, commits, loop_turn_at, opened_at)
 VALUES (:number, :pid, :pid_start, :pid_namespace, :boot_id, :host, :python, :program, :lease,
-        :lease_until, 0, :lease_now, :now);
+        :lease_until, 0, :lease_now, :now)
+ON CONFLICT DO NOTHING;
 
 -- add_ability(session, workflow, version)
 INSERT INTO abilities (session, workflow, version) VALUES (:session, :workflow, :version)
@@ -31,7 +32,7 @@ VALUES (:session, :run, :op, :name, :attempt, :attempts, :began_at);
 -- read_attempts(run)
 SELECT a.run, a.op, a.name, a.attempt, a.attempts, a.began_at
   FROM attempts a JOIN runs r ON r.number = a.run AND r.session = a.session
- WHERE a.run = :run ORDER BY a.began_at;
+ WHERE a.run = :run ORDER BY a.began_at, a.op;
 
 -- count_commits(number)
 SELECT commits, fenced_at FROM sessions WHERE number = :number;
@@ -48,10 +49,13 @@ DELETE FROM abilities WHERE session = :session;
 
 -- fenced_sessions()
 -- Fenced ones whose runs have not all been handed on.
-SELECT number FROM sessions WHERE released = 0 AND fenced_at IS NOT NULL;
+SELECT number FROM sessions WHERE released = 0 AND fenced_at IS NOT NULL ORDER BY number;
 
 -- mark_released(number)
 UPDATE sessions SET released = 1 WHERE number = :number;
+
+-- read_session(number)
+SELECT {session_columns} FROM sessions WHERE number = :number;
 
 -- read_sessions()
 SELECT number, pid, pid_start, pid_namespace, boot_id, host, python, program, lease, lease_until,

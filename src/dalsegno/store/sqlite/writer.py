@@ -23,7 +23,7 @@ from dalsegno.store.queries import Query
 from dalsegno.store.sqlite.errors import translate
 from dalsegno.store.sqlite.file import StoreFile
 from dalsegno.store.sqlite.lane import Lane
-from dalsegno.store.verbs import Ask, Now, write_group
+from dalsegno.store.verbs import Ask, Now, hold, write_group, write_item
 
 T = TypeVar("T")
 
@@ -117,10 +117,12 @@ class Writer:
     def _write_apart(self, group: Sequence[Write], fence: Fence | None) -> list[Verdict]:
         """Write each item behind a savepoint of its own, so that what fails stands alone."""
         verdicts: list[Verdict] = []
+        now = self._clocks()
+        standing = self._drive(hold(fence, now))
         for item in group:
             self._open.execute("SAVEPOINT item").fetchall()
             try:
-                verdicts += self._drive(write_group([item], fence, self._clocks()))
+                verdicts.append(self._drive(write_item(item, fence, standing, now)))
             except Exception as error:
                 if translate(error, self._file.path) is not None:
                     raise

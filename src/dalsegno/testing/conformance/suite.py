@@ -5,29 +5,27 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from dalsegno.testing.conformance import (
-    claiming,
-    committing,
-    creating,
-    delivering,
-    groups,
-    reading,
-    sessions,
-    timers,
-    values,
-)
+from dalsegno.testing.conformance.claiming import CASES as CLAIMING
+from dalsegno.testing.conformance.committing import CASES as COMMITTING
+from dalsegno.testing.conformance.creating import CASES as CREATING
+from dalsegno.testing.conformance.delivering import CASES as DELIVERING
+from dalsegno.testing.conformance.groups import CASES as GROUPS
+from dalsegno.testing.conformance.reading import CASES as READING
+from dalsegno.testing.conformance.sessions import CASES as SESSIONS
+from dalsegno.testing.conformance.timers import CASES as TIMERS
+from dalsegno.testing.conformance.values import CASES as VALUES
 from dalsegno.testing.conformance.world import Capability, Case, MakeStore, SetClock, World
 
 CASES: Sequence[Case] = (
-    *creating.CASES,
-    *claiming.CASES,
-    *committing.CASES,
-    *delivering.CASES,
-    *timers.CASES,
-    *sessions.CASES,
-    *reading.CASES,
-    *values.CASES,
-    *groups.CASES,
+    *CREATING,
+    *CLAIMING,
+    *COMMITTING,
+    *DELIVERING,
+    *TIMERS,
+    *SESSIONS,
+    *READING,
+    *VALUES,
+    *GROUPS,
 )
 
 

@@ -24,7 +24,7 @@ from dalsegno.core.commit import (
 )
 from dalsegno.core.entries import Entry, Kind
 from dalsegno.core.runs import Run, Status
-from dalsegno.store.protocol import Store
+from dalsegno.store.protocol import RunQuery, Store
 
 LEASE = 10_000_000
 MORNING = 1_750_000_000_000_000  # a wall clock reading, microseconds UTC
@@ -122,7 +122,9 @@ class World:
         """Start a run and claim it with a session of its own."""
         started = await self.start(id, **fields)
         workflow, version = started.workflow, started.version
-        claimed = await self.claim(await self.session((workflow, version)), queue=fields.get("queue", "default"))
+        claimed = await self.claim(
+            await self.session((workflow, version)), queue=fields.get("queue", "default")
+        )
         return next(run for run in claimed.runs if run.number == started.number)
 
     async def resting(self, id: str = "run", due_at: int | None = None, **fields: Any) -> Run:
@@ -156,7 +158,7 @@ class World:
         """Read everything there is, to see whether something has changed."""
         rows: list[object] = [await self.store.sessions(live=False), sorted(await self.store.abilities())]
         for namespace in ("default", "other"):
-            for run in await self.store.runs(_everything(namespace)):
+            for run in await self.store.runs(RunQuery(namespace=namespace, limit=1_000_000)):
                 loaded = (await self.store.load([run.number]))[run.number]
                 rows.append((run, loaded, await self.store.attempts(run.number)))
         return rows
@@ -165,23 +167,19 @@ class World:
 _ORDER = (("order", "1"),)
 
 
-def _everything(namespace: str) -> Any:
-    from dalsegno.store.protocol import RunQuery
-
-    return RunQuery(namespace=namespace, limit=1_000_000)
-
-
 def a_commit(run: Run, *entries: Entry, **fields: Any) -> Commit:
     """Make a commit of a claimed run by the session that owns it."""
     assert run.session is not None
-    return Commit(**{
-        "run": run.number,
-        "session": run.session,
-        "turn": run.turn,
-        "floor": 0,
-        "entries": entries,
-        **fields,
-    })
+    return Commit(
+        **{
+            "run": run.number,
+            "session": run.session,
+            "turn": run.turn,
+            "floor": 0,
+            "entries": entries,
+            **fields,
+        }
+    )
 
 
 def a_signal(run: Run, id: str | None = None, **fields: Any) -> Send:
