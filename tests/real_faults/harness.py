@@ -56,6 +56,7 @@ class House:
         self.store = f"sqlite:///{self.folder}/jobs.db"
         self.ledger = self.folder / "ledger.jsonl"
         self.ledger.touch()
+        self.log = (self.folder / "workers.log").open("a")
         app = App("jobs", include=[jobs.job, jobs.first, jobs.second, jobs.third], store=self.store)
         self.runtime: Runtime = app.runtime(worker=False)
 
@@ -64,7 +65,11 @@ class House:
     def hire(self) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "tests.real_faults.jobs", self.store, str(self.ledger), f"{self.lease}s"]
         worker = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2], stderr=subprocess.DEVNULL
+            command,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            text=True,
+            cwd=Path(__file__).parents[2],
         )
         self.workers.append(worker)
         return worker
@@ -85,6 +90,7 @@ class House:
         for worker in list(self.workers):
             os.kill(worker.pid, signal.SIGCONT)
             self.kill(worker)
+        self.log.close()
 
     # -- load
 

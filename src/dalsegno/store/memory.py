@@ -416,12 +416,15 @@ class MemoryStore:
     async def abilities(self) -> set[tuple[str, str, int]]:
         return set(self._abilities)
 
-    async def next_due(self, queue: str) -> int | None:
+    async def next_due(self, queue: str, after: int = 0) -> int | None:
         return min(
             (
                 rows.run.due_at
                 for rows in self._rows.values()
-                if rows.run.due_at is not None and rows.run.session is None and rows.queue == queue
+                if rows.run.due_at is not None
+                and rows.run.due_at > after
+                and rows.run.session is None
+                and rows.queue == queue
             ),
             default=None,
         )

@@ -130,8 +130,8 @@ class Store(Protocol):
         """Read which (workflow, version) which live session has."""
         ...
 
-    async def next_due(self, queue: str) -> int | None:
-        """When the next unowned run is due."""
+    async def next_due(self, queue: str, after: int = 0) -> int | None:
+        """When the next unowned run is due, of those due after a moment."""
         ...
 
     async def due(self) -> list[DueRuns]:

@@ -46,6 +46,7 @@ class Claimer:
         self._nudged = asyncio.Event()
         self._stopping = False
         self._mark = -1
+        self._claimed_at = 0
         self._due: int | None = None
         self._behind = True  # runs may be due that the last claim did not take
         self._taken = 0  # slots given to starts since the last claim
@@ -86,17 +87,21 @@ class Claimer:
     async def run(self) -> None:
         """Claim until stopped."""
         while not self._stopping:
+            self._nudged.clear()
+            if not self._engine.session:
+                await self._wait()
+                continue
             try:
-                claimed = await self._claim() if self._engine.session else 0
+                claimed = await self._claim()
                 if claimed < _BATCH:
-                    self._due = await self._store.next_due(self._queue)
+                    # What was due by now and not claimed is for workers with other code, or a slot.
+                    self._due = await self._store.next_due(self._queue, self._claimed_at)
                     await self._wait()
             except StoreError as error:
                 log.warning("claiming waits: %s", error.what)
                 await self._wait()
 
     async def _claim(self) -> int:
-        self._nudged.clear()
         self._mark = self._store.change_mark()
         free = max(0, min(self._slots - len(self._engine.live), _BATCH))
         suspects = 1 if free and not self._engine.suspects else 0
@@ -105,6 +110,7 @@ class Claimer:
         )
         if not isinstance(verdict, Claimed):
             return 0
+        self._claimed_at = verdict.at
         self._behind = len(verdict.runs) >= free
         self._taken = 0
         await self._engine.adopt(verdict.runs)

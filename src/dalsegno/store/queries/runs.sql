@@ -93,8 +93,9 @@ UPDATE runs
        reason = CASE WHEN crashes + :crashed > :max_crashes THEN 'parked: kills its worker' ELSE reason END
  WHERE number IN (SELECT number FROM runs WHERE session = :session LIMIT :limit);
 
--- next_due(queue)
-SELECT MIN(due_at) FROM runs WHERE due_at IS NOT NULL AND queue = :queue AND session IS NULL;
+-- next_due(queue, after)
+SELECT MIN(due_at) FROM runs
+ WHERE due_at IS NOT NULL AND queue = :queue AND due_at > :after AND session IS NULL;
 
 -- count_runs(namespace)
 SELECT status, COUNT(*) FROM runs WHERE namespace = :namespace GROUP BY status;

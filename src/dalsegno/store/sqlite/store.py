@@ -143,8 +143,8 @@ class SqliteStore:
     async def abilities(self) -> set[tuple[str, str, int]]:
         return {(row[0], row[1], row[2]) for row in await self._select("read_abilities")}
 
-    async def next_due(self, queue: str) -> int | None:
-        rows = self._point("next_due", queue)
+    async def next_due(self, queue: str, after: int = 0) -> int | None:
+        rows = self._point("next_due", queue, after)
         due: int | None = rows[0][0]
         return due
 
