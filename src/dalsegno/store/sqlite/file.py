@@ -116,6 +116,9 @@ class StoreFile:
             verdict = connection.execute("PRAGMA quick_check(1)").fetchall()[0][0]
             if verdict != "ok":
                 raise damaged(self.path, str(verdict))
+        if found != APPLICATION_ID:
+            # Before there is a WAL to keep it from the file: whoever reads its first bytes knows it for ours.
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}").fetchall()
         for setting in (
             "journal_mode = WAL",
             "synchronous = FULL",
@@ -125,8 +128,6 @@ class StoreFile:
             connection.execute(f"PRAGMA {setting}").fetchall()
         connection.execute("PRAGMA temp_store = MEMORY").fetchall()
         connection.execute("PRAGMA cache_size = -32000").fetchall()
-        if found != APPLICATION_ID:
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}").fetchall()
         connection.set_wal_hook(self._checkpoint)
 
     @contextlib.contextmanager
