@@ -18,7 +18,7 @@ import apsw
 from dalsegno.core.clock import Clock
 from dalsegno.core.commit import Failed, Fence, Verdict, Write
 from dalsegno.errors import StoreError
-from dalsegno.store.migrate import APPLIED, TABLE, pending, read_migrations
+from dalsegno.store.migrate import APPLIED, TABLE, Migration, pending, read_migrations
 from dalsegno.store.queries import Query
 from dalsegno.store.sqlite.errors import translate
 from dalsegno.store.sqlite.file import StoreFile
@@ -185,14 +185,25 @@ class Writer:
 
     def _migrate(self, address: str) -> None:
         known = read_migrations("sqlite")
+        with self._mine, self._translated():
+            if self._is_current(known, address):
+                return
         while True:
             with self._mine, self._transaction():
                 self._open.execute(TABLE).fetchall()
-                rows: list[Any] = self._open.execute(APPLIED).fetchall()
-                left = pending(known, {row[0]: (row[1], row[2]) for row in rows}, address)
+                left = self._left(known, address)
                 if not left:
                     return
                 step = left[0]
                 self._open.execute(step.text).fetchall()
                 row = (step.number, step.name, step.checksum, self._clock.now())
                 self._open.execute("INSERT INTO migrations VALUES (?, ?, ?, ?)", row).fetchall()
+
+    def _is_current(self, known: list[Migration], address: str) -> bool:
+        """Whether nothing is to be migrated; told without the write lock, so that a held store can be seen."""
+        made = self._open.execute("SELECT 1 FROM sqlite_schema WHERE name = 'migrations'").fetchall()
+        return bool(made) and not self._left(known, address)
+
+    def _left(self, known: list[Migration], address: str) -> list[Migration]:
+        rows: list[Any] = self._open.execute(APPLIED).fetchall()
+        return pending(known, {row[0]: (row[1], row[2]) for row in rows}, address)
