@@ -88,18 +88,18 @@ class Claimer:
         """Claim until stopped."""
         while not self._stopping:
             self._nudged.clear()
-            if not self._engine.session:
-                await self._wait()
+            if not self._engine.session:  # a new one is on its way, and will nudge
+                await self._nap(_POLL)
                 continue
             try:
                 claimed = await self._claim()
                 if claimed < _BATCH:
-                    # What was due by now and not claimed is for workers with other code, or a slot.
+                    # What was due by then and not claimed is for workers with other code, or a slot.
                     self._due = await self._store.next_due(self._queue, self._claimed_at)
                     await self._wait()
             except StoreError as error:
                 log.warning("claiming waits: %s", error.what)
-                await self._wait()
+                await self._nap(_POLL)
 
     async def _claim(self) -> int:
         self._mark = self._store.change_mark()
@@ -120,15 +120,17 @@ class Claimer:
     async def _wait(self) -> None:
         """Sleep until nudged, until something is due, or until somebody else has written."""
         waited = 0.0
-        while not self._nudged.is_set() and waited < _POLL:
+        while not self._nudged.is_set() and waited < _POLL and self._mark == self._store.change_mark():
             nap = _LOOK
             if self._due is not None:
                 nap = min(nap, (self._due - self._store.now()) / SECOND)
                 if nap <= 0:
                     return
-            try:
-                await asyncio.wait_for(self._nudged.wait(), nap)
-            except TimeoutError:
-                waited += nap
-            if self._store.change_mark() != self._mark:
-                return
+            waited += nap
+            await self._nap(nap)
+
+    async def _nap(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._nudged.wait(), seconds)
+        except TimeoutError:
+            return

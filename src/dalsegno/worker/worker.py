@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 
 from dalsegno.core.clock import SECOND, Clock
-from dalsegno.core.commit import EndSession, OpenSession, Rest
+from dalsegno.core.commit import EndSession, OpenSession, Refused, Rest, Verdict
 from dalsegno.core.ids import Numbers
 from dalsegno.core.limits import Limits
 from dalsegno.core.runs import Run
@@ -133,18 +133,12 @@ class Worker:
                 continue
 
     async def _open_session(self) -> None:
-        number = self._numbers.take()[0]
         options = self._options
-        await self._commits.submit(
-            OpenSession(
-                number,
-                options.lease,
-                *self._me,
-                python=sys.version.split()[0],
-                program=options.program,
-                abilities=tuple(sorted(self._registry.workflows)),
-            )
-        )
+        verdict: Verdict = Refused.NUMBER_TAKEN
+        while verdict is Refused.NUMBER_TAKEN:
+            self._numbers.renew()
+            number = self._numbers.take()[0]
+            verdict = await self._commits.submit(self._session(number))
         self._commits.begin_session(number, options.lease)
         self._engine.session = self.sweeper.session = number
         if self._heart is not None:
@@ -160,6 +154,16 @@ class Worker:
         )
         self._heart.start(threaded=options.threaded)
         self.claimer.nudge()
+
+    def _session(self, number: int) -> OpenSession:
+        return OpenSession(
+            number,
+            self._options.lease,
+            *self._me,
+            python=sys.version.split()[0],
+            program=self._options.program,
+            abilities=tuple(sorted(self._registry.workflows)),
+        )
 
     def _fenced(self) -> None:
         if self._stopping or self._engine.session == 0:
