@@ -90,3 +90,12 @@ class Book:
     def _ends_torn(self) -> bool:
         size = os.fstat(self._file).st_size
         return size > 0 and os.pread(self._file, 1, size - 1) != b"\n"
+
+
+def read(path: Path) -> list[Line]:
+    """Read a whole book."""
+    book = Book(path)
+    try:
+        return book.news()
+    finally:
+        book.close()
