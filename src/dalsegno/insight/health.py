@@ -75,14 +75,18 @@ def _wal(facts: StoreFacts) -> Finding:
     if facts.wal < _LARGE_WAL:
         return Finding("wal", "ok", f"{_bytes(facts.wal)} not yet in the main file")
     text = f"{_bytes(facts.wal)} not yet in the main file: a long read keeps it from shrinking"
-    return Finding("wal", "bad", text, "End whatever reads this file for long: a backup, a shell, a stuck process.")
+    return Finding(
+        "wal", "bad", text, "End whatever reads this file for long: a backup, a shell, a stuck process."
+    )
 
 
 def _lock(holder: int | None) -> Finding:
     if holder is None:
         return Finding("lock", "ok", "nobody keeps the write lock")
     text = f"pid {holder} keeps the write lock: nobody else can write"
-    return Finding("lock", "bad", text, f"Look at it (ps -p {holder}); if it is stopped, kill -CONT {holder}, or end it.")
+    return Finding(
+        "lock", "bad", text, f"Look at it (ps -p {holder}); if it is stopped, kill -CONT {holder}, or end it."
+    )
 
 
 def _workers(workers: Workers) -> list[Finding]:
@@ -122,7 +126,9 @@ def _due(group: DueRuns, workers: Workers, now: int) -> Finding:
         return Finding("due", "bad", text, "Start a worker with that code: dalsegno worker FILE.py")
     if late > _SLOW:
         text = f"{what}, {since}, though {len(able)} live workers have it"
-        return Finding("due", "note", text, "Give them more slots, start more workers, or look at their queue.")
+        return Finding(
+            "due", "note", text, "Give them more slots, start more workers, or look at their queue."
+        )
     return Finding("due", "ok", f"{what}, about to be claimed")
 
 

@@ -16,7 +16,7 @@ from dalsegno.core.runs import (
     Run,
     Status,
 )
-from dalsegno.insight.standing import Awaited, Doing, Reason, Trouble, Why
+from dalsegno.insight.standing import Awaited, Doing, Reason, Trouble, Why, without_module
 from dalsegno.insight.workers import Workers, WorkerView
 
 
@@ -57,7 +57,7 @@ def why(facts: Facts) -> Why:
     if run.parked:
         return Why(Reason.PARKED, _parked(facts))
     if run.status is Status.PENDING:
-        return Why(Reason.NOT_YET_DUE, f"not due{_until(facts, run.due_at)}")
+        return Why(Reason.NOT_YET_DUE, f"not yet due{_when(facts, run.due_at)}")
     return _waiting(facts)
 
 
@@ -197,7 +197,7 @@ _FIRST = ("person", "retry", "signal", "child", "timer")
 def _waiting(facts: Facts) -> Why:
     waits = sorted(facts.waits, key=lambda wait: _FIRST.index(wait.kind) if wait.kind in _FIRST else 9)
     if not waits:
-        return Why(Reason.NOT_YET_DUE, f"waits{_until(facts, facts.run.due_at)}")
+        return Why(Reason.NOT_YET_DUE, f"waits{_when(facts, facts.run.due_at)}")
     first = waits[0]
     kind, text = _wait(facts, first)
     if len(waits) > 1:
@@ -213,19 +213,28 @@ def _wait(facts: Facts, wait: Awaited) -> tuple[Reason, str]:
         case "person":
             return Reason.PERSON, f"waits for a person: {wait.name}"
         case "retry":
-            after = f", after {wait.detail}" if wait.detail else ""
-            return Reason.RETRY, f"{wait.name}: attempt {_of(wait.attempt, wait.of)}{_until(facts, due)}{after}"
+            after = f", after {without_module(wait.detail)}" if wait.detail else ""
+            return (
+                Reason.RETRY,
+                f"{wait.name}: attempt {_of(wait.attempt, wait.of)}{_when(facts, due)}{after}",
+            )
         case "signal":
             return Reason.SIGNAL, f"waits for signal {wait.name}"
         case "child":
             stands = f", which {_clause(wait.run.why.text)}" if wait.run is not None else ""
             return Reason.CHILD, f"waits for child run {wait.detail}{stands}"
         case _:
-            return Reason.TIMER, f"waits for a timer{_until(facts, due)}"
+            return Reason.TIMER, f"waits for a timer{_when(facts, due)}"
 
 
 def _clause(text: str) -> str:
-    return text if text.startswith("waits") else f"is {text}" if text.startswith(("running", "due")) else f"stands: {text}"
+    return (
+        text
+        if text.startswith("waits")
+        else f"is {text}"
+        if text.startswith(("running", "due"))
+        else f"stands: {text}"
+    )
 
 
 def _others(waits: Sequence[Awaited]) -> str:
@@ -257,10 +266,10 @@ def _of(attempt: int, of: int) -> str:
     return f"{attempt} of {of}" if of else str(attempt)
 
 
-def _until(facts: Facts, due: int | None) -> str:
+def _when(facts: Facts, due: int | None) -> str:
     if due is None:
         return ""
-    return f" in {length(due - facts.now)}" if due > facts.now else f", due {_ago(facts.now, due)}"
+    return f", in {length(due - facts.now)}" if due > facts.now else f", due {_ago(facts.now, due)}"
 
 
 def _ago(now: int, then: int | None) -> str:

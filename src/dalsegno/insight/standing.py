@@ -120,7 +120,7 @@ class Trouble:
     @property
     def brief(self) -> str:
         """The class without its module, and the message."""
-        return f"{self.type.rpartition('.')[2]}: {self.message}" if self.message else self.type.rpartition(".")[2]
+        return without_module(f"{self.type}: {self.message}" if self.message else self.type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,3 +171,9 @@ class Where:
     found_by: str
     at: datetime
     runs: tuple[Standing, ...]
+
+
+def without_module(error: str) -> str:
+    """Shorten ``builtins.KeyError: 'sku'`` to ``KeyError: 'sku'``."""
+    kind, colon, message = error.partition(":")
+    return error if " " in kind else f"{kind.rpartition('.')[2]}{colon}{message}"

@@ -53,7 +53,7 @@ class Marks:
 
 
 def condensed(marks: Iterable[Mark]) -> list[Mark]:
-    """Leave out what a later mark says as well: attempts that another followed, intents that were carried out."""
+    """Leave out what a later mark says too: attempts that another followed, intents that were carried out."""
     kept: list[Mark] = []
     intents: dict[int, Mark] = {}
     for mark in marks:

@@ -116,7 +116,7 @@ class Look:
         if run.status is not Status.WAITING:  # claimed since: its notes are those of an earlier rest
             return ()
         children = [wait.detail for wait in told.waits if wait.kind == "child"][:_CHILDREN]
-        stands = {id: await self._child(run, id, depth + 1) for id in children} if depth < _DEPTH else {}
+        stands = {name: await self._child(run, name, depth + 1) for name in children if depth < _DEPTH}
         return tuple(_awaited(wait, stands.get(wait.detail)) for wait in told.waits)
 
     async def _child(self, parent: Run, id: str, depth: int) -> Standing | None:
@@ -132,7 +132,12 @@ class Look:
     async def _kept(self, run: Run) -> tuple[Kept, ...]:
         inbox = (await self._store.inbox([run.number])).get(run.number, ())
         return tuple(
-            Kept("answer" if d.kind is Kind.HOLD else d.kind.name.lower(), d.name, d.source, to_datetime(d.accepted_at))
+            Kept(
+                "answer" if d.kind is Kind.HOLD else d.kind.name.lower(),
+                d.name,
+                d.source,
+                to_datetime(d.accepted_at),
+            )
             for d in inbox
         )
 

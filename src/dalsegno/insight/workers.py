@@ -69,7 +69,9 @@ class Workers:
 
     def versions(self, workflow: str) -> tuple[str, ...]:
         """Return the versions of a workflow that some live worker has."""
-        found = {known for name, known, session in self.abilities if name == workflow and self._lives(session)}
+        found = {
+            known for name, known, session in self.abilities if name == workflow and self._lives(session)
+        }
         return tuple(sorted(found))
 
     def _lives(self, session: int) -> bool:

@@ -1,0 +1,38 @@
+"""The command line: faces for people who start, watch and mend runs.
+
+Data goes to stdout, talk to stderr. Each command lies in a module of its own that is imported only
+when it is called, so that ``dalsegno --help`` is there at once.
+
+Exit codes: 0 all is well · 1 the operation or the run failed · 2 usage · 3 not found · 4 conflict, or not
+possible now · 5 the store cannot be reached · 6 the run was cancelled · 124 the wait timed out ·
+130 interrupted · 143 terminated.
+"""
+
+from __future__ import annotations
+
+import click
+
+from dalsegno.cli.lazy import Lazy, LazyGroup
+
+COMMANDS = {
+    "start": Lazy("dalsegno.cli.start:start", "Start a run of a workflow in a file, and print its id."),
+    "worker": Lazy("dalsegno.cli.worker:worker", "Run the workflows of files until stopped."),
+    "where": Lazy("dalsegno.cli.where:where", "Say where a run stands, and why it does not move."),
+    "runs": Lazy("dalsegno.cli.runs:runs", "List, show and watch runs; signal, cancel and retry them."),
+    "doctor": Lazy("dalsegno.cli.doctor:doctor", "Look the store and its workers over."),
+    "db": Lazy("dalsegno.cli.db:db", "Migrate and check the store."),
+    "demo": Lazy("dalsegno.cli.demo:demo", "See it work, and kill it while it does."),
+}
+
+
+@click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="dalsegno", message="dalsegno %(version)s")
+def main() -> None:
+    """Durable workflows: run them, see where they stand, mend what is stuck.
+
+    Which store? --store, else DALSEGNO_STORE, else the nearest dalsegno.toml or [tool.dalsegno] in
+    pyproject.toml, else the only database of dalsegno in this folder.
+    """
+
+
+__all__ = ["main"]
