@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 
 from msgspec.structs import replace
@@ -65,6 +66,9 @@ class LocalWorker(Protocol):
     def free_session(self) -> int | None:
         """Return the session that can take one more run at once, if there is a slot."""
 
+    def give_back_slot(self) -> None:
+        """Hear that a start that was given a slot has its answer."""
+
     def started(self, run: Row) -> None:
         """Hear of a run that was just started, by its session or for anybody."""
 
@@ -76,6 +80,9 @@ class NoWorker:
         return None
 
     def free_session(self) -> int | None:
+        return None
+
+    def give_back_slot(self) -> None:
         return None
 
     def started(self, run: Row) -> None:
@@ -131,22 +138,29 @@ class Operations:
             run_id=run_id,
             namespace=self.namespace,
             case_id=check_id(case_id, "case id") if case_id is not None else None,
-            session=self._local.free_session(),
+            session=self._local.free_session() if self._here(workflow) else None,
         )
-        verdict = await self._commits.submit(row, self._started)
+        verdict = await self._commits.submit(row, partial(self._started, row.session))
         while verdict is Refused.NUMBER_TAKEN:  # two processes drew one number: draw another
             self._numbers.renew()
-            row = replace(row, number=self._numbers.take()[0])
-            verdict = await self._commits.submit(row, self._started)
+            row = replace(row, number=self._numbers.take()[0], session=None)
+            verdict = await self._commits.submit(row, partial(self._started, None))
         assert isinstance(verdict, Started)
         if not verdict.created:
             _refuse_conflict(workflow, input_digest, verdict.run)
         return run_id, verdict.run
 
-    def _started(self, verdict: Verdict) -> None:
+    def _started(self, session: int | None, verdict: Verdict) -> None:
         """Hear of a start as soon as it is durable, even if its caller has gone away by then."""
-        if isinstance(verdict, Started) and verdict.created:
+        if session is not None:
+            self._local.give_back_slot()
+        # One that was not created may be one whose creation was not heard of; the worker knows what it has.
+        if isinstance(verdict, Started) and (verdict.created or verdict.run.session is not None):
             self._local.started(verdict.run)
+
+    def _here(self, workflow: Workflow[Any, Any]) -> bool:
+        """Whether this process's worker has the code."""
+        return workflow.key in self.registry.workflows
 
     # -- messages to a run
 

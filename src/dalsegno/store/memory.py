@@ -448,6 +448,13 @@ class MemoryStore:
     def holder(self) -> int | None:
         return None
 
+    async def anything_due(self, session: int, queue: str) -> bool:
+        wanted = Claim(session, queue, 1)
+        return any(
+            self._claimable(rows, wanted) or (rows.run.session == session and rows.run.due_at is not None)
+            for rows in self._rows.values()
+        )
+
     def change_mark(self) -> int:
         return self._mark
 

@@ -127,13 +127,10 @@ def _landed(item: Write, now: Now) -> Verb:
 def _commit(item: Commit, now: Now) -> Verb:
     at = max(now.wall, item.floor)
     # Whatever can refuse the commit comes before its first write: a refusal leaves nothing behind.
-    for start in item.starts:
-        rows = yield "find_run", (start.namespace, start.id)
-        if rows and not is_child(run_of(rows[0]), item.run, start):
-            return Refused.CHILD_EXISTS
-        if not rows and (yield "seek_number", (start.number,)):
-            return Refused.NUMBER_TAKEN
     entries = item.entries
+    refusal: Refused | None = (yield from _children(item)) if item.starts else None
+    if refusal is not None:
+        return refusal
     if item.rest is not None:
         refusal = yield from _rest(item, at)
     elif entries and not item.starts:
@@ -158,13 +155,28 @@ def _commit(item: Commit, now: Now) -> Verb:
     for send in item.sends:
         yield from _send(send, now)
     if item.rest is None:
-        if item.reason is not None:
-            yield "explain_run", (item.run, item.reason or None, item.notes, at)
-        if item.clear_crashes:
-            yield "clear_crashes", (item.run,)
+        yield from _go_on(item, at)
     elif item.rest.status.ended:
         yield "drop_timers", (item.run,)
     return Committed(at)
+
+
+def _go_on(item: Commit, at: int) -> Verb:
+    if item.reason is not None:
+        yield "explain_run", (item.run, item.reason or None, item.notes, at)
+    if item.clear_crashes:
+        yield "clear_crashes", (item.run,)
+
+
+def _children(item: Commit) -> Verb:
+    """Tell what refuses the children of a commit, if anything does."""
+    for start in item.starts:
+        rows = yield "find_run", (start.namespace, start.id)
+        if rows and not is_child(run_of(rows[0]), item.run, start):
+            return Refused.CHILD_EXISTS
+        if not rows and (yield "seek_number", (start.number,)):
+            return Refused.NUMBER_TAKEN
+    return None
 
 
 def is_child(run: Run, parent: int, start: Start) -> bool:

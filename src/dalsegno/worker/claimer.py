@@ -46,10 +46,10 @@ class Claimer:
         self._nudged = asyncio.Event()
         self._stopping = False
         self._mark = -1
-        self._claimed_at = 0
+        self._looked_at = 0
         self._due: int | None = None
         self._behind = True  # runs may be due that the last claim did not take
-        self._taken = 0  # slots given to starts since the last claim
+        self._taken = 0  # slots given to starts that have no answer yet
 
     def nudge(self) -> None:
         """Hear that something may be due now."""
@@ -65,6 +65,10 @@ class Claimer:
             return None
         self._taken += 1
         return self._engine.session
+
+    def give_back_slot(self) -> None:
+        """Hear that a start that was given a slot has its answer."""
+        self._taken -= 1
 
     def started(self, run: Run) -> None:
         """Take over a run that was started for this session; else see whether it is due here."""
@@ -92,27 +96,34 @@ class Claimer:
                 await self._nap(_POLL)
                 continue
             try:
-                claimed = await self._claim()
-                if claimed < _BATCH:
+                self._mark = self._store.change_mark()
+                if not await self._claim_what_is_due():
                     # What was due by then and not claimed is for workers with other code, or a slot.
-                    self._due = await self._store.next_due(self._queue, self._claimed_at)
+                    self._due = await self._store.next_due(self._queue, self._looked_at)
                     await self._wait()
             except StoreError as error:
                 log.warning("claiming waits: %s", error.what)
                 await self._nap(_POLL)
 
+    async def _claim_what_is_due(self) -> int:
+        """Claim if there is anything; return how many runs it brought."""
+        self._looked_at = self._store.now()
+        if not await self._store.anything_due(self._engine.session, self._queue):
+            self._behind = False
+            return 0
+        claimed = await self._claim()
+        self._mark = self._store.change_mark()  # the claim's own write wakes nobody
+        return claimed
+
     async def _claim(self) -> int:
-        self._mark = self._store.change_mark()
-        free = max(0, min(self._slots - len(self._engine.live), _BATCH))
+        free = max(0, min(self._slots - len(self._engine.live) - self._taken, _BATCH))
         suspects = 1 if free and not self._engine.suspects else 0
         verdict = await self._commits.submit(
             Claim(self._engine.session, self._queue, free, suspects, self._suspect_after)
         )
         if not isinstance(verdict, Claimed):
             return 0
-        self._claimed_at = verdict.at
         self._behind = len(verdict.runs) >= free
-        self._taken = 0
         await self._engine.adopt(verdict.runs)
         await self._engine.refresh([number for number, _ in verdict.news])
         return len(verdict.runs)

@@ -93,6 +93,16 @@ UPDATE runs
        reason = CASE WHEN crashes + :crashed > :max_crashes THEN 'parked: kills its worker' ELSE reason END
  WHERE number IN (SELECT number FROM runs WHERE session = :session LIMIT :limit);
 
+-- any_run_due(session, queue, now)
+SELECT 1 FROM runs r
+ WHERE r.due_at IS NOT NULL AND r.due_at <= :now AND r.queue = :queue AND r.session IS NULL
+   AND EXISTS (SELECT 1 FROM abilities a
+                WHERE a.session = :session AND a.workflow = r.workflow AND a.version = r.version)
+ LIMIT 1;
+
+-- any_news(session)
+SELECT 1 FROM runs WHERE session = :session AND due_at IS NOT NULL LIMIT 1;
+
 -- next_due(queue, after)
 SELECT MIN(due_at) FROM runs
  WHERE due_at IS NOT NULL AND queue = :queue AND due_at > :after AND session IS NULL;

@@ -148,6 +148,10 @@ class SqliteStore:
         due: int | None = rows[0][0]
         return due
 
+    async def anything_due(self, session: int, queue: str) -> bool:
+        due = self._point("any_run_due", session, queue, self.now())
+        return bool(due or self._point("any_news", session))
+
     def change_mark(self) -> int:
         if self._watch is None:
             return 0
