@@ -1,0 +1,154 @@
+"""A real help-desk log as signals, each of them sent twice, to a worker that is killed again and again.
+
+Data: help-desk log of an Italian software company, doi:10.4121/uuid:0c60edf1-6f83-4e75-9367-4c63b3e9d5bb,
+read from ../shared/data.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import gzip
+import json
+import random
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from itertools import islice, pairwise
+from pathlib import Path
+
+import pytest
+
+from dalsegno.app import App, Runtime
+
+from . import tickets
+from .harness import until
+
+KILLS = 22
+BATCH = 400
+
+
+def _rows(shared: Path) -> list[dict[str, str]]:
+    with gzip.open(shared / "data" / "helpdesk_tickets.csv.gz", "rt", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _batches(rows: list[dict[str, str]]) -> Iterator[list[dict[str, str]]]:
+    rest = iter(rows)
+    while batch := list(islice(rest, BATCH)):
+        yield batch
+
+
+class Desk:
+    """The worker process, ended and hired again, and the client that sends the log."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = f"sqlite:///{folder}/tickets.db"
+        self.log = (folder / "worker.log").open("a")
+        app = App("tickets", include=[tickets.handle_ticket, tickets.archive], store=self.store)
+        self.runtime: Runtime = app.runtime(worker=False)
+        self.worker: subprocess.Popen[str] | None = None
+        self.kills = 0
+
+    async def hire(self) -> None:
+        command = [sys.executable, "-m", "tests.real_faults.tickets", self.store]
+        root = Path(__file__).parents[2]
+        self.worker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True, cwd=root)
+        assert self.worker.stdout is not None
+        assert await asyncio.to_thread(self.worker.stdout.readline) == "ready\n"
+
+    def kill(self) -> None:
+        if self.worker is not None:
+            self.worker.kill()
+            self.worker.wait()
+            assert self.worker.stdout is not None
+            self.worker.stdout.close()
+            self.worker = None
+            self.kills += 1
+
+    async def send(self, rows: list[dict[str, str]]) -> None:
+        """Start each ticket at its first event, and send every event twice under one id."""
+        client = self.runtime.operations
+        firsts = [row["case_id"] for row in rows if row["seq"] == "0"]
+        await asyncio.gather(*(client.start(tickets.handle_ticket, case, case, None) for case in firsts))
+        sent = [
+            client.signal(
+                row["case_id"],
+                tickets.Activity(row["activity"], row["resource"]),
+                None,
+                f"{row['case_id']}#{row['seq']}",
+                row["resource"],
+            )
+            for row in rows
+            for _ in range(2)
+        ]
+        accepted = await asyncio.gather(*sent)
+        assert sum(accepted) == len(rows), "a repeated id must be a no-op"
+
+    async def all_completed(self, cases: int) -> None:
+        async def done() -> bool:
+            counts = await self.runtime.store.counts("default")
+            assert not counts.get("failed", 0)
+            return counts.get("completed", 0) == cases
+
+        await until(done, 240, "all tickets completed")
+
+
+async def _play(desk: Desk, rows: list[dict[str, str]], rng: random.Random) -> None:
+    await desk.runtime.open()
+    try:
+        await desk.hire()
+        batches = list(_batches(sorted(rows, key=lambda row: (row["timestamp"], row["case_id"], int(row["seq"])))))
+        fatal = set(rng.sample(range(1, len(batches)), KILLS - 2))
+        for number, batch in enumerate(batches):
+            ordered = sorted(batch, key=lambda row: (row["case_id"], int(row["seq"])))
+            await desk.send(ordered)
+            if number in fatal:
+                desk.kill()
+                await desk.hire()
+        lengths = Counter(row["case_id"] for row in rows)
+        client = desk.runtime.operations
+        ends = [client.signal(c, tickets.LogEnds(n), None, "end", "log") for c, n in lengths.items()]
+        await asyncio.gather(*ends)
+        for _ in range(2):
+            desk.kill()
+            await desk.hire()
+        await desk.all_completed(len(lengths))
+    finally:
+        desk.kill()
+
+
+@pytest.mark.timeout(600)
+def test_every_ticket_of_a_real_log_ends_as_the_log_says_whatever_is_repeated_or_killed(
+    tmp_path: Path, shared: Path
+) -> None:
+    rows = _rows(shared)
+    traces: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        traces[row["case_id"]].append(row["activity"])
+    truth = json.loads((shared / "data" / "ground_truth_stats.json").read_text())["logs"]["helpdesk_tickets"]
+    desk = Desk(tmp_path)
+    found: dict[str, tickets.Ticket] = {}
+
+    async def scenario() -> None:
+        try:
+            await _play(desk, rows, random.Random(4))
+            for case in traces:
+                found[case] = await desk.runtime.operations.result(case, tickets.handle_ticket, "10s")
+        finally:
+            await desk.runtime.close()
+            desk.log.close()
+
+    asyncio.run(scenario())
+    assert desk.kills > 20
+    assert {case: ticket.trace for case, ticket in found.items()} == traces
+    assert len(found) == truth["cases"] == 4580
+    activities = Counter(name for ticket in found.values() for name in ticket.trace)
+    assert activities == truth["activities"]
+    assert Counter(ticket.state for ticket in found.values()) == truth["end_activities"]
+    follows = Counter(pair for ticket in found.values() for pair in pairwise(ticket.trace))
+    assert follows == Counter(pair for trace in traces.values() for pair in pairwise(trace))
+    for told in truth["directly_follows_top"]:
+        assert follows[told["from"], told["to"]] == told["count"]
+    print(f"{len(found)} tickets, {len(rows)} activities as {2 * len(rows)} signals, {desk.kills} kills")
