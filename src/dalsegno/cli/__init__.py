@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import click
 
+from dalsegno import __version__
 from dalsegno.cli.lazy import Lazy, LazyGroup
 
 COMMANDS = {
@@ -26,7 +27,7 @@ COMMANDS = {
 
 
 @click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="dalsegno", message="dalsegno %(version)s")
+@click.version_option(__version__, message="dalsegno %(version)s")
 def main() -> None:
     """Durable workflows: run them, see where they stand, mend what is stuck.
 
