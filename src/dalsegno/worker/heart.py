@@ -87,6 +87,8 @@ class Heart:
         interval = self._lease / SECOND / 6
         while not self._stop.is_set():
             await self._nap(interval)
+            if self._stop.is_set():
+                return
             self._watch_loop()
             due = self._commits.unrenewed >= 2 * interval or self._long != self._reported
             if due and not await self._beat():
