@@ -1,0 +1,53 @@
+"""Both type checkers agree with what users write, and complain where it is wrong."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+GOOD = [str(HERE / name) for name in ("first.py", "loan.py", "face.py")]
+
+WRONG = """\
+from dalsegno import App, step, workflow
+
+@step
+def weigh(order: str) -> float:
+    return 1.0
+
+@workflow
+def pack(order: str) -> float:
+    weigh(order, 3)  # WRONG: one argument too many
+    text: str = weigh.start(order).result()  # WRONG: it is a float
+    print(text)
+    return weigh(7)  # WRONG: it wants text
+
+with App() as client:
+    client.start(pack, 5)  # WRONG: it wants text
+"""
+
+
+@pytest.mark.parametrize(
+    "checker", [("mypy", "--strict", "--follow-imports=silent"), ("pyright",)], ids=["mypy", "pyright"]
+)
+def test_what_is_right_passes_and_what_is_wrong_is_seen(checker: tuple[str, ...], tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text(WRONG, "utf-8")
+    checked = subprocess.run(
+        [sys.executable, "-m", *checker, *GOOD, str(wrong)],
+        cwd=ROOT,
+        env=os.environ | {"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told = checked.stdout + checked.stderr
+    found = {(Path(name).name, int(line)) for name, line in re.findall(r"([^\s:]+\.py):(\d+):.*error", told)}
+    expected = {("wrong.py", n) for n, line in enumerate(WRONG.splitlines(), 1) if "# WRONG" in line}
+    assert found == expected, told
