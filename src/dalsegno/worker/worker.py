@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 
 from dalsegno.core.clock import SECOND, Clock
-from dalsegno.core.commit import EndSession, OpenSession, Refused, Rest, Verdict
+from dalsegno.core.commit import EndSession, OpenSession, Refused, Rest
 from dalsegno.core.ids import Numbers
 from dalsegno.core.limits import Limits
 from dalsegno.core.runs import Run
@@ -26,7 +26,7 @@ from dalsegno.worker.vitals import own_vitals
 
 log = logging.getLogger("dalsegno.worker")
 
-_GC_THRESHOLD = 10_000
+_GC_THRESHOLD = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,11 +134,10 @@ class Worker:
 
     async def _open_session(self) -> None:
         options = self._options
-        verdict: Verdict = Refused.NUMBER_TAKEN
-        while verdict is Refused.NUMBER_TAKEN:
+        number = self._numbers.take()[0]
+        while await self._commits.submit(self._session(number)) is Refused.NUMBER_TAKEN:
             self._numbers.renew()
             number = self._numbers.take()[0]
-            verdict = await self._commits.submit(self._session(number))
         self._commits.begin_session(number, options.lease)
         self._engine.session = self.sweeper.session = number
         if self._heart is not None:
