@@ -56,3 +56,24 @@ def test_a_child_is_cancelled_with_its_parent_though_the_worker_died_on_the_way(
 
     world = play(scenario, plan={crash: Fault.AFTER}, lease=200_000)
     assert {name: end[0] for name, end in world.ends().items()} == {"run": "failed", "run.1": "cancelled"}
+
+
+@pytest.mark.parametrize("write", range(4, 9))
+def test_an_attempt_waits_until_the_failure_before_it_is_written(write: int) -> None:
+    async def scenario(world: World) -> None:
+        await world.start(workflows.buy_at_once, workflows.Order("o", fails_at=2), id="run")
+
+    world = play(scenario, plan={write: Fault.LATE})
+    assert world.ends()["run"][:2] == ("failed", "compensated")
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_person_may_order_a_retry_twice(seed: int) -> None:
+    async def scenario(world: World) -> None:
+        workflows.MENDED.clear()
+        await world.start(workflows.buy_stubbornly, workflows.Order("o", fails_at=3), id="run")
+        await world.until(lambda: world.ends()["run"][1] == "parked: compensation failed", "it is parked")
+        await world.retry("run")
+        await world.retry("run")
+
+    assert play(scenario, seed).ends()["run"][1] == "parked: compensation failed"

@@ -233,7 +233,11 @@ class Engine:
                     entries.append(Entry(0, Kind.CHILD, op.number, op.name, op.digest, source=child))
         if not live.waiting or self.draining or not self._may_begin:
             return
-        for op in [op for number, op in live.waiting.items() if live.retries.get(number, 0) <= now]:
+        failing = {entry.op for entry in entries}  # their last failure is to be written first
+        due = [op for number, op in live.waiting.items() if live.retries.get(number, 0) <= now]
+        for op in due:
+            if op.number in failing:
+                continue
             entry = self._steps.begin(live, op, self._ended(live, op))
             if entry is not None:
                 entries.append(entry)

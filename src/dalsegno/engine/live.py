@@ -146,8 +146,11 @@ class LiveRun:
             case Kind.CANCEL:
                 return _entry_of(delivery, 0, "", b""), True
             case Kind.HOLD:
-                held = [op for op in self.execution.ops.values() if op.kind is Kind.HOLD]
-                return (_entry_of(delivery, held[0].number, held[0].name, b"") if held else None), True
+                held = self._held(taken)  # none, where a person asked twice
+                if held is None:
+                    return None, True
+                taken.add(held.number)
+                return _entry_of(delivery, held.number, held.name, b""), True
             case _:
                 child = self.execution.ops.get(delivery.op)
                 if child is None or child.kind is not delivery.kind:
@@ -159,6 +162,10 @@ class LiveRun:
             if name in op.names and op.number not in taken:
                 return op
         return None
+
+    def _held(self, taken: set[int]) -> Op | None:
+        holds = (op for op in self.execution.ops.values() if op.kind is Kind.HOLD)
+        return next((op for op in holds if op.number not in taken), None)
 
     def holds(self) -> bool:
         """Whether the code has parked itself until a person acts."""

@@ -267,8 +267,11 @@ class FaultyStore:
     async def abilities(self) -> set[tuple[str, str, int]]:
         return await self._read(self._seam.store.abilities())
 
-    async def next_due(self, queue: str) -> int | None:
-        return await self._read(self._seam.store.next_due(queue))
+    async def next_due(self, queue: str, after: int = 0) -> int | None:
+        return await self._read(self._seam.store.next_due(queue, after))
+
+    async def anything_due(self, session: int, queue: str) -> bool:
+        return await self._read(self._seam.store.anything_due(session, queue))
 
     async def due(self) -> list[DueRuns]:
         return await self._read(self._seam.store.due())

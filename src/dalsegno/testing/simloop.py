@@ -306,6 +306,9 @@ class SimLoop(asyncio.AbstractEventLoop):
 
     def _ended(self, host: Host, task: asyncio.Task[Any]) -> None:
         host.tasks.pop(hash(task), None)
+        # A service that dies takes its program's work with it, and nobody may ask it how it ended.
+        if task.get_name().startswith("dalsegno") and not task.cancelled() and task.exception():
+            self.faults.append(f"{host}: {task.get_name()} died of {task.exception()!r}")
 
     def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:
         """Run ``func`` on this very thread, a seeded moment later."""

@@ -61,7 +61,7 @@ class Setting:
     lateness: int = 0
     skew: int = 0
     rebirth: int = SECOND // 10
-    patience: int = 600 * SECOND
+    patience: int = 120 * SECOND
     limits: Limits = field(default=Limits(crashes=1_000, suspect=500))
 
 
@@ -136,8 +136,7 @@ class World:
                 self._ground = contextvars.copy_context()
                 value = self.loop.run(self._play(scenario))
             atrest.check(self.invariants.shadows, self.registry, self.ledger, self.clock.now())
-            if self.loop.faults:
-                raise Broken(f"something failed where nobody looked: {self.loop.faults}")
+            self.check_loop()
             return value
         except AssertionError as error:
             error.add_note(self.report())
@@ -211,8 +210,15 @@ class World:
         worker = WorkerOptions(slots=setting.slots, lease=setting.lease, grace=SECOND, threaded=False)
         return AppOptions(limits=setting.limits, worker=worker, cache=setting.cache)
 
-    def _on(self, host: Host, coro: Coroutine[Any, Any, T], name: str | None = None) -> asyncio.Task[T]:
-        return self._ground.copy().run(self.loop.spawn, host, coro, name=name)
+    def _on(self, host: Host, coro: Coroutine[Any, Any, T]) -> asyncio.Future[T]:
+        """Have a process do something; the answer never comes if it dies on the way."""
+        return self._ground.copy().run(self.loop.spawn, host, coro)
+
+    async def _unless_it_dies(self, life: Life, coro: Coroutine[Any, Any, T]) -> asyncio.Future[T]:
+        """Have a process do something, and wait until it is done or the process is dead."""
+        doing = self._on(life.host, coro)
+        await asyncio.wait([doing, life.died], return_when=asyncio.FIRST_COMPLETED)
+        return doing
 
     def _life_of(self, host: str) -> Life:
         return self._all_lives[host]
@@ -242,8 +248,7 @@ class World:
         if not (life.host.alive and life.client.done()):
             return
         self.tell(f"{life.host} is asked to end")
-        ended = self._on(life.host, life.runtime.close())
-        await asyncio.wait([ended, life.died], return_when=asyncio.FIRST_COMPLETED)
+        ended = await self._unless_it_dies(life, life.runtime.close())
         if ended.done():
             ended.result()
             self.tell(f"{life.host} has ended")
@@ -276,8 +281,7 @@ class World:
         """Have the client do something, again and again until it has answered."""
         while True:
             life = self.lives["client"]
-            answer = self._on(life.host, self._asked(life, request))
-            await asyncio.wait([answer, life.died], return_when=asyncio.FIRST_COMPLETED)
+            answer = await self._unless_it_dies(life, self._asked(life, request))
             if not answer.done():
                 await self.sleep(self.setting.rebirth / SECOND)
                 continue
@@ -299,9 +303,15 @@ class World:
         """Wait until something holds; raise ``Stuck`` if it never does."""
         ends = self.loop.now_us + self.setting.patience
         while not holds():
+            self.check_loop()
             if self.loop.now_us > ends:
                 raise Stuck(f"{what}: not within {self.setting.patience / SECOND:.0f} s")
             await self.sleep(0.02)
+
+    def check_loop(self) -> None:
+        """Raise what callbacks and services of dalsegno raised, which no program would ever see."""
+        if self.loop.faults:
+            raise Broken(f"something failed where nobody looked: {self.loop.faults}")
 
     async def until_waiting(self, run_id: str) -> None:
         """Wait until a run waits for somebody or has ended."""
