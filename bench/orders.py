@@ -127,7 +127,12 @@ def rounds(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def _row(
-    name: str, shares: list[float], rates: list[float], cpus: list[float], floor: Floor, options: argparse.Namespace
+    name: str,
+    shares: list[float],
+    rates: list[float],
+    cpus: list[float],
+    floor: Floor,
+    options: argparse.Namespace,
 ) -> dict[str, Any]:
     return {
         "steps": name,

@@ -123,7 +123,9 @@ class App:
 
     def runtime(self, *, worker: bool = True, store: str | None = None) -> Runtime:
         """Wire an App's parts together; nothing is opened yet."""
-        return Runtime(open_store(store or self.address, SystemClock()), self.registry(), self.options, worker=worker)
+        return Runtime(
+            open_store(store or self.address, SystemClock()), self.registry(), self.options, worker=worker
+        )
 
     def __enter__(self) -> Client:
         self._portal = Portal()
@@ -192,8 +194,8 @@ class Runtime:
                 registry,
                 self._clock,
                 self._numbers,
-                options.worker,
-                options.limits,
+                options=options.worker,
+                limits=options.limits,
             )
         self.operations = Operations(
             store,

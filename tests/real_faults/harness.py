@@ -20,8 +20,7 @@ from dalsegno.core.commit import Session
 from dalsegno.core.entries import Kind
 from dalsegno.core.runs import Status
 from dalsegno.store.sqlite import SqliteStore
-
-from . import jobs
+from tests.real_faults import jobs
 
 CLOCK = SystemClock()
 
@@ -63,7 +62,14 @@ class House:
     # -- workers
 
     def hire(self) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "tests.real_faults.jobs", self.store, str(self.ledger), f"{self.lease}s"]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.real_faults.jobs",
+            self.store,
+            str(self.ledger),
+            f"{self.lease}s",
+        ]
         worker = subprocess.Popen(
             command,
             stdout=subprocess.PIPE,

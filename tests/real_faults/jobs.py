@@ -16,7 +16,13 @@ from dalsegno import App, receive, step, step_info, workflow
 def note(action: str, job: int) -> None:
     """Append one line in one write, so that no two processes' lines mix."""
     info = step_info()
-    line = {"run": info.run_id, "step": info.step, "key": info.idempotency_key, "action": action, "pid": os.getpid()}
+    line = {
+        "run": info.run_id,
+        "step": info.step,
+        "key": info.idempotency_key,
+        "action": action,
+        "pid": os.getpid(),
+    }
     with open(os.environ["LEDGER"], "ab", buffering=0) as ledger:
         ledger.write(json.dumps({**line, "job": job}).encode() + b"\n")
 

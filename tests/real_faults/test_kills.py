@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import pytest
 
-from .harness import House, until
+from tests.real_faults.harness import House, until
 
 CYCLES = 50
 
@@ -20,10 +21,8 @@ async def _kill_cycles(house: House, cycles: int) -> None:
         stop = asyncio.Event()
         load = asyncio.create_task(house.load(stop))
         for _ in range(cycles):
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), house.rng.uniform(0.02, 0.25))
-            except TimeoutError:
-                pass
             house.kill(house.rng.choice(house.workers))
             await house.ready(house.hire())
         stop.set()
@@ -41,7 +40,9 @@ def test_nothing_acknowledged_is_lost_by_fifty_kills_of_two_workers_on_one_file(
         try:
             await _kill_cycles(house, CYCLES)
             repeated = await house.check(CYCLES)
-            print(f"{CYCLES} kills, {len(house.started)} runs, steps repeated under one key: {dict(repeated)}")
+            print(
+                f"{CYCLES} kills, {len(house.started)} runs, steps repeated under one key: {dict(repeated)}"
+            )
             assert len(house.started) > CYCLES
         finally:
             await house.runtime.close()

@@ -21,9 +21,8 @@ from pathlib import Path
 import pytest
 
 from dalsegno.app import App, Runtime
-
-from . import tickets
-from .harness import until
+from tests.real_faults import tickets
+from tests.real_faults.harness import until
 
 KILLS = 22
 BATCH = 400
@@ -99,7 +98,9 @@ async def _play(desk: Desk, rows: list[dict[str, str]], rng: random.Random) -> N
     await desk.runtime.open()
     try:
         await desk.hire()
-        batches = list(_batches(sorted(rows, key=lambda row: (row["timestamp"], row["case_id"], int(row["seq"])))))
+        batches = list(
+            _batches(sorted(rows, key=lambda row: (row["timestamp"], row["case_id"], int(row["seq"]))))
+        )
         fatal = set(rng.sample(range(1, len(batches)), KILLS - 2))
         for number, batch in enumerate(batches):
             ordered = sorted(batch, key=lambda row: (row["case_id"], int(row["seq"])))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .harness import CLOCK, House, until
+from tests.real_faults.harness import CLOCK, House, until
 
 ZOMBIES = 20
 
@@ -32,7 +32,9 @@ async def _freeze(house: House, worker: subprocess.Popen[str]) -> float | None:
         return any(other.number == session.number and other.fenced_at is not None for other in now)
 
     async def fenced_or_blocked() -> bool:
-        return await fenced() or (house.holder() == worker.pid and CLOCK.monotonic() - stopped > 2 * house.lease)
+        return await fenced() or (
+            house.holder() == worker.pid and CLOCK.monotonic() - stopped > 2 * house.lease
+        )
 
     await until(fenced_or_blocked, house.lease + 5, "the frozen worker is fenced")
     took = CLOCK.monotonic() - stopped if await fenced() else None

@@ -9,8 +9,8 @@ from dalsegno.core.durations import Duration
 from dalsegno.engine.definitions import Workflow
 from dalsegno.store.protocol import RunQuery
 
-I = TypeVar("I")  # noqa: E741
-O = TypeVar("O")  # noqa: E741
+I = TypeVar("I")
+O = TypeVar("O")
 
 
 class AsyncRun(Generic[O]):
@@ -79,7 +79,9 @@ class AsyncClient:
         run; with another input or workflow it raises ``RunConflict`` and changes nothing.
         """
         run_id, row = await self._operations.start(workflow, input, id, case_id)
-        return AsyncRun(run_id, self._operations, self._operations.registry.workflows.get((row.workflow, row.version)))
+        return AsyncRun(
+            run_id, self._operations, self._operations.registry.workflows.get((row.workflow, row.version))
+        )
 
     def run(self, id: str) -> AsyncRun[Any]:
         """Return the handle of a run; nothing is read yet."""

@@ -236,9 +236,7 @@ class Operations:
 
     # -- results
 
-    async def result(
-        self, run_id: str, workflow: Workflow[Any, Any] | None, timeout: Duration | None
-    ) -> Any:
+    async def result(self, run_id: str, workflow: Workflow[Any, Any] | None, timeout: Duration | None) -> Any:
         """Wait until a run has ended; return its result or raise what it ended with."""
         if current() is not None:
             raise MisusedInRun(

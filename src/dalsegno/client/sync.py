@@ -10,8 +10,8 @@ from dalsegno.client.portal import Portal
 from dalsegno.core.durations import Duration
 from dalsegno.engine.definitions import Workflow
 
-I = TypeVar("I")  # noqa: E741
-O = TypeVar("O")  # noqa: E741
+I = TypeVar("I")
+O = TypeVar("O")
 
 
 class Run(Generic[O]):
@@ -34,7 +34,9 @@ class Run(Generic[O]):
         """Return what a list shows of the run."""
         return self._portal.call(self._run.info())
 
-    def signal(self, payload: Any, *, name: str | None = None, id: str | None = None, sender: str = "") -> bool:
+    def signal(
+        self, payload: Any, *, name: str | None = None, id: str | None = None, sender: str = ""
+    ) -> bool:
         """Send it a signal; False when one of this id had been accepted before."""
         return self._portal.call(self._run.signal(payload, name=name, id=id, sender=sender))
 
@@ -77,7 +79,9 @@ class Client:
         When this returns, the start survives a crash. The same id with the same input gives the same
         run; with another input or workflow it raises ``RunConflict`` and changes nothing.
         """
-        return Run(self._portal.call(self._client.start(workflow, input, id=id, case_id=case_id)), self._portal)
+        return Run(
+            self._portal.call(self._client.start(workflow, input, id=id, case_id=case_id)), self._portal
+        )
 
     def run(self, id: str) -> Run[Any]:
         """Return the handle of a run; nothing is read yet."""

@@ -12,8 +12,8 @@ from typing import TypeAlias
 
 import msgspec
 
-from dalsegno.core.notes import LongAttempt
 from dalsegno.core.entries import Delivery, Entry, Kind, Outcome, Timer
+from dalsegno.core.notes import LongAttempt
 from dalsegno.core.runs import Run, Status
 
 
@@ -180,11 +180,15 @@ Write: TypeAlias = Start | Send | Commit | Claim | OpenSession | Beat | EndSessi
 
 
 class Started(msgspec.Struct, frozen=True):
+    """The run of that id: made now, or found as it was."""
+
     created: bool
     run: Run
 
 
 class SentHow(Enum):
+    """What became of a delivery."""
+
     ACCEPTED = "accepted"
     REPEATED = "repeated"
     ENDED = "ended"
@@ -193,6 +197,8 @@ class SentHow(Enum):
 
 
 class Sent(msgspec.Struct, frozen=True):
+    """What became of a delivery, and the run as it was then."""
+
     how: SentHow
     run: int | None = None
     status: Status | None = None
@@ -205,6 +211,8 @@ class Committed(msgspec.Struct, frozen=True, gc=False):
 
 
 class Refused(Enum):
+    """Why a commit was not written; nothing of it was."""
+
     FENCED = "fenced"  # the session was ended by somebody else
     STALE = "stale"  # the run is not this session's, or not this turn's, any more
     MISSED = "missed"  # a delivery came that the run has not seen

@@ -52,7 +52,9 @@ class Entry(msgspec.Struct, gc=False):
     digest: bytes = b""
     outcome: Outcome = Outcome.VALUE
     attempt: int = 0
-    source: str = ""  # a signal's sender, a child's run id, who retried; for a compensation "#3", the op undone
+    source: str = (
+        ""  # a signal's sender, a child's run id, who retried; for a compensation "#3", the op undone
+    )
     codec: int = 1
     data: bytes | None = None
     at: int = 0

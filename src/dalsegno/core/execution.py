@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Any
 
 from dalsegno.core import failure
-from dalsegno.core.entries import Entry, Kind, Outcome, Timer
+from dalsegno.core.entries import Delivery, Entry, Kind, Outcome, Timer
 from dalsegno.core.fiber import Fiber
 from dalsegno.core.ids import seeded
 from dalsegno.core.limits import Limits
@@ -165,9 +165,21 @@ class Execution:
     def check_timers(self, stored: list[Timer]) -> None:
         """Compare the stored timers with the ops that replay has made."""
         for timer in stored:
-            known = timer.op <= self.made
-            if not known:
-                raise self._diverged(self.position, f"a timer (#{timer.op})", self._so_far())
+            op = self.ops.get(timer.op)
+            if timer.op > self.made or (op is not None and not timer.retry):
+                raise self._diverged(self.position, f"a timer (#{timer.op})", self._found(timer.op))
+
+    def check_inbox(self, inbox: tuple[Delivery, ...]) -> None:
+        """Compare the results of children that have come with the ops that replay has made."""
+        for delivery in inbox:
+            op = self.ops.get(delivery.op) if delivery.kind is Kind.CHILD else None
+            if op is not None and (op.kind, op.name) != (Kind.CHILD, delivery.name):
+                raise self.diverged_child(op, delivery.name)
+
+    def diverged_child(self, op: Op, workflow: str) -> Diverged:
+        """Make the error of an op that has started a child run of another workflow, or with another input."""
+        found = "the same with another input" if op.name == workflow else op.label
+        return self._diverged(self.position, f"child {workflow!r} (#{op.number})", found)
 
     # -- what verbs ask of it
 
@@ -209,18 +221,21 @@ class Execution:
         return f"{self.run_id}/{self.number:x}/{op}"
 
     def note_cancelled(self, op: Op) -> None:
+        """Hear that the code cancelled an op's promise."""
         if op.kind is Kind.SIGNAL:
             self._stop_receiving(op)
         elif op.begun:
             self.withdrawn.append(op)
 
     def alarm_set(self, when: float, ready: Ready) -> Alarm:
+        """Make a timer of the code's loop an op."""
         self.made += 1
         alarm = Alarm(self, self.made, when, self.loop.time_us, ready)
         self.alarms[alarm.op] = alarm
         return alarm
 
     def alarm_cancelled(self, alarm: Alarm) -> None:
+        """Forget a timer that the code does not want any more."""
         self.alarms.pop(alarm.op, None)
 
     # -- inside

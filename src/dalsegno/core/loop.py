@@ -21,7 +21,7 @@ from asyncio import events, tasks
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar, TypeVarTuple, Unpack, cast
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar, TypeVarTuple, cast
 
 from dalsegno.errors import MisusedInRun, SideEffectInWorkflow
 
@@ -84,9 +84,13 @@ class AlarmKeeper(Protocol):
 
     number: int
 
-    def alarm_set(self, when: float, ready: Ready) -> Alarm: ...
+    def alarm_set(self, when: float, ready: Ready) -> Alarm:
+        """Make a timer."""
+        ...
 
-    def alarm_cancelled(self, alarm: Alarm) -> None: ...
+    def alarm_cancelled(self, alarm: Alarm) -> None:
+        """Hear that a timer is not wanted any more."""
+        ...
 
 
 class Ready(asyncio.Handle):
@@ -172,6 +176,7 @@ class RunLoop(asyncio.AbstractEventLoop):
     # -- what the owner uses
 
     def next_number(self) -> int:
+        """Number a future, a task or an async generator in the order of making."""
         self._numbers += 1
         return self._numbers
 
@@ -218,8 +223,8 @@ class RunLoop(asyncio.AbstractEventLoop):
 
     def call_soon(
         self,
-        callback: Callable[[Unpack[Ts]], object],
-        *args: Unpack[Ts],
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
         context: contextvars.Context | None = None,
     ) -> Ready:
         ready = Ready(callback, args, contextvars.copy_context() if context is None else context)
@@ -230,8 +235,8 @@ class RunLoop(asyncio.AbstractEventLoop):
     def call_later(
         self,
         delay: float,
-        callback: Callable[[Unpack[Ts]], object],
-        *args: Unpack[Ts],
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
         return self.call_at(self.time() + delay, callback, *args, context=context)
@@ -239,8 +244,8 @@ class RunLoop(asyncio.AbstractEventLoop):
     def call_at(
         self,
         when: float,
-        callback: Callable[[Unpack[Ts]], object],
-        *args: Unpack[Ts],
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
         ready = Ready(callback, args, contextvars.copy_context() if context is None else context)

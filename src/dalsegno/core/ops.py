@@ -19,9 +19,13 @@ if TYPE_CHECKING:
 class Request(Protocol):
     """What an op asks for, and how its answer becomes a value or an exception of the code's own."""
 
-    def value(self, entry: Entry) -> Any: ...
+    def value(self, entry: Entry) -> Any:
+        """Read the value that an entry holds."""
+        ...
 
-    def error(self, entry: Entry) -> BaseException: ...
+    def error(self, entry: Entry) -> BaseException:
+        """Make the exception of the failure that an entry holds."""
+        ...
 
     def recover(self, op: Op, entry: Entry) -> bool:
         """Give the promise another outcome than the failure in ``entry``; tell whether it did, or will."""
@@ -88,6 +92,7 @@ class Op:
 
     @property
     def label(self) -> str:
+        """What it is, for messages."""
         return f"{self.kind.name.lower()} {self.name!r} (#{self.number})"
 
     @property

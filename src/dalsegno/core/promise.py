@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Generator
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -81,9 +80,7 @@ class Promise(RunFuture[T]):
 
     __iter__ = __await__
 
-    def add_done_callback(
-        self, fn: Callable[[Any], object], /, *, context: Context | None = None
-    ) -> None:
+    def add_done_callback(self, fn: Callable[[Any], object], /, *, context: Context | None = None) -> None:
         self.op.waited()
         super().add_done_callback(fn, context=context)
 

@@ -19,6 +19,7 @@ class Status(StrEnum):
 
     @property
     def ended(self) -> bool:
+        """Whether it is one of the three that never change."""
         return self in ENDED
 
 

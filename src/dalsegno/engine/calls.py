@@ -8,7 +8,7 @@ from dalsegno.core import failure
 from dalsegno.core.codec import Shape, digest, encode_args, shape_of
 from dalsegno.core.entries import Entry, Kind, Outcome
 from dalsegno.core.execution import Execution
-from dalsegno.core.ops import Op
+from dalsegno.core.ops import Op, Request
 from dalsegno.engine.remedies import Skip
 from dalsegno.errors import ChildCancelled, ChildFailed, PayloadTooLarge
 
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 class Scope(Protocol):
     """Who is told of each step before it runs: a saga, which will undo it."""
 
-    def joins(self, op: Op, call: StepCall) -> None: ...
+    def joins(self, op: Op, call: StepCall) -> None:
+        """Hear of a step before it runs."""
+        ...
 
 
-class StepCall:
+class StepCall(Request):
     """A step with its arguments. ``key`` is given where the run's own numbering must not name it.
 
     ``undoes`` is, for a compensation, the number of the op that it undoes.
@@ -101,7 +103,7 @@ def too_large(what: str, size: int, limit: int, run_id: str) -> PayloadTooLarge:
     )
 
 
-class ChildCall:
+class ChildCall(Request):
     """A child run to start: its id is the parent's with the op's number, unless one was given."""
 
     __slots__ = ("child_id", "detached", "input", "run_id", "workflow")
@@ -150,7 +152,7 @@ class ChildCall:
         return False
 
 
-class ReceiveCall:
+class ReceiveCall(Request):
     """A wait for a signal: which names, and the type of each."""
 
     __slots__ = ("wanted",)
@@ -169,7 +171,7 @@ class ReceiveCall:
         return False
 
 
-class HoldCall:
+class HoldCall(Request):
     """A wait for a person."""
 
     __slots__ = ()

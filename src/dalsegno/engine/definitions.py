@@ -25,8 +25,8 @@ from dalsegno.errors import DefinitionError
 
 P = ParamSpec("P")
 T = TypeVar("T")
-I = TypeVar("I")  # noqa: E741
-O = TypeVar("O")  # noqa: E741
+I = TypeVar("I")
+O = TypeVar("O")
 
 
 class Nothing:
@@ -168,6 +168,7 @@ class Workflow(Definition, Generic[I, O]):
 
     @property
     def key(self) -> tuple[str, str]:
+        """Name and version: what a claim asks for."""
         return self.name, self.version
 
     @functools.cached_property

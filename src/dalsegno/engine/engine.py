@@ -8,6 +8,7 @@ next turn follows. A run with nothing under way is parked, and kept in a bounded
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -33,8 +34,9 @@ from dalsegno.engine.notes import long_attempts, notes_of
 from dalsegno.engine.registry import Registry, start_of
 from dalsegno.engine.runner import StepRunner
 from dalsegno.engine.steps import Steps
-from dalsegno.errors import Diverged, NotDecodable, RunConflict
+from dalsegno.errors import Diverged, NotDecodable, RunConflict, StoreError
 from dalsegno.store.protocol import Store
+from dalsegno.store.verbs import is_child
 
 log = logging.getLogger("dalsegno.engine")
 
@@ -100,6 +102,7 @@ class Engine:
 
     async def adopt(self, runs: Sequence[Run]) -> None:
         """Take over claimed runs: from the cache, or by replay of their journals."""
+        runs = [run for run in runs if run.number not in self.live]  # a repeated claim tells of all
         cached = {run.number: self._from_cache(run) for run in runs}
         cold = [run.number for run in runs if cached[run.number] is None and (run.turn > 1 or run.wakes)]
         warm = [run.number for run in runs if _news(cached[run.number], run)]
@@ -120,6 +123,8 @@ class Engine:
 
     def adopt_new(self, run: Run) -> None:
         """Take over a run that was just started for this session."""
+        if run.number in self.live:
+            return
         live = self.live[run.number] = self._new(run)
         asyncio.get_running_loop().call_soon(self._resume, live, None)
 
@@ -145,10 +150,14 @@ class Engine:
 
     def _new(self, run: Run) -> LiveRun:
         workflow = self._registry.workflow(run.workflow, run.version)
+
+        def body() -> Any:
+            return workflow.bind(run.input)()
+
         execution = Execution(
             run.number,
             run.id,
-            lambda: workflow.bind(run.input)(),
+            body,
             is_async=workflow.is_async,
             limits=self._limits,
             depth=run.depth,
@@ -185,6 +194,7 @@ class Engine:
             live.position, live.at = entry.position, entry.at
         execution.replaying = False
         execution.check_timers(list(loaded.timers))
+        execution.check_inbox(loaded.inbox)
 
     # -- one turn
 
@@ -203,11 +213,11 @@ class Engine:
         if live.answers:
             entries = live.answers + entries
             live.answers = []
-        sends: list[Send] = []
+        sends, live.unsent = live.unsent, []
         starts: list[Start] = []
         if execution.withdrawn:
             entries += self._steps.withdraw(live, entries)
-            sends = self._cancels(live)
+            sends += self._cancels(live)
         if (execution.wants or live.waiting) and not cancelled:
             self._begin_wants(live, now, entries, starts)
         if entries or starts or consumed or sends:
@@ -352,8 +362,10 @@ class Engine:
             case Committed(at):
                 self._committed(live, commit, at)
             case Refused.MISSED:
+                live.want_again(commit)
                 self._later(self._look_again(live))
-            case Refused.CHILD_EXISTS:
+            case Refused.CHILD_EXISTS | Refused.NUMBER_TAKEN:
+                live.committing = True  # until it is known which
                 self._later(self._refuse_children(live, commit))
             case Failed(error):
                 self._park_unwritable(live, commit, error)
@@ -430,28 +442,25 @@ class Engine:
 
     async def _refuse_children(self, live: LiveRun, commit: Commit) -> None:
         """Fail the children whose id is taken; everything else of the commit is tried again."""
-        live.answers = [*commit.entries, *live.answers]
+        self._numbers.renew()  # where it was a child's number that is taken
+        others: dict[int, Run | None] = {}
+        with contextlib.suppress(StoreError):  # then it is refused again, and looked at again
+            others = {s.parent_op: await self._store.find(s.namespace, s.id) for s in commit.starts}
+        live.committing = False
+        if live.dropped:
+            return
+        refused: list[Op] = []
         for start in commit.starts:
-            op = live.execution.ops.get(start.parent_op)
-            other = await self._store.find(start.namespace, start.id)
-            if op is None or live.dropped:
+            op, other = live.execution.ops.get(start.parent_op), others.get(start.parent_op)
+            if op is None or other is None or is_child(other, live.number, start):
                 continue
-            if other is not None and (other.parent, other.parent_op) != (live.number, op.number):
-                error = RunConflict(
-                    f"The child id {start.id!r} belongs to another run, of workflow {other.workflow}.",
-                    "An id names one run for as long as it is kept.",
-                    "Leave id= out, or give an id of its own.",
-                    run_id=start.id,
-                )
-                data = failure.encode(Failure.of(error))
-                live.answers = [entry for entry in live.answers if entry.op != op.number]
-                live.answers.append(
-                    Entry(0, Kind.CHILD, op.number, op.name, op.digest, Outcome.ERROR, data=data)
-                )
-            else:
-                live.execution.wants.append(op)
-        if not live.dropped:
-            self.turn(live)
+            if (other.parent, other.parent_op) == (live.number, op.number):
+                self._park_diverged(live, live.execution.diverged_child(op, other.workflow))
+                return
+            refused.append(op)
+            live.answers.append(_id_taken(op, other))
+        live.take_back(commit, refused)
+        self.turn(live)
 
     def _park_unwritable(self, live: LiveRun, commit: Commit, error: Exception) -> None:
         log.error("run %s: its commit cannot be written", live.run.id, exc_info=error)
@@ -502,6 +511,20 @@ class Engine:
 
 def _news(live: LiveRun | None, run: Run) -> bool:
     return live is not None and live.wakes != run.wakes
+
+
+def _id_taken(op: Op, other: Run) -> Entry:
+    """Make the entry of a child that cannot be, since its id is another run's."""
+    call = op.request
+    assert isinstance(call, ChildCall)
+    error = RunConflict(
+        f"The child id {call.child_id!r} belongs to another run, of workflow {other.workflow}.",
+        "An id names one run for as long as it is kept.",
+        "Leave id= out, or give an id of its own.",
+        run_id=call.child_id,
+    )
+    data = failure.encode(Failure.of(error))
+    return Entry(0, Kind.CHILD, op.number, op.name, op.digest, Outcome.ERROR, data=data)
 
 
 def _result_for_parent(run: Run, rest: Rest) -> Send:

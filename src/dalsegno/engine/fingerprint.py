@@ -15,7 +15,7 @@ import tokenize
 from types import FunctionType
 from typing import Any
 
-from dalsegno.engine.definitions import StepDefinition, Workflow
+from dalsegno.engine.definitions import Workflow
 
 ALGORITHM = 1
 _LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
@@ -42,9 +42,8 @@ def _collect(function: Any, seen: dict[str, str]) -> None:
         other = function.__globals__.get(named)
         if isinstance(other, Workflow):
             other = other.function
-        if isinstance(other, FunctionType) and not isinstance(other, StepDefinition):
-            if other.__module__.split(".")[0] == package:
-                _collect(other, seen)
+        if isinstance(other, FunctionType) and other.__module__.split(".")[0] == package:
+            _collect(other, seen)
 
 
 def _tokens(function: Any) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dalsegno.core.commit import Loaded
+from collections.abc import Sequence
+
+from dalsegno.core.commit import Commit, Loaded, Send
 from dalsegno.core.entries import Delivery, Entry, Kind, Outcome, Timer
 from dalsegno.core.execution import Execution
 from dalsegno.core.ops import Op
@@ -34,6 +36,7 @@ class LiveRun:
         self.began: dict[int, int] = {}  # when a step's first attempt of this turn began
         self.attempt_began: dict[int, int] = {}
         self.answers: list[Entry] = []
+        self.unsent: list[Send] = []
         self.committing = False
         self.replaying = False
         self.dropped = False
@@ -43,10 +46,12 @@ class LiveRun:
 
     @property
     def number(self) -> int:
+        """The run's number."""
         return self.run.number
 
     @property
     def turn(self) -> int:
+        """The claim under which this worker holds it."""
         return self.run.turn
 
     # -- what came from the store
@@ -61,6 +66,27 @@ class LiveRun:
         """Take what waits for the run now."""
         self.inbox = {delivery.number: delivery for delivery in inbox}
         self.wakes = max([self.wakes, *self.inbox])
+
+    # -- a commit that was refused
+
+    def want_again(self, commit: Commit) -> None:
+        """Want the children again that a refused commit would have started."""
+        ops = (self.execution.ops.get(start.parent_op) for start in commit.starts)
+        self.execution.wants += [op for op in ops if op is not None]
+
+    def take_back(self, commit: Commit, but: Sequence[Op]) -> None:
+        """Take back what a refused commit held, but not some children.
+
+        Arrivals come again by themselves.
+        """
+        again = {start.parent_op for start in commit.starts}
+        again |= {delivery.op for delivery in self.inbox.values() if delivery.kind is Kind.CHILD}
+        kept = (Kind.STEP, Kind.ATTEMPT)  # an attempt does not end again
+        children = [entry for entry in commit.entries if entry.kind is Kind.CHILD and entry.op not in again]
+        self.answers = [*(e for e in commit.entries if e.kind in kept), *children, *self.answers]
+        self.unsent += commit.sends
+        self.want_again(commit)
+        self.execution.wants = [op for op in self.execution.wants if op not in but]
 
     # -- timers
 
@@ -162,6 +188,10 @@ class LiveRun:
             if name in op.names and op.number not in taken:
                 return op
         return None
+
+    def _held(self, taken: set[int]) -> Op | None:
+        holds = (op for op in self.execution.ops.values() if op.kind is Kind.HOLD)
+        return next((op for op in holds if op.number not in taken), None)
 
     def _held(self, taken: set[int]) -> Op | None:
         holds = (op for op in self.execution.ops.values() if op.kind is Kind.HOLD)

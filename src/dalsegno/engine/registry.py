@@ -23,10 +23,12 @@ class Registry:
 
     @property
     def workflows(self) -> Mapping[tuple[str, str], Workflow[Any, Any]]:
+        """All workflows by name and version."""
         return self._workflows
 
     @property
     def steps(self) -> Mapping[str, StepDefinition]:
+        """All steps by name."""
         return self._steps
 
     def add(self, things: Iterable[object]) -> None:

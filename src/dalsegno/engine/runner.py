@@ -34,9 +34,13 @@ class Attempt(Protocol):
 class Spawner(Protocol):
     """Where ``def`` steps run: threads, or in a simulation the loop itself."""
 
-    def submit(self, job: Callable[[], None]) -> None: ...
+    def submit(self, job: Callable[[], None]) -> None:
+        """Run a job there, without blocking."""
+        ...
 
-    def given_up(self, change: int) -> None: ...
+    def given_up(self, change: int) -> None:
+        """Count a job that nobody waits for any more (+1), or one of those that came back (-1)."""
+        ...
 
 
 class StepRunner:

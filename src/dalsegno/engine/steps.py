@@ -49,9 +49,8 @@ class Steps:
         assert isinstance(call, StepCall)
         options = call.step.options
         attempt = op.attempts + 1
-        if options.at_most_once:
-            if not op.intent:
-                return Entry(0, Kind.INTENT, op.number, op.name, op.digest, attempt=attempt)
+        if options.at_most_once and not op.intent:
+            return Entry(0, Kind.INTENT, op.number, op.name, op.digest, attempt=attempt)
         live.waiting.pop(op.number, None)
         live.retries.pop(op.number, None)
         now = self._store.now()

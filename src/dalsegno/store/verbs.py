@@ -62,7 +62,8 @@ def write_group(items: Sequence[Write], fence: Fence | None, now: Now) -> Genera
     standing = yield from hold(fence, now)
     verdicts: list[Verdict] = []
     for item in items:
-        verdicts.append((yield from write_item(item, fence, standing, now)))
+        verdict = yield from write_item(item, fence, standing, now)
+        verdicts.append(verdict)
     return verdicts
 
 
@@ -127,24 +128,14 @@ def _landed(item: Write, now: Now) -> Verb:
 def _commit(item: Commit, now: Now) -> Verb:
     at = max(now.wall, item.floor)
     # Whatever can refuse the commit comes before its first write: a refusal leaves nothing behind.
-    entries = item.entries
     refusal: Refused | None = (yield from _children(item)) if item.starts else None
-    if refusal is not None:
-        return refusal
-    if item.rest is not None:
-        refusal = yield from _rest(item, at)
-    elif entries and not item.starts:
-        # The common case in one statement: the first entry is its own guard.
-        row = (item.run, *astuple(entries[0])[:-1], at, item.session, item.turn)
-        refusal = None if (yield "insert_owned_entry", row) else Refused.STALE
-        entries = entries[1:]
-    else:
-        refusal = yield from _own(item)
+    if refusal is None:
+        refusal = yield from _guard(item, at)
     if refusal is not None:
         return refusal
     for start in item.starts:
         yield from _start(start, now)
-    for entry in entries:
+    for entry in item.entries[1:]:
         yield "insert_entry", (item.run, *astuple(entry)[:-1], at)
     for timer in item.timers:
         yield "set_timer", (item.run, timer.op, timer.due_at, int(timer.retry))
@@ -159,6 +150,20 @@ def _commit(item: Commit, now: Now) -> Verb:
     elif item.rest.status.ended:
         yield "drop_timers", (item.run,)
     return Committed(at)
+
+
+def _guard(item: Commit, at: int) -> Verb:
+    """Check that (session, turn) own the run by the commit's first write, or for want of one by a look."""
+    if item.rest is not None:
+        refusal = yield from _rest(item, at)
+        if refusal is not None or not item.entries:
+            return refusal
+        yield "insert_entry", (item.run, *astuple(item.entries[0])[:-1], at)
+        return None
+    if item.entries:
+        row = (item.run, *astuple(item.entries[0])[:-1], at, item.session, item.turn)
+        return None if (yield "insert_owned_entry", row) else Refused.STALE
+    return (yield from _own(item))
 
 
 def _go_on(item: Commit, at: int) -> Verb:
@@ -200,7 +205,10 @@ def _rest(item: Commit, at: int) -> Verb:
             (*key, rest.status.value, rest.reason, rest.output, rest.output_codec, rest.error, at),
         )
     else:
-        changed = yield "rest_run", (*key, rest.status.value, rest.reason, rest.due_at, rest.error, rest.notes, at)
+        changed = yield (
+            "rest_run",
+            (*key, rest.status.value, rest.reason, rest.due_at, rest.error, rest.notes, at),
+        )
     if changed:
         return None
     return (yield from _own(item)) or Refused.MISSED

@@ -1,5 +1,4 @@
-"""Takes over from the dead: fences sessions whose lease ran out, or whose process is gone, and hands on
-their runs.
+"""Takes over from the dead: fences sessions that ended without a goodbye, and hands on their runs.
 
 Fencing is one row in one transaction, judged by the store's clock; handing on follows in others, in
 bounded batches. Any worker may do it, and all of them at once: each statement has one winner.

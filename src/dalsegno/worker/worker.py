@@ -55,6 +55,7 @@ class Worker:
         registry: Registry,
         clock: Clock,
         numbers: Numbers,
+        *,
         options: WorkerOptions,
         limits: Limits,
     ) -> None:
@@ -174,8 +175,8 @@ class Worker:
         self._reopening = asyncio.get_running_loop().create_task(self._reopen())
 
     async def _reopen(self) -> None:
-        while not self._stopping:
+        while not self._stopping and self._engine.session == 0:
             try:
-                return await self._open_session()
+                await self._open_session()
             except StoreError as error:
                 log.warning("a new session waits: %s", error.what)

@@ -255,10 +255,12 @@ class OpenGuard:
         self._names: set[str] = set()
 
     def protect(self, path: str) -> None:
+        """Guard a database from now on."""
         self._paths.add(path)
         self._rename()
 
     def release(self, path: str) -> None:
+        """Guard it no more."""
         self._paths.discard(path)
         self._rename()
 

@@ -44,6 +44,7 @@ class SqliteStore:
 
     @property
     def file(self) -> StoreFile:
+        """The file under guard."""
         return self._file
 
     def now(self) -> int:

@@ -34,7 +34,9 @@ _MEMORY = 0.9  # how much the last COMMITs weigh against the newest
 class Writer:
     """Writes groups, each in one transaction that holds the write lock from its first statement on."""
 
-    def __init__(self, file: StoreFile, clock: Clock, queries: Mapping[str, Query], *, threaded: bool) -> None:
+    def __init__(
+        self, file: StoreFile, clock: Clock, queries: Mapping[str, Query], *, threaded: bool
+    ) -> None:
         self._file = file
         self._clock = clock
         self._queries = queries
