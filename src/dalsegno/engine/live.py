@@ -88,27 +88,6 @@ class LiveRun:
         self.want_again(commit)
         self.execution.wants = [op for op in self.execution.wants if op not in but]
 
-    # -- a commit that was refused
-
-    def want_again(self, commit: Commit) -> None:
-        """Want the children again that a refused commit would have started."""
-        ops = (self.execution.ops.get(start.parent_op) for start in commit.starts)
-        self.execution.wants += [op for op in ops if op is not None]
-
-    def take_back(self, commit: Commit, but: Sequence[Op]) -> None:
-        """Take back what a refused commit held, but not some children.
-
-        Arrivals come again by themselves.
-        """
-        again = {start.parent_op for start in commit.starts}
-        again |= {delivery.op for delivery in self.inbox.values() if delivery.kind is Kind.CHILD}
-        kept = (Kind.STEP, Kind.ATTEMPT)  # an attempt does not end again
-        children = [entry for entry in commit.entries if entry.kind is Kind.CHILD and entry.op not in again]
-        self.answers = [*(e for e in commit.entries if e.kind in kept), *children, *self.answers]
-        self.unsent += commit.sends
-        self.want_again(commit)
-        self.execution.wants = [op for op in self.execution.wants if op not in but]
-
     # -- timers
 
     def follow_timers(self, now: int, *, resumed: bool) -> None:
