@@ -35,6 +35,18 @@ def dalsegno(*args: str, cwd: Path, within: float = 20) -> subprocess.CompletedP
     )
 
 
+@contextmanager
+def running(*args: str, cwd: Path | None = None) -> Iterator[subprocess.Popen[str]]:
+    """Start a command and leave its ends open; it is killed in the end."""
+    command = [sys.executable, "-m", "dalsegno", *args]
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=cwd, env=environment(), text=True, **pipes) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 class Working:
     """A worker process: what it has said, and ways to end it."""
 
@@ -80,16 +92,7 @@ class Working:
 @contextmanager
 def worker(*args: str, cwd: Path) -> Iterator[Working]:
     """Start a worker of files and wait until it is ready; it is killed in the end."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dalsegno", "worker", *args],
-        cwd=cwd,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    with process:
+    with running("worker", *args, cwd=cwd) as process:
         working = Working(process)
         try:
             working.says("ready")

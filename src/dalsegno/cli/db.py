@@ -9,6 +9,7 @@ import click
 from dalsegno.cli.console import busy, say
 from dalsegno.cli.exits import Commands, Exit
 from dalsegno.cli.view import View, viewing
+from dalsegno.errors import StoreDamaged
 
 
 @click.group(cls=Commands)
@@ -46,8 +47,11 @@ def check(ctx: click.Context, view: View) -> None:
 
 
 async def _check(view: View) -> list[str]:
-    with busy("reading the whole store"):
-        async with view.store() as store:
-            faults = await store.check()
+    try:
+        with busy("reading the whole store"):
+            async with view.store() as store:
+                faults = await store.check()
+    except StoreDamaged as error:  # so much that it cannot even be opened
+        faults = [error.what]
     view.answer({"sound": not faults, "faults": faults}, "\n".join(faults) or "sound")
     return faults

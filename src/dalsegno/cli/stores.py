@@ -109,16 +109,14 @@ def _table(file: Path) -> dict[str, Any]:
 
 
 def _unknown(folder: Path, found: list[Path]) -> StoreUnreachable:
-    names = ", ".join(path.name for path in found)
-    here = (
-        f"{len(found)} databases of dalsegno in {folder}: {names}"
-        if found
-        else f"no database of dalsegno in {folder}"
-    )
+    here = f"there is no database of dalsegno in {folder}"
+    if found:
+        names = ", ".join(path.name for path in found)
+        here = f"there are {len(found)} databases of dalsegno in {folder}: {names}"
     return StoreUnreachable(
         "No store is named, and it cannot be told which one is meant.",
         "Looked at: --store (not given), DALSEGNO_STORE (not set), dalsegno.toml and pyproject.toml "
-        f"[tool.dalsegno] store in {folder} and above (none); there is {here}.",
+        f"[tool.dalsegno] store in {folder} and above (none); {here}.",
         "Name it: --store sqlite:///orders.db",
         found=tuple(map(str, found)),
     )

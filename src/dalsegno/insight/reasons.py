@@ -76,7 +76,7 @@ def next_commands(facts: Facts, reason: Reason) -> tuple[str, ...]:
         Reason.DUE: (f"dalsegno runs watch {run}",),
         Reason.RETRY: (show, f"dalsegno runs cancel {run}"),
         Reason.TIMER: (f"dalsegno runs watch {run}",),
-        Reason.SIGNAL: tuple(f"dalsegno runs signal {run} {name} '{{…}}'" for name in _signals(facts)),
+        Reason.SIGNAL: tuple(f"dalsegno runs signal {run} {name} '{{...}}'" for name in _signals(facts)),
         Reason.CHILD: tuple(f"dalsegno where {shlex.quote(child)}" for child in _children(facts)),
         Reason.PERSON: (retry,),
         Reason.PARKED: (show, retry),
@@ -134,7 +134,7 @@ def _owner_lost(facts: Facts) -> Why | None:
     else:
         lost = f"the lease of its worker, {owner.name}, ran out {_seconds(owner.seconds)} ago"
     able = facts.workers.able(facts.run.workflow, facts.run.version)
-    heir = f"worker {able[0].name} takes over" if able else "no live worker has its code to take over"
+    heir = f"worker {able[0].name} takes over" if able else "no live worker has its code"
     return Why(Reason.NO_WORKER, f"{lost}; {heir}")
 
 

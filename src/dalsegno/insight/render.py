@@ -70,7 +70,9 @@ def _standing(run: Standing, style: Style, option: str) -> str:
     for symbol, colour, name, text in rows:
         lines.append(f"  {style.paint(style.symbol(symbol), colour)} {pad(name, names)}  {text}".rstrip())
     if run.next:
-        commands = " · ".join(printable(f"{command}{_with(command, option)}") for command in run.next)
+        commands = f" {style.symbol('·')} ".join(
+            printable(f"{command}{_with(command, option)}") for command in run.next
+        )
         lines.append(f"  {style.paint('next:', 'bold')} {commands}")
     return "\n".join(lines)
 

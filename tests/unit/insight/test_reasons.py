@@ -163,13 +163,12 @@ def test_a_claimed_run_stands_when_its_worker_is_wedged() -> None:
 @pytest.mark.parametrize(
     ("workers", "text"),
     [
-        (state("gone"), "its worker, pid 77 (orders.py), is gone; no live worker has its code to take over"),
+        (state("gone"), "its worker, pid 77 (orders.py), is gone; no live worker has its code"),
         (
             state("silent"),
-            "the lease of its worker, pid 77 (orders.py), ran out 4s ago; "
-            "no live worker has its code to take over",
+            "the lease of its worker, pid 77 (orders.py), ran out 4s ago; no live worker has its code",
         ),
-        (NOBODY, "its worker was judged dead; no live worker has its code to take over"),
+        (NOBODY, "its worker was judged dead; no live worker has its code"),
     ],
 )
 def test_a_claimed_run_whose_worker_is_no_more_says_so(workers: Workers, text: str) -> None:
@@ -249,8 +248,8 @@ def test_a_parked_run_that_was_told_to_retry_waits_for_a_worker() -> None:
 def test_the_next_command_fits_the_reason_and_can_be_pasted() -> None:
     spaced = facts(run(id="order 1"), waits=[awaited("signal", "Yes | No way")])
     assert next_commands(spaced, Reason.SIGNAL) == (
-        "dalsegno runs signal 'order 1' Yes '{…}'",
-        "dalsegno runs signal 'order 1' 'No way' '{…}'",
+        "dalsegno runs signal 'order 1' Yes '{...}'",
+        "dalsegno runs signal 'order 1' 'No way' '{...}'",
     )
     assert "dalsegno runs retry order-1" in next_commands(facts(run()), Reason.PARKED)
     assert next_commands(facts(run(), waits=[awaited("child", "x", detail="c-1")]), Reason.CHILD) == (

@@ -69,7 +69,7 @@ def test_a_waiting_run_reads_as_a_trail_with_what_is_owed_at_its_end(stage: Stag
           ✓ Address         08:00:00  signal from ann
           · timer           fires at 09:01:00 (in 47m52s)
           · underwriter     waits for this signal since 08:01:00 (12m08s)
-          next: dalsegno runs signal order-1 underwriter '{…}'""")
+          next: dalsegno runs signal order-1 underwriter '{...}'""")
 
 
 def test_an_undone_run_shows_which_step_undid_which(stage: Stage) -> None:
@@ -113,7 +113,7 @@ def test_ascii_and_colour_are_a_matter_of_style(stage: Stage) -> None:
 
 def test_commands_carry_the_option_that_names_the_store(stage: Stage) -> None:
     stage.waits(1, Wait("signal", "go", 1, stage.since()))
-    assert "runs signal order-1 go '{…}' --store x.db" in shown(stage, option=" --store x.db")
+    assert "runs signal order-1 go '{...}' --store x.db" in shown(stage, option=" --store x.db")
 
 
 def test_nothing_that_a_run_says_can_steer_the_terminal(stage: Stage) -> None:
