@@ -200,7 +200,7 @@ class Engine:
 
     def turn(self, live: LiveRun, *, resumed: bool = False) -> None:
         """Begin what the code wants, commit what has answered; park or end the run if that is all."""
-        if live.committing or live.dropped or live.replaying:
+        if live.committing or live.dropped or live.replaying or live.diverged is not None:
             return
         execution = live.execution
         if execution.ended:
