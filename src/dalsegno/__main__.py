@@ -1,6 +1,6 @@
-"""``python -m dalsegno`` is ``dalsegno``."""
+"""``python -m dalsegno`` is the ``dalsegno`` command."""
 
 from dalsegno.cli import main
 
 if __name__ == "__main__":
-    main(prog_name="dalsegno")
+    main()
