@@ -6,6 +6,7 @@ the face. Whoever needs the time takes a ``Clock``, and a test hands in one that
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import sys
 import time
@@ -101,3 +102,8 @@ def from_datetime(moment: datetime) -> int:
 def pause(seconds: float) -> None:
     """Block this thread for real; the only call in the library that does."""
     time.sleep(seconds)
+
+
+async def nap(seconds: float) -> None:
+    """Wait on the running loop, by its own time: in a simulation that is virtual."""
+    await asyncio.sleep(seconds)

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable
 from typing import NamedTuple
 
-from dalsegno.core.clock import Clock
+from dalsegno.core.clock import Clock, nap
 from dalsegno.core.commit import Failed, Fence, Refused, Verdict, Write
 from dalsegno.errors import (
     SessionFenced,
@@ -132,7 +132,7 @@ class CommitQueue:
             except StoreError as error:
                 log.warning("commits wait: %s", error.what)
                 group = self._dismiss_impatient(group, error)
-                await self._nap(delay)
+                await nap(delay)
                 delay = min(delay * 2, _LONGEST_DELAY)
             else:
                 # Not in this task: a turn of workflow code may run in the answer.
@@ -156,7 +156,10 @@ class CommitQueue:
         if Refused.FENCED in verdicts and self.on_fenced is not None:
             self.on_fenced()
         for pending, verdict in zip(group, verdicts, strict=True):
-            pending.answer(verdict)
+            try:
+                pending.answer(verdict)
+            except Exception:  # one run's trouble must not keep the others from their answers
+                log.exception("the answer to %s failed", type(pending.item).__name__)
 
     def _dismiss_impatient(self, group: list[Pending], error: StoreError) -> list[Pending]:
         now = self._clock.monotonic()
@@ -176,17 +179,3 @@ class CommitQueue:
             self.on_hopeless(error)
         for pending in group:
             pending.answer(Failed(error))
-
-    async def _nap(self, seconds: float) -> None:
-        loop = asyncio.get_running_loop()
-        over = loop.create_future()
-        alarm = loop.call_later(seconds, _ring, over)
-        try:
-            await over
-        finally:
-            alarm.cancel()
-
-
-def _ring(over: asyncio.Future[None]) -> None:
-    if not over.done():
-        over.set_result(None)

@@ -13,7 +13,7 @@ import threading
 import traceback
 from collections.abc import Callable
 
-from dalsegno.core.clock import SECOND, Clock
+from dalsegno.core.clock import SECOND, Clock, nap
 from dalsegno.core.commit import Beat, Refused
 from dalsegno.core.notes import LongAttempt
 from dalsegno.engine.commits import CommitQueue
@@ -86,7 +86,7 @@ class Heart:
         """Beat until stopped or fenced."""
         interval = self._lease / SECOND / 6
         while not self._stop.is_set():
-            await self._nap(interval)
+            await nap(interval)
             if self._stop.is_set():
                 return
             self._watch_loop()
@@ -112,15 +112,6 @@ class Heart:
         self._commits.renewed(began)
         return True
 
-    async def _nap(self, seconds: float) -> None:
-        loop = asyncio.get_running_loop()
-        over = loop.create_future()
-        alarm = loop.call_later(seconds, _ring, over)
-        try:
-            await over
-        finally:
-            alarm.cancel()
-
     def _watch_loop(self) -> None:
         """Say once where the main loop stands when it has not turned for a second."""
         stands = self._store.lease_now() - self._turned_at > _WEDGED
@@ -131,8 +122,3 @@ class Heart:
                 "the worker's loop has not turned for a second; all its runs stand still at\n%s", where
             )
         self._warned = stands
-
-
-def _ring(over: asyncio.Future[None]) -> None:
-    if not over.done():
-        over.set_result(None)

@@ -8,7 +8,7 @@ import logging
 import sys
 from dataclasses import dataclass
 
-from dalsegno.core.clock import SECOND, Clock
+from dalsegno.core.clock import SECOND, Clock, nap
 from dalsegno.core.commit import EndSession, OpenSession, Refused, Rest
 from dalsegno.core.ids import Numbers
 from dalsegno.core.limits import Limits
@@ -126,12 +126,8 @@ class Worker:
 
     async def _drain(self) -> None:
         ends = self._clock.monotonic() + self._options.grace / SECOND
-        quiet = asyncio.Event()  # never set: only its timeout is wanted
         while self._engine.busy and self._clock.monotonic() < ends:
-            try:
-                await asyncio.wait_for(quiet.wait(), 0.02)
-            except TimeoutError:
-                continue
+            await nap(0.02)
 
     async def _open_session(self) -> None:
         options = self._options
