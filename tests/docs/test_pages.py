@@ -1,0 +1,85 @@
+"""Every block of the README and of the pages below docs does what the page says."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from tests.docs import pages
+from tools import gates
+
+ROOT = pages.ROOT
+WITH_CODE = [
+    page for page in pages.pages() if any(b.language in ("python", "console") for b in pages.blocks(page))
+]
+COMMANDS = [
+    (f"{page.relative_to(ROOT)}:{block.line}", command.line)
+    for page in pages.pages()
+    for block in pages.blocks(page)
+    if block.language == "console"
+    for command in pages.commands(block)
+    if command.line.startswith("dalsegno")
+]
+
+
+def _name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", WITH_CODE, ids=_name)
+def test_the_blocks_of_a_page_do_what_it_says(page: Path, tmp_path: Path) -> None:
+    pages.Player(page, tmp_path).play()
+
+
+@pytest.mark.parametrize("page", pages.pages(), ids=_name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for path, anchor in pages.links(page):
+        target = (page.parent / path) if path else page
+        assert target.exists(), f"{_name(page)} links to {path}"
+        if anchor and target.suffix == ".md":
+            assert anchor in pages.anchors(target), f"{_name(page)} links to {path}#{anchor}"
+
+
+@pytest.mark.parametrize("page", pages.pages(), ids=_name)
+def test_no_block_is_of_a_language_that_nobody_plays(page: Path) -> None:
+    for block in pages.blocks(page):
+        assert block.language in ("python", "console", "text", "sql", "toml"), f"{_name(page)}:{block.line}"
+
+
+@pytest.mark.parametrize(("where", "line"), COMMANDS, ids=[where for where, _ in COMMANDS])
+def test_every_command_that_a_page_shows_exists(where: str, line: str) -> None:
+    main = pytest.importorskip("dalsegno.cli").main
+    command: click.Command | None = main
+    words = shlex.split(line, comments=True)[1:]
+    context = click.Context(main, info_name="dalsegno")
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        name, command, words = command.resolve_command(context, words)
+        assert command is not None, f"{where}: {line}: there is no {name}"
+    assert command is not None
+    options = {option for parameter in command.params for option in parameter.opts}
+    for word in words:
+        if word.startswith("--"):
+            assert word.split("=")[0] in options | {"--help"}, f"{where}: {line}: there is no option {word}"
+
+
+def test_the_navigation_of_the_site_names_every_page() -> None:
+    text = (ROOT / "mkdocs.yml").read_text("utf-8")
+    for page in sorted((ROOT / "docs").rglob("*.md")):
+        name = page.relative_to(ROOT / "docs").as_posix()
+        if not name.startswith("adr/"):
+            assert name in text, f"mkdocs.yml leaves out {name}"
+
+
+def test_the_reference_has_a_section_for_each_name_of_the_face() -> None:
+    import dalsegno
+
+    known = pages.anchors(ROOT / "docs/reference/api.md")
+    for name in dalsegno.__all__:
+        assert name.strip("_").lower() in known or name.lower() in known, f"api.md leaves out {name}"
+
+
+def test_the_reference_has_a_section_for_each_exception() -> None:
+    assert list(gates.errors_documented(gates.Tree(ROOT))) == []
