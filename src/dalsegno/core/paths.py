@@ -117,6 +117,8 @@ def _refuses(encode: Callable[[Any], object], part: Any) -> Exception | None:
 def _own_fault(value: Any, trail: Trail, error: Exception | None = None) -> Fault:
     """Say what is wrong with a value whose parts are all right."""
     why, mend = f"is of type {_name(value)}, which has no encoding", ""
+    if isinstance(error, RecursionError):
+        return Fault(_written(trail), "is nested too deep", _name(value), "Make it flat.")
     if error is not None and fields(value) is not None:
         why = f"is a {_name(value)} that cannot be written: {brief(error)}"
     if isinstance(value, str):
