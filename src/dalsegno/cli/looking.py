@@ -119,9 +119,9 @@ async def _watch(view: View, id: str, ndjson: bool, timeout: str | None) -> str:
     from dalsegno.insight.search import find_run
 
     limit = None if timeout is None else microseconds(timeout, what="timeout") / SECOND
-    status = ""
     async with view.store() as store:
         run = await find_run(store, view.namespace, id)
+        status = run.status.value
         try:
             async with asyncio.timeout(limit):
                 async for news in follow(store, run):
