@@ -97,7 +97,9 @@ def unencodable(value: Any, encode: Callable[[Any], object]) -> Fault:
     while True:
         refused = next((part for part in children(value) if _refuses(encode, part[1])), None)
         if refused is None:
-            return _key_fault_in(value, trail, encode) or _own_fault(value, trail, _refuses(encode, value))
+            # What is refused inside and accepted alone was merely too deep down.
+            error = _refuses(encode, value) or RecursionError()
+            return _key_fault_in(value, trail, encode) or _own_fault(value, trail, error)
         trail, value = (trail, refused[0]), refused[1]
         if id(value) in seen:
             return Fault(_written(trail), "contains itself", _name(value), "Refer to it by an id.")
