@@ -184,6 +184,7 @@ class Runtime:
             limits=options.limits,
             lease=options.worker.lease / SECOND,
             cache=options.cache,
+            queue=options.worker.queue,
         )
         self.worker: Worker | None = None
         if worker:
@@ -205,6 +206,7 @@ class Runtime:
             self._numbers,
             options.limits,
             namespace=options.namespace,
+            queue=options.worker.queue,
             local=self.worker.claimer if self.worker is not None else None,
         )
 

@@ -92,7 +92,8 @@ class NoWorker:
 class Operations:
     """Everything a client can do, awaited; the two faces add nothing but their colour.
 
-    ``local`` is this process's worker, if it has one: it hears of what it may do at once.
+    ``queue`` is where what it starts waits for a worker. ``local`` is this process's worker, if it has
+    one: it hears of what it may do at once.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class Operations:
         limits: Limits,
         *,
         namespace: str,
+        queue: str = "default",
         local: LocalWorker | None = None,
     ) -> None:
         self.store = store
@@ -114,6 +116,7 @@ class Operations:
         self._clock = clock
         self._numbers = numbers
         self._limits = limits
+        self._queue = queue
         self._local = local or NoWorker()
         self._waiting: dict[int, list[asyncio.Future[None]]] = {}
 
@@ -138,6 +141,7 @@ class Operations:
             run_id=run_id,
             namespace=self.namespace,
             case_id=check_id(case_id, "case id") if case_id is not None else None,
+            queue=self._queue,
             session=self._local.free_session() if self._here(workflow) else None,
         )
         verdict = await self._commits.submit(row, partial(self._started, row.session))

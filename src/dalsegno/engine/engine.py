@@ -64,6 +64,7 @@ class Engine:
         limits: Limits,
         lease: float,
         cache: int = 1_000,
+        queue: str = "default",
     ) -> None:
         self.live: dict[int, LiveRun] = {}
         self.session = 0
@@ -76,6 +77,7 @@ class Engine:
         self._numbers = numbers
         self._limits = limits
         self._lease = lease
+        self._queue = queue  # its runs came from there, and their children go there
         self._steps = Steps(store, runner, limits.payload)
         self._cache: OrderedDict[int, LiveRun] = OrderedDict()
         self._cache_size = cache
@@ -277,6 +279,7 @@ class Engine:
             parent=live.run,
             parent_op=op.number,
             attached=not call.detached,
+            queue=self._queue,
         )
 
     def _cancels(self, live: LiveRun) -> list[Send]:

@@ -100,6 +100,7 @@ def start_of(
     parent_op: int = 0,
     attached: bool = True,
     case_id: str | None = None,
+    queue: str = "default",
     session: int | None = None,
 ) -> Start:
     """Make the row of a new run of a workflow; ``input`` is its bytes and their digest."""
@@ -120,5 +121,6 @@ def start_of(
         depth=0 if parent is None or detached_from else parent.depth + 1,
         case_id=case_id or (parent.case_id if parent is not None else None),
         traceparent=parent.traceparent if parent is not None else None,
+        queue=queue,
         session=session,
     )
