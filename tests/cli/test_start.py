@@ -69,6 +69,17 @@ def test_the_app_in_the_file_names_the_store(shop: Path, cli: Cli) -> None:
     assert f"store sqlite:///{shop}/other.db (--store)" in said.stderr
 
 
+def test_without_an_app_the_configured_store_is_meant(
+    shop: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (shop / "dalsegno.toml").write_text('store = "here.db"\n')
+    cli("start", "orders.py:nap", "--id", "n")
+    assert f"store sqlite:///{shop}/here.db" in cli("where", "n").stderr
+    monkeypatch.setenv("DALSEGNO_STORE", "sqlite:///there.db")
+    cli("start", "orders.py:nap", "--id", "n")
+    assert (shop / "there.db").is_file()
+
+
 def test_waiting_prints_the_result(shop: Path, cli: Cli) -> None:
     with worker("orders.py", cwd=shop):
         said = cli("start", "orders.py:greet", ANN, "--wait")

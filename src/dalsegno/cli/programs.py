@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from dalsegno.app import App, AppOptions
-from dalsegno.cli.stores import Place, resolve
+from dalsegno.cli.stores import Place, configuration, resolve
 from dalsegno.engine.definitions import Workflow
 from dalsegno.engine.registry import Registry
 from dalsegno.errors import DalsegnoError, DefinitionError
@@ -92,14 +92,11 @@ def _app(module: ModuleType) -> App:
 
 
 def _place(app: App, module: ModuleType) -> Place:
-    """Find the store of an App; for one made here, the environment's or a file beside the module."""
-    own = any(value is app for value in vars(module).values())
-    if own:
+    """Find the store of an App; that of one made here is configured, or a file beside the module."""
+    if any(value is app for value in vars(module).values()):
         return Place(app.address, f"App {app.name!r}")
-    if named := os.environ.get("DALSEGNO_STORE"):
-        return Place(named, "DALSEGNO_STORE")
     folder = Path(module.__file__ or "").resolve().parent
-    return Place(f"sqlite:///{folder / app.name}.db", "beside the file")
+    return configuration() or Place(f"sqlite:///{folder / app.name}.db", "beside the file")
 
 
 def _stem(module: ModuleType) -> str:

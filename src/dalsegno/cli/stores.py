@@ -32,16 +32,20 @@ def resolve(option: str | None) -> Place:
     """Find out which store is meant; raise ``StoreUnreachable`` naming all that was looked at."""
     if option:
         return Place(_addressed(option), "--store")
-    if named := os.environ.get("DALSEGNO_STORE"):
-        return Place(_addressed(named), "DALSEGNO_STORE")
-    folder = Path.cwd()
-    configured = next(_configured(folder), None)
-    if configured is not None:
+    if (configured := configuration()) is not None:
         return configured
+    folder = Path.cwd()
     found = list(databases(folder))
     if len(found) == 1:
         return Place(f"sqlite:///{found[0]}", "the only database here")
     raise _unknown(folder, found)
+
+
+def configuration() -> Place | None:
+    """Return the store that the environment names, else the nearest configuration file."""
+    if named := os.environ.get("DALSEGNO_STORE"):
+        return Place(_addressed(named), "DALSEGNO_STORE")
+    return next(_configured(Path.cwd()), None)
 
 
 def must_exist(place: Place) -> Place:

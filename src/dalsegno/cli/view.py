@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shlex
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -105,7 +106,8 @@ def viewing(*, json: bool = True, utc: bool = True, exists: bool = True) -> Call
             say(f"store {place}")
             if exists:
                 must_exist(place)
-            option = f" --store {place.address}" if store else ""
+            option = f" --store {shlex.quote(place.address)}" if store else ""
+            option += f" --namespace {shlex.quote(namespace)}" if namespace != "default" else ""
             return function(View(place, namespace, as_json, style(utc=utc), option), *args, **rest)
 
         decorated = debug_option(store_options(command))

@@ -13,6 +13,8 @@ from dalsegno.insight.standing import Mark, Trouble
 from dalsegno.insight.trail import Marks, trouble
 from dalsegno.store.protocol import Store
 
+_PAGE = 200  # entries that are read at once
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -35,9 +37,10 @@ async def follow(store: Store, run: Run) -> AsyncIterator[Mark | Change]:
             await moment()
             continue
         row = await store.get(run.number) or run
-        for entry in await store.journal(row.number, after):
-            after = entry.position
-            yield made.mark(entry)
+        while entries := await store.journal(row.number, after, _PAGE):
+            after = entries[-1].position
+            for entry in entries:
+                yield made.mark(entry)
         state = (row.status, row.reason)
         if state != shown:
             shown = state

@@ -77,6 +77,7 @@ def next_commands(facts: Facts, reason: Reason) -> tuple[str, ...]:
         Reason.RETRY: (show, f"dalsegno runs cancel {run}"),
         Reason.TIMER: (f"dalsegno runs watch {run}",),
         Reason.SIGNAL: tuple(f"dalsegno runs signal {run} {name} '{{...}}'" for name in _signals(facts)),
+        Reason.NOTHING: (show, f"dalsegno runs cancel {run}"),
         Reason.CHILD: tuple(f"dalsegno where {shlex.quote(child)}" for child in _children(facts)),
         Reason.PERSON: (retry,),
         Reason.PARKED: (show, retry),
@@ -175,7 +176,7 @@ def _running(facts: Facts) -> Why:
         first = facts.doing[0]
         since = length(max(0, facts.now - from_datetime(first.began_at)))
         kind = Reason.STEP_RUNNING
-        text = f"{first.step} is running, attempt {_of(first.attempt, first.of)}, for {since}{on}"
+        text = f"{first.step} has been running{on} for {since}{first.ordinal}"
         if len(facts.doing) > 1:
             text += f" (and {len(facts.doing) - 1} more)"
     if facts.run.reason == COMPENSATING:
@@ -197,7 +198,9 @@ _FIRST = ("person", "retry", "signal", "child", "timer")
 def _waiting(facts: Facts) -> Why:
     waits = sorted(facts.waits, key=lambda wait: _FIRST.index(wait.kind) if wait.kind in _FIRST else 9)
     if not waits:
-        return Why(Reason.NOT_YET_DUE, f"waits{_when(facts, facts.run.due_at)}")
+        if facts.run.due_at is not None:
+            return Why(Reason.NOT_YET_DUE, f"waits{_when(facts, facts.run.due_at)}")
+        return Why(Reason.NOTHING, "waits for nothing that can come: no signal, timer, step or child")
     first = waits[0]
     kind, text = _wait(facts, first)
     if len(waits) > 1:

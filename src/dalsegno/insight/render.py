@@ -106,7 +106,7 @@ def _about(run: Standing, style: Style) -> str:
         said.append(f"{run.undone} of {run.to_undo} undone")
     if run.crashes:
         said.append(f"its worker died {run.crashes} time{'s' if run.crashes > 1 else ''} without progress")
-    if run.waits and run.line:
+    if run.status == "waiting" and run.line:
         said.append(f"at {printable(run.line)}")
     return f" {style.symbol('·')} ".join(said)
 
@@ -126,7 +126,9 @@ def mark_text(mark: Mark) -> str:
         case "signal":
             said.append(f"signal from {printable(mark.source)}" if mark.source else "signal")
         case "child":
-            said.append(f"child run {printable(mark.source)}" if mark.source else "child run, detached")
+            said.append(f"child run {printable(mark.source)}")
+        case "detached":
+            said.append(f"child run {printable(mark.source)} began, detached")
         case "timer":
             said.append("fired")
         case "cancel":
@@ -150,13 +152,8 @@ def mark_text(mark: Mark) -> str:
 
 
 def _doing_row(doing: Doing, run: Standing) -> Row:
-    of = f" of {doing.of}" if doing.of else ""
-    return (
-        "·",
-        "cyan",
-        printable(doing.step),
-        f"running for {between(doing.began_at, run.at)}, attempt {doing.attempt}{of}",
-    )
+    text = f"running for {between(doing.began_at, run.at)}{doing.ordinal}"
+    return "·", "cyan", printable(doing.step), text
 
 
 def _await_row(wait: Awaited, run: Standing, style: Style) -> Row:

@@ -16,7 +16,8 @@ from dalsegno.insight.workers import WorkerView
 class Reason(StrEnum):
     """Why a run does not move, or that it does: a closed list, of which one always holds.
 
-    ``DUE`` is the moment between becoming due and being claimed.
+    ``DUE`` is the moment between becoming due and being claimed. ``NOTHING`` is a run whose code waits
+    for itself: no signal, timer, step or child can wake it.
     """
 
     COMPLETED = "completed"
@@ -31,6 +32,7 @@ class Reason(StrEnum):
     CHILD = "waiting for a child"
     PERSON = "waiting for a person"
     PARKED = "parked"
+    NOTHING = "waiting for nothing"
     NOT_YET_DUE = "not yet due"
     DUE = "due"
     NO_WORKER = "no live worker"
@@ -51,9 +53,10 @@ class Why:
 class Mark:
     """One line of a run's trail: what an entry of its journal says.
 
-    ``kind`` is step, attempt, intent, timer, signal, child, cancel or answer (a person's, to a parked
-    run); ``outcome`` is done, failed, unknown, cancelled or open. ``source`` is a signal's sender, a
-    child's run id, or who cancelled or retried. ``undoes`` names the step that a compensation undoes.
+    ``kind`` is step, attempt, intent, timer, signal, child (it ended), detached (it began), cancel or
+    answer (a person's, to a parked run); ``outcome`` is done, failed, unknown, cancelled or open.
+    ``source`` is a signal's sender, a child's run id, or who cancelled or retried. ``undoes`` names the
+    step that a compensation undoes.
     """
 
     position: int
@@ -78,10 +81,17 @@ class Doing:
     of: int
     began_at: datetime
 
+    @property
+    def ordinal(self) -> str:
+        """Which attempt it is, where there may be several: ", attempt 2 of 5"."""
+        if self.of == 1:
+            return ""
+        return f", attempt {self.attempt}{f' of {self.of}' if self.of else ''}"
+
 
 @dataclass(frozen=True, slots=True)
 class Awaited:
-    """One thing that a waiting run waits for.
+    """One thing that a run waits for.
 
     ``kind`` is signal, timer, retry, child or person. A retry is before attempt ``attempt`` of ``of``
     (0: without limit). ``detail`` is a child's run id, or the error that a retry follows; ``run`` is

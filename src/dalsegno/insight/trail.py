@@ -36,7 +36,7 @@ class Marks:
         return Mark(
             position=entry.position,
             at=to_datetime(entry.at),
-            kind="answer" if entry.kind is Kind.HOLD else entry.kind.name.lower(),
+            kind=_kind(entry),
             name=entry.name,
             op=entry.op,
             outcome=_outcome(entry),
@@ -77,6 +77,14 @@ def trouble(data: bytes | None) -> Trouble | None:
     except NotDecodable as error:
         return Trouble("unreadable", error.what)
     return Trouble(told.type.removeprefix("builtins."), told.message, told.traceback)
+
+
+def _kind(entry: Entry) -> str:
+    if entry.kind is Kind.HOLD:
+        return "answer"
+    if entry.kind is Kind.CHILD and entry.outcome is Outcome.VALUE and entry.data is None:
+        return "detached"  # it was started, and its result is not for this run
+    return entry.kind.name.lower()
 
 
 def _outcome(entry: Entry) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from dalsegno.core import notes
 from dalsegno.core.clock import to_datetime
-from dalsegno.core.entries import Kind
+from dalsegno.core.entries import Kind, Timer
 from dalsegno.core.notes import Notes, Wait
 from dalsegno.core.runs import Run, Status
 from dalsegno.insight.moment import keeper
@@ -21,7 +21,7 @@ from dalsegno.insight.trail import Marks, condensed, trouble
 from dalsegno.insight.workers import Gone, Workers, nobody_gone, read_workers
 from dalsegno.store.protocol import Store
 
-_PAGE = 500  # entries that are read at once
+_PAGE = 200  # entries that are read at once
 _TRAIL = 60  # marks that are shown
 _DEPTH = 3  # of children of children
 _CHILDREN = 5  # that are looked up
@@ -65,7 +65,8 @@ class Look:
     async def standing(self, run: Run, depth: int = 0) -> Standing:
         """Tell where one run stands."""
         told = notes.decode(run.notes)
-        waits = await self._waits(run, told, depth)
+        earlier, trail = (0, ()) if depth else await read_trail(self._store, run.number, self._trail)
+        waits = await self._waits(run, told, trail, depth)
         facts = Facts(
             run=run,
             now=self._store.now(),
@@ -77,7 +78,6 @@ class Look:
             to_undo=told.to_undo,
             error=trouble(run.error),
         )
-        earlier, trail = (0, ()) if depth else await read_trail(self._store, run.number, self._trail)
         return await self._standing(facts, told, earlier, trail)
 
     async def _standing(self, facts: Facts, told: Notes, earlier: int, trail: tuple[Mark, ...]) -> Standing:
@@ -112,9 +112,11 @@ class Look:
             next=next_commands(facts, reason.kind),
         )
 
-    async def _waits(self, run: Run, told: Notes, depth: int) -> tuple[Awaited, ...]:
-        if run.status is not Status.WAITING:  # claimed since: its notes are those of an earlier rest
+    async def _waits(self, run: Run, told: Notes, trail: tuple[Mark, ...], depth: int) -> tuple[Awaited, ...]:
+        if run.status.ended:
             return ()
+        if run.status is not Status.WAITING:  # claimed since: its notes are those of an earlier rest
+            return tuple(_timer(timer, run, trail) for timer in await self._store.timers(run.number))
         children = [wait.detail for wait in told.waits if wait.kind == "child"][:_CHILDREN]
         stands = {name: await self._child(run, name, depth + 1) for name in children if depth < _DEPTH}
         return tuple(_awaited(wait, stands.get(wait.detail)) for wait in told.waits)
@@ -154,6 +156,16 @@ def _awaited(wait: Wait, child: Standing | None) -> Awaited:
         detail=wait.detail,
         run=child if wait.kind == "child" else None,
     )
+
+
+def _timer(timer: Timer, run: Run, trail: tuple[Mark, ...]) -> Awaited:
+    """What a run under way waits for beside its steps, so far as its timers and its trail tell."""
+    due, since = to_datetime(timer.due_at), to_datetime(run.changed_at)
+    failed = [mark for mark in trail if mark.kind == "attempt" and mark.op == timer.op]
+    if not timer.retry or not failed:
+        return Awaited("retry" if timer.retry else "timer", "timer", timer.op, since, due)
+    last = failed[-1]
+    return Awaited("retry", last.name, timer.op, last.at, due, last.attempt + 1, detail=last.error)
 
 
 def _moment(at: int | None) -> datetime | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dalsegno.core import notes
 from dalsegno.core.clock import SECOND
 from dalsegno.core.commit import Claim, Commit, OpenSession, Rest, Send, Start
-from dalsegno.core.entries import Entry, Kind
+from dalsegno.core.entries import Entry, Kind, Timer
 from dalsegno.core.notes import Notes, Wait
 from dalsegno.core.runs import Status
 from dalsegno.store.memory import MemoryStore
@@ -39,8 +39,10 @@ class Stage:
     def claim(self) -> None:
         self.store.apply([Claim(SESSION, "default", 100)])
 
-    def commit(self, number: int, *entries: Entry, rest: Rest | None = None, turn: int = 1) -> None:
-        self.store.apply([Commit(number, SESSION, turn, self.clock.now(), entries, rest=rest)])
+    def commit(
+        self, number: int, *entries: Entry, rest: Rest | None = None, timers: tuple[Timer, ...] = ()
+    ) -> None:
+        self.store.apply([Commit(number, SESSION, 1, self.clock.now(), entries, timers, rest=rest)])
 
     def waits(self, number: int, *waits: Wait, reason: str | None = None, due_at: int | None = None) -> None:
         noted = notes.encode(Notes(waits, line="orders.py:7"))

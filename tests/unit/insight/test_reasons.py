@@ -150,7 +150,7 @@ def test_a_claimed_run_runs_on_its_worker() -> None:
     doing = [Doing("charge", 3, 2, 5, to_datetime(NOW - MINUTE))]
     assert told(claimed, doing=doing) == (
         Reason.STEP_RUNNING,
-        "charge is running, attempt 2 of 5, for 1m on worker pid 77 (orders.py)",
+        "charge has been running on worker pid 77 (orders.py) for 1m, attempt 2 of 5",
     )
 
 
@@ -262,3 +262,7 @@ def test_every_reason_but_the_passing_ones_proposes_something() -> None:
     waits = [awaited("signal", "x"), awaited("child", "y", detail="c")]
     silent = [reason for reason in Reason if not next_commands(facts(run(), waits=waits), reason)]
     assert silent == [Reason.NOT_YET_DUE]
+
+
+def test_a_run_whose_code_waits_for_itself_waits_for_nothing() -> None:
+    assert told(run())[0] is Reason.NOTHING

@@ -53,6 +53,14 @@ def test_a_signal_names_its_sender_and_an_answer_who_gave_it() -> None:
     assert (answer.kind, answer.source) == ("answer", "bob")
 
 
+def test_a_detached_child_has_only_begun() -> None:
+    began, ended = marks(
+        Entry(1, Kind.CHILD, 1, "ship", source="o.1"),
+        Entry(2, Kind.CHILD, 2, "ship", source="o.2", data=b"null"),
+    )
+    assert (began.kind, ended.kind) == ("detached", "child")
+
+
 def test_a_payload_in_another_codec_is_not_read_as_an_error() -> None:
     (mark,) = marks(Entry(1, Kind.STEP, 1, "a", outcome=Outcome.ERROR, codec=9, data=b"\x00sealed"))
     assert mark.error == ""

@@ -9,7 +9,7 @@ import pytest
 from dalsegno.core import failure
 from dalsegno.core.clock import HOUR, SECOND
 from dalsegno.core.commit import Beat, Rest
-from dalsegno.core.entries import Entry, Kind, Outcome
+from dalsegno.core.entries import Entry, Kind, Outcome, Timer
 from dalsegno.core.failure import Failure
 from dalsegno.core.notes import LongAttempt, Wait
 from dalsegno.core.runs import Status
@@ -51,7 +51,7 @@ def test_a_claimed_run_names_its_worker_and_the_attempt_that_takes_its_time(stag
     stage.store.apply([Beat(SESSION, 10 * SECOND, stage.store.lease_now(), (long,))])
     run = only(stage, "order-1")
     assert run.why.kind is Reason.STEP_RUNNING
-    assert run.why.text == "charge is running, attempt 2 of 5, for 3s on worker pid 77 (orders.py)"
+    assert run.why.text == "charge has been running on worker pid 77 (orders.py) for 3s, attempt 2 of 5"
     assert run.worker is not None
     assert run.worker.pid == 77
 
@@ -80,6 +80,19 @@ def test_what_a_claimed_run_once_waited_for_is_not_told_any_more(stage: Stage) -
     stage.signal("order-1", "underwriter", "ann")
     stage.claim()
     assert only(stage, "order-1").waits == ()
+
+
+def test_a_run_under_way_tells_what_else_it_waits_for(stage: Stage) -> None:
+    stage.start(1, "order-1")
+    stage.worker()
+    stage.claim()
+    error = failure.encode(Failure("builtins.OSError", "busy"))
+    failed = Entry(1, Kind.ATTEMPT, 1, "charge", outcome=Outcome.ERROR, attempt=1, data=error)
+    due = stage.since() + SECOND
+    stage.commit(1, failed, timers=(Timer(1, due, retry=True), Timer(2, due + HOUR)))
+    retry, timer = only(stage, "order-1").waits
+    assert (retry.kind, retry.name, retry.attempt, retry.detail) == ("retry", "charge", 2, "OSError: busy")
+    assert timer.kind == "timer"
 
 
 def test_a_run_that_waits_for_a_child_says_what_the_child_waits_for(stage: Stage) -> None:
