@@ -166,9 +166,9 @@ class MemoryStore:
             rows.timers.pop(op, None)
         for number in item.consumed:
             rows.inbox.pop(number, None)
+        self._rest(rows, item, item.rest, at)
         for send in item.sends:
             self._send(send)
-        self._rest(rows, item, item.rest, at)
         return Committed(at)
 
     def _rest(self, rows: Rows, item: Commit, rest: Rest | None, at: int) -> None:
