@@ -8,17 +8,17 @@ next turn follows. A run with nothing under way is parked, and kept in a bounded
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from dalsegno.core import failure
-from dalsegno.core.clock import SECOND, Clock
+from dalsegno.core.clock import SECOND, Clock, nap
 from dalsegno.core.commit import Commit, Committed, Failed, Loaded, Refused, Rest, Send, Start, Verdict
-from dalsegno.core.entries import Entry, Kind, Outcome
+from dalsegno.core.entries import Entry, Kind
 from dalsegno.core.execution import Execution
 from dalsegno.core.failure import Failure
 from dalsegno.core.ids import Numbers
@@ -26,22 +26,25 @@ from dalsegno.core.limits import Limits
 from dalsegno.core.notes import LongAttempt, encode
 from dalsegno.core.ops import Op
 from dalsegno.core.runs import DIVERGED, UNWRITABLE, Run, Status
-from dalsegno.engine.calls import ChildCall
+from dalsegno.engine import family
 from dalsegno.engine.commits import CommitQueue
 from dalsegno.engine.ending import ending
 from dalsegno.engine.live import LiveRun
 from dalsegno.engine.notes import long_attempts, notes_of
-from dalsegno.engine.registry import Registry, start_of
+from dalsegno.engine.registry import Registry
 from dalsegno.engine.runner import StepRunner
 from dalsegno.engine.steps import Steps
-from dalsegno.errors import Diverged, NotDecodable, RunConflict, StoreError
+from dalsegno.errors import Diverged, NotDecodable, StoreError
 from dalsegno.store.protocol import Store
 from dalsegno.store.verbs import is_child
 
 log = logging.getLogger("dalsegno.engine")
 
+T = TypeVar("T")
+
 _LONG = SECOND  # an attempt that has run for longer is reported by the heartbeat
 _MOST_REPORTED = 1_000
+_READ_AGAIN = 0.5  # seconds until a read that the store did not answer is tried again
 _HELD_FOR = 50_000  # microseconds until a worker that did not renew looks again
 _LEASE_MARGIN = 0.8  # of the lease: a worker that did not renew for longer starts no step
 
@@ -108,8 +111,8 @@ class Engine:
         cached = {run.number: self._from_cache(run) for run in runs}
         cold = [run.number for run in runs if cached[run.number] is None and (run.turn > 1 or run.wakes)]
         warm = [run.number for run in runs if _news(cached[run.number], run)]
-        loaded = await self._store.load(cold) if cold else {}
-        inboxes = await self._store.inbox(warm) if warm else {}
+        loaded = await self._read(lambda: self._store.load(cold)) if cold else {}
+        inboxes = await self._read(lambda: self._store.inbox(warm)) if warm else {}
         loop = asyncio.get_running_loop()
         for run in runs:
             live = cached[run.number]
@@ -133,7 +136,7 @@ class Engine:
     async def refresh(self, numbers: Sequence[int]) -> None:
         """Look again at what waits for runs under way."""
         wanted = [number for number in numbers if number in self.live]
-        inboxes = await self._store.inbox(wanted) if wanted else {}
+        inboxes = await self._read(lambda: self._store.inbox(wanted)) if wanted else {}
         for number, inbox in inboxes.items():
             live = self.live.get(number)
             if live is not None:
@@ -219,7 +222,7 @@ class Engine:
         starts: list[Start] = []
         if execution.withdrawn:
             entries += self._steps.withdraw(live, entries)
-            sends += self._cancels(live)
+            sends += [family.cancel(live.run, op) for op in execution.take_withdrawn(Kind.CHILD)]
         if (execution.wants or live.waiting) and not cancelled:
             self._begin_wants(live, now, entries, starts)
         if entries or starts or consumed or sends:
@@ -240,9 +243,8 @@ class Engine:
                 self._queue_step(live, op, entries)
             elif op.kind is Kind.CHILD:
                 starts.append(self._child(live, op))
-                if isinstance(op.request, ChildCall) and op.request.detached:
-                    child = op.request.child_id
-                    entries.append(Entry(0, Kind.CHILD, op.number, op.name, op.digest, source=child))
+                if family.is_detached(op):
+                    entries.append(family.detached(op))
         if not live.waiting or self.draining or not self._may_begin:
             return
         failing = {entry.op for entry in entries}  # their last failure is to be written first
@@ -269,29 +271,7 @@ class Engine:
         return ended
 
     def _child(self, live: LiveRun, op: Op) -> Start:
-        call = op.request
-        assert isinstance(call, ChildCall)
-        return start_of(
-            call.workflow,
-            call.input,
-            number=self._numbers.take()[0],
-            run_id=call.child_id,
-            parent=live.run,
-            parent_op=op.number,
-            attached=not call.detached,
-            queue=self._queue,
-        )
-
-    def _cancels(self, live: LiveRun) -> list[Send]:
-        """Cancel the children whose promise the code has cancelled."""
-        children = live.execution.take_withdrawn(Kind.CHILD)
-        return [self._cancel_child(live, op) for op in children]
-
-    def _cancel_child(self, live: LiveRun, op: Op) -> Send:
-        call = op.request
-        assert isinstance(call, ChildCall)
-        namespace = live.run.namespace
-        return Send(Kind.CANCEL, namespace=namespace, run_id=call.child_id, source=live.run.id, id="cancel")
+        return family.start(live.run, op, self._numbers.take()[0], self._queue)
 
     # -- coming to rest
 
@@ -306,12 +286,12 @@ class Engine:
         rest = ending(live, self._limits.payload)
         starts, sends = [], []
         for op in live.execution.open_children():
-            if isinstance(op.request, ChildCall) and op.request.detached:
+            if family.is_detached(op):
                 starts.append(self._child(live, op))
             elif op.promise.cancelled() or (rest.status is not Status.COMPLETED and op.outlived):
-                sends.append(self._cancel_child(live, op))
+                sends.append(family.cancel(live.run, op))
         if live.run.parent is not None and live.run.attached:
-            sends.append(_result_for_parent(live.run, rest))
+            sends.append(family.result_for_parent(live.run, rest))
         self._commit(live, [], [], starts, sends, rest)
 
     def _park_diverged(self, live: LiveRun, error: BaseException) -> None:
@@ -436,7 +416,7 @@ class Engine:
             self.on_rest(live.run, rest)
 
     async def _look_again(self, live: LiveRun) -> None:
-        inboxes = await self._store.inbox([live.number])
+        inboxes = await self._read(lambda: self._store.inbox([live.number]))
         live.hear(inboxes.get(live.number, ()))
         if live.diverged is not None and not live.dropped:
             self._park_diverged(live, live.diverged)
@@ -447,8 +427,9 @@ class Engine:
         """Fail the children whose id is taken; everything else of the commit is tried again."""
         self._numbers.renew()  # where it was a child's number that is taken
         others: dict[int, Run | None] = {}
-        with contextlib.suppress(StoreError):  # then it is refused again, and looked at again
-            others = {s.parent_op: await self._store.find(s.namespace, s.id) for s in commit.starts}
+        for start in commit.starts:
+            find = partial(self._store.find, start.namespace, start.id)
+            others[start.parent_op] = await self._read(find)
         live.committing = False
         if live.dropped:
             return
@@ -461,7 +442,7 @@ class Engine:
                 self._park_diverged(live, live.execution.diverged_child(op, other.workflow))
                 return
             refused.append(op)
-            live.answers.append(_id_taken(op, other))
+            live.answers.append(family.id_taken(op, other))
         live.take_back(commit, refused)
         self.turn(live)
 
@@ -492,6 +473,15 @@ class Engine:
 
     # -- waiting
 
+    async def _read(self, read: Callable[[], Awaitable[T]]) -> T:
+        """Read from the store until it answers: these runs are ours, and nobody else goes on with them."""
+        while True:
+            try:
+                return await read()
+            except StoreError as error:
+                log.warning("reading waits: %s", error.what)
+                await nap(_READ_AGAIN)
+
     def _wake_at(self, live: LiveRun, due: int | None) -> None:
         """Take another turn when a timer is due while a step is under way."""
         if self._alarms:
@@ -514,36 +504,3 @@ class Engine:
 
 def _news(live: LiveRun | None, run: Run) -> bool:
     return live is not None and live.wakes != run.wakes
-
-
-def _id_taken(op: Op, other: Run) -> Entry:
-    """Make the entry of a child that cannot be, since its id is another run's."""
-    call = op.request
-    assert isinstance(call, ChildCall)
-    error = RunConflict(
-        f"The child id {call.child_id!r} belongs to another run, of workflow {other.workflow}.",
-        "An id names one run for as long as it is kept.",
-        "Leave id= out, or give an id of its own.",
-        run_id=call.child_id,
-    )
-    data = failure.encode(Failure.of(error))
-    return Entry(0, Kind.CHILD, op.number, op.name, op.digest, Outcome.ERROR, data=data)
-
-
-def _result_for_parent(run: Run, rest: Rest) -> Send:
-    outcomes = {
-        Status.COMPLETED: Outcome.VALUE,
-        Status.FAILED: Outcome.ERROR,
-        Status.CANCELLED: Outcome.CANCELLED,
-    }
-    return Send(
-        Kind.CHILD,
-        run=run.parent,
-        name=run.workflow,
-        id=f"child-{run.parent_op}",
-        source=run.id,
-        op=run.parent_op,
-        outcome=outcomes[rest.status],
-        codec=rest.output_codec,
-        data=rest.output if rest.status is Status.COMPLETED else rest.error,
-    )

@@ -193,10 +193,6 @@ class LiveRun:
         holds = (op for op in self.execution.ops.values() if op.kind is Kind.HOLD)
         return next((op for op in holds if op.number not in taken), None)
 
-    def _held(self, taken: set[int]) -> Op | None:
-        holds = (op for op in self.execution.ops.values() if op.kind is Kind.HOLD)
-        return next((op for op in holds if op.number not in taken), None)
-
     def holds(self) -> bool:
         """Whether the code has parked itself until a person acts."""
         return any(op.kind is Kind.HOLD for op in self.execution.ops.values())
