@@ -43,7 +43,8 @@
         └── StoreShared          somebody else's SQLite library, or a fork, holds our file
 
 A message says what happened, what it means and what to do; its last line names the section of
-``docs/reference/errors.md`` that says more. Whatever a message names is an attribute too.
+``docs/reference/errors.md`` that says more. Whatever a message names is an attribute too; those that
+are declared below are always there, others only where they are known.
 """
 
 from __future__ import annotations
@@ -110,13 +111,23 @@ class LimitReached(DalsegnoError):
 class PayloadTooLarge(LimitReached):
     """An input, result, signal or error is larger than the store accepts."""
 
+    run_id: str
+    size: int
+    limit: int
+
 
 class JournalFull(LimitReached):
     """A run has written as many entries as one run may."""
 
+    run_id: str
+    limit: int
+
 
 class TooDeep(LimitReached):
     """Children of children of children, deeper than a run may nest."""
+
+    run_id: str
+    depth: int
 
 
 class MisusedInRun(DalsegnoError):
@@ -142,6 +153,8 @@ class PromiseNeverAwaited(MisusedInRun):
 class RunError(DalsegnoError):
     """About one run, seen from outside."""
 
+    run_id: str
+
 
 class RunNotFound(RunError):
     """No run of that id."""
@@ -158,6 +171,8 @@ class RunEnded(RunError):
 class RunFailed(RunError):
     """The run failed; ``error`` is the failure as data (type, message, traceback)."""
 
+    error: Any  # its ``type``, ``message``, ``traceback``, ``attributes``, ``notes``
+
 
 class RunCancelled(RunError):
     """The run was cancelled."""
@@ -170,25 +185,45 @@ class ResultTimeout(RunError, TimeoutError):
 class StepFailed(DalsegnoError):
     """A step failed for good; ``type``, ``message`` and ``traceback`` tell how, as text."""
 
+    type: str = ""
+    message: str = ""
+    traceback: str = ""
+
 
 class StepTimeout(StepFailed, TimeoutError):
     """A step took longer than its timeout; whether its effect happened is unknown."""
+
+    run_id: str
+    step: str
+    attempt: int
 
 
 class StepInterrupted(StepFailed):
     """An ``at_most_once`` step was in flight when its worker died; it will not run again."""
 
+    run_id: str
+    step: str
+
 
 class ChildFailed(StepFailed):
     """A child run failed; ``run_id`` names it."""
+
+    run_id: str
 
 
 class ChildCancelled(StepFailed):
     """A child run was cancelled from outside; ``run_id`` names it."""
 
+    run_id: str
+
 
 class Diverged(DalsegnoError):
     """The journal holds one thing where the code now asks for another."""
+
+    run_id: str
+    entry: int
+    expected: str
+    found: str
 
 
 class SessionFenced(DalsegnoError):

@@ -23,6 +23,7 @@ from dalsegno import (
     step,
     workflow,
 )
+from dalsegno.errors import RunFailed, StepFailed
 
 
 @dataclass
@@ -75,6 +76,9 @@ async def ship(order: Order) -> bytes:
     assert_type(await fetching, int)
     assert_type(await weigh.start(order), float)
     assert_type(await pack.start(order, id="child"), str)
+    assert_type(await sweep.start(), int)
+    assert_type(await sweep.start(id="dusk", detached=True), str)
+    assert_type(await ship.start(order, detached=True), str)
     return b""
 
 
@@ -89,6 +93,16 @@ def from_def_code(app: App, order: Order) -> None:
         assert_type(client.start(ship, order, id="s").result("1m"), bytes)
         assert_type(client.start(sweep).result(), int)
         assert_type(client.run("s"), Run[Any])
+
+
+def when_it_fails(run: Run[str]) -> str:
+    try:
+        return run.result()
+    except RunFailed as failed:
+        assert_type(failed.run_id, str)
+        return f"{failed.error.type}: {failed.error.message}"
+    except StepFailed as failed:
+        return failed.type + failed.message + failed.traceback
 
 
 async def from_async_code(app: App, order: Order) -> None:

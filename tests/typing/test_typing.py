@@ -25,7 +25,7 @@ def weigh(order: str) -> float:
 def pack(order: str) -> float:
     weigh(order, 3)  # WRONG: one argument too many
     text: str = weigh.start(order).result()  # WRONG: it is a float
-    print(text)
+    print(text, pack.start(8))  # WRONG: it wants text
     return weigh(7)  # WRONG: it wants text
 
 with App() as client:

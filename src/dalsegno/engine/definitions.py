@@ -12,7 +12,7 @@ import inspect
 import typing
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, ParamSpec, TypeVar, cast
+from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
 
 from dalsegno.core.codec import Shape, digest, encode_args, shape_of
 from dalsegno.core.durations import Duration, microseconds
@@ -200,7 +200,17 @@ class Workflow(Definition, Generic[I, O]):
         value = self.input.decode(data or b"null", f"input of workflow {self.name}")
         return functools.partial(self.body, value)
 
-    def start(self, input: Any = None, *, id: str | None = None, detached: bool = False) -> Promise[O]:
+    @overload
+    def start(
+        self: Workflow[None, O], *, id: str | None = None, detached: Literal[False] = False
+    ) -> Promise[O]: ...
+    @overload
+    def start(self: Workflow[None, O], *, id: str | None = None, detached: Literal[True]) -> Promise[str]: ...
+    @overload
+    def start(self, input: I, *, id: str | None = None, detached: Literal[False] = False) -> Promise[O]: ...
+    @overload
+    def start(self, input: I, *, id: str | None = None, detached: Literal[True]) -> Promise[str]: ...
+    def start(self, input: Any = None, *, id: str | None = None, detached: bool = False) -> Promise[Any]:
         """Start a child run of this run and return the promise of its result.
 
         ``detached`` lets it live on: the promise is then of its id, known at once.
