@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
+import re
 import shlex
 from pathlib import Path
 
@@ -83,3 +86,19 @@ def test_the_reference_has_a_section_for_each_name_of_the_face() -> None:
 
 def test_the_reference_has_a_section_for_each_exception() -> None:
     assert list(gates.errors_documented(gates.Tree(ROOT))) == []
+
+
+def test_the_reference_names_every_option_of_the_face() -> None:
+    import dalsegno
+    from dalsegno.engine.definitions import make_step
+
+    page = (ROOT / "docs/reference/api.md").read_text("utf-8")
+    options = {
+        name
+        for thing in (dalsegno.App, dalsegno.Retry, dalsegno.Limits, make_step)
+        for name in inspect.signature(thing).parameters
+    }
+    infos = (dalsegno.RunInfo, dalsegno.StepInfo)
+    options |= {field.name for info in infos for field in dataclasses.fields(info)}
+    for name in options - {"function"}:
+        assert re.search(rf"\b{name}\b", page), f"api.md leaves out {name}"
