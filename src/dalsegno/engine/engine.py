@@ -15,6 +15,8 @@ from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
+from msgspec.structs import replace
+
 from dalsegno.core import failure
 from dalsegno.core.clock import SECOND, Clock, nap
 from dalsegno.core.commit import Commit, Committed, Failed, Loaded, Refused, Rest, Send, Start, Verdict
@@ -52,7 +54,8 @@ _LEASE_MARGIN = 0.8  # of the lease: a worker that did not renew for longer star
 class Engine:
     """All runs that this worker owns.
 
-    ``on_rest`` is told when a run waits (with its due time) or has ended, so that the claimer knows.
+    ``on_rest`` is told when a run waits (with its due time) or has ended, ``on_cleared`` when one is
+    not suspected any more: the claimer may claim again.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class Engine:
         self.live: dict[int, LiveRun] = {}
         self.session = 0
         self.draining = False
+        self.on_cleared: Callable[[], None] | None = None
         self.on_rest: Callable[[Run, Rest], None] | None = None
         self._store = store
         self._commits = commits
@@ -362,6 +366,8 @@ class Engine:
             live.shown = (live.execution.reason, live.execution.undone)
         for number in commit.consumed:
             live.inbox.pop(number, None)
+        if commit.clear_crashes:
+            self._clear_of_suspicion(live)
         if commit.rest is not None:
             self._rested(live, commit.rest)
             return
@@ -371,6 +377,12 @@ class Engine:
             if not self._deliver(live, commit.entries, at):
                 return
         self.turn(live)
+
+    def _clear_of_suspicion(self, live: LiveRun) -> None:
+        """A run that makes progress is not what kills its worker: the next suspect may be looked at."""
+        live.run = replace(live.run, crashes=0)
+        if self.on_cleared is not None:
+            self.on_cleared()
 
     def _deliver(self, live: LiveRun, entries: Sequence[Entry], at: int) -> bool:
         began = self._clock.monotonic()

@@ -93,6 +93,7 @@ class Worker:
             gc.set_threshold(_GC_THRESHOLD, *self._thresholds[1:])
         await self._open_session()
         self._commits.on_fenced = self._fenced
+        self._engine.on_cleared = self.claimer.nudge
         loop = asyncio.get_running_loop()
         self._tasks = [
             loop.create_task(self.claimer.run(), name="dalsegno-claimer"),
