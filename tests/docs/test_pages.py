@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import re
 import shlex
@@ -99,6 +98,6 @@ def test_the_reference_names_every_option_of_the_face() -> None:
         for name in inspect.signature(thing).parameters
     }
     infos = (dalsegno.RunInfo, dalsegno.StepInfo)
-    options |= {field.name for info in infos for field in dataclasses.fields(info)}
+    options |= {name for info in infos for name in inspect.signature(info).parameters}
     for name in options - {"function"}:
         assert re.search(rf"\b{name}\b", page), f"api.md leaves out {name}"
