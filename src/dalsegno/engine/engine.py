@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from itertools import islice
@@ -29,6 +28,7 @@ from dalsegno.core.notes import LongAttempt, encode
 from dalsegno.core.ops import Op
 from dalsegno.core.runs import DIVERGED, UNWRITABLE, Run, Status
 from dalsegno.engine import family
+from dalsegno.engine.cache import Cache
 from dalsegno.engine.commits import CommitQueue
 from dalsegno.engine.ending import ending
 from dalsegno.engine.live import LiveRun
@@ -86,8 +86,7 @@ class Engine:
         self._lease = lease
         self._queue = queue  # its runs came from there, and their children go there
         self._steps = Steps(store, runner, limits.payload)
-        self._cache: OrderedDict[int, LiveRun] = OrderedDict()
-        self._cache_size = cache
+        self._cache = Cache(cache)
         self._alarms: dict[int, asyncio.TimerHandle] = {}
         self._background: set[asyncio.Task[None]] = set()
 
@@ -112,7 +111,7 @@ class Engine:
     async def adopt(self, runs: Sequence[Run]) -> None:
         """Take over claimed runs: from the cache, or by replay of their journals."""
         runs = [run for run in runs if run.number not in self.live]  # a repeated claim tells of all
-        cached = {run.number: self._from_cache(run) for run in runs}
+        cached = {run.number: self._cache.take(run) for run in runs}
         cold = [run.number for run in runs if cached[run.number] is None and (run.turn > 1 or run.wakes)]
         warm = [run.number for run in runs if _news(cached[run.number], run)]
         loaded = await self._read(lambda: self._store.load(cold)) if cold else {}
@@ -146,16 +145,6 @@ class Engine:
             if live is not None:
                 live.hear(inbox)
                 self.turn(live)
-
-    def _from_cache(self, run: Run) -> LiveRun | None:
-        live = self._cache.pop(run.number, None)
-        if live is None:
-            return None
-        if live.turn != run.turn - 1:  # somebody else moved it on meanwhile
-            live.execution.evict()
-            return None
-        live.run = run
-        return live
 
     def _new(self, run: Run) -> LiveRun:
         workflow = self._registry.workflow(run.workflow, run.version)
@@ -421,9 +410,7 @@ class Engine:
             live.dropped = True
             live.execution.evict()
         else:
-            self._cache[live.number] = live
-            while len(self._cache) > self._cache_size:
-                self._cache.popitem(last=False)[1].execution.evict()
+            self._cache.keep(live)
         if self.on_rest is not None:
             self.on_rest(live.run, rest)
 
@@ -479,9 +466,8 @@ class Engine:
 
     def drop_all(self) -> None:
         """Let go of everything: the session is over, other workers own these runs."""
-        for live in [*self.live.values(), *self._cache.values()]:
+        for live in [*self.live.values(), *self._cache.empty()]:
             self._drop(live)
-        self._cache.clear()
 
     # -- waiting
 
