@@ -32,7 +32,7 @@ from dalsegno.engine.cache import Cache
 from dalsegno.engine.commits import CommitQueue
 from dalsegno.engine.ending import ending
 from dalsegno.engine.live import LiveRun
-from dalsegno.engine.notes import long_attempts, notes_of
+from dalsegno.engine.notes import long_attempts, notes_of, warn_of_excess
 from dalsegno.engine.registry import Registry
 from dalsegno.engine.runner import StepRunner
 from dalsegno.engine.steps import Steps
@@ -383,25 +383,8 @@ class Engine:
         except (Diverged, NotDecodable) as error:
             self._park_diverged(live, error)
             return False
-        self._watch(live, self._clock.monotonic() - began)
+        warn_of_excess(live, self._clock.monotonic() - began, self._limits)
         return True
-
-    def _watch(self, live: LiveRun, took: float) -> None:
-        """Say so when a turn of workflow code took long, or a journal grows long."""
-        if took > self._limits.turn_seconds:
-            where = live.execution.line
-            log.warning(
-                "run %s: workflow code computed for %.0f ms without waiting, up to %s; "
-                "all runs of this worker stood still: put it in a step",
-                live.run.id,
-                took * 1000,
-                where,
-            )
-        if live.execution.made >= self._limits.ops_warned and not live.warned:
-            live.warned = True
-            log.warning(
-                "run %s has made %d operations of %d", live.run.id, live.execution.made, self._limits.ops
-            )
 
     def _rested(self, live: LiveRun, rest: Rest) -> None:
         self.live.pop(live.number, None)

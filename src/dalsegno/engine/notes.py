@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 from dalsegno.core.entries import Kind
+from dalsegno.core.limits import Limits
 from dalsegno.core.notes import LongAttempt, Notes, Wait
 from dalsegno.core.ops import Op
 from dalsegno.engine.calls import ChildCall, StepCall
 from dalsegno.engine.live import LiveRun
+
+log = logging.getLogger("dalsegno.engine")
 
 _MOST = 20  # waits told of one run
 
@@ -19,6 +23,22 @@ def notes_of(live: LiveRun) -> Notes:
     waits.sort(key=lambda wait: (wait.due_at is None, wait.due_at or 0, wait.op))
     undone, to_undo = live.execution.undone
     return Notes(tuple(waits[:_MOST]), undone, to_undo, live.execution.line)
+
+
+def warn_of_excess(live: LiveRun, took: float, limits: Limits) -> None:
+    """Say so when a turn of workflow code took ``took`` seconds, too many, or a journal grows long."""
+    execution = live.execution
+    if took > limits.turn_seconds:
+        log.warning(
+            "run %s: workflow code computed for %.0f ms without waiting, up to %s; "
+            "all runs of this worker stood still: put it in a step",
+            live.run.id,
+            took * 1000,
+            execution.line,
+        )
+    if execution.made >= limits.ops_warned and not live.warned:
+        live.warned = True
+        log.warning("run %s has made %d operations of %d", live.run.id, execution.made, limits.ops)
 
 
 def long_attempts(live: LiveRun, before: int) -> Iterator[LongAttempt]:
