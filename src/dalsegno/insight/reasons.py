@@ -161,8 +161,11 @@ def _nobody(facts: Facts) -> Why | None:
 
 def _claimable(facts: Facts) -> Why:
     able = facts.workers.able(facts.run.workflow, facts.run.version)
-    due = f"due {_ago(facts.now, facts.run.due_at)}"
-    return Why(Reason.DUE, f"{due}; worker {able[0].name} has its code, and claims it when a slot is free")
+    late = facts.now - (facts.run.due_at or facts.now) >= SECOND
+    claim = "but its slots are full, or it serves another queue" if late else "and is about to claim it"
+    return Why(
+        Reason.DUE, f"due {_ago(facts.now, facts.run.due_at)}; worker {able[0].name} has its code, {claim}"
+    )
 
 
 # -- what runs

@@ -127,9 +127,15 @@ def test_a_due_run_needs_a_worker_whose_loop_turns() -> None:
 
 
 def test_a_due_run_with_all_it_needs_is_about_to_be_claimed() -> None:
-    kind, text = told(run(Status.PENDING, due_at=NOW))
-    assert kind is Reason.DUE
-    assert "worker pid 77 (orders.py) has its code" in text
+    assert told(run(Status.PENDING, due_at=NOW)) == (
+        Reason.DUE,
+        "due now; worker pid 77 (orders.py) has its code, and is about to claim it",
+    )
+
+
+def test_a_run_that_is_due_for_long_though_a_worker_has_its_code_says_what_may_keep_it() -> None:
+    text = told(run(Status.PENDING, due_at=NOW - MINUTE))[1]
+    assert text.endswith("has its code, but its slots are full, or it serves another queue")
 
 
 def test_a_waiting_run_that_became_due_asks_for_a_worker_like_any_other() -> None:
