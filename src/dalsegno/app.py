@@ -122,7 +122,8 @@ class App:
         return registry
 
     def runtime(self, *, worker: bool = True, store: str | None = None) -> Runtime:
-        """Wire an App's parts together; nothing is opened yet."""
+        """Wire an App's parts together; nothing is opened yet. With no slots there is no worker."""
+        worker = worker and self.options.worker.slots > 0
         return Runtime(
             open_store(store or self.address, SystemClock()), self.registry(), self.options, worker=worker
         )

@@ -318,7 +318,7 @@ class Operations:
 
 
 def _failed(row: Row, told: Failure | None, note: str) -> RunFailed:
-    what = f"{told.type}: {told.message}" if told is not None else "without an error"
+    what = told.title if told is not None else "without an error"
     return RunFailed(
         f"Run {row.id} failed{note}: {what}",
         mend=f"`dalsegno runs show {row.id}` shows its journal.",

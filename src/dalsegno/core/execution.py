@@ -391,7 +391,7 @@ def current() -> Execution | None:
 
 def _told(data: bytes | None) -> str:
     told = failure.decode(data) if data else None
-    return "" if told is None else f"{told.type}: {told.message}"[:500]
+    return "" if told is None else told.title[:500]
 
 
 def _frame(task: asyncio.Task[Any] | None) -> FrameType | None:

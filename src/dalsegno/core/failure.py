@@ -70,6 +70,11 @@ class Failure:
     notes: tuple[str, ...] = ()
     unknown: bool = False
 
+    @property
+    def title(self) -> str:
+        """Class and message in a line, as in ``KeyError: 'sku'``."""
+        return f"{self.type.removeprefix('builtins.')}: {self.message}"
+
     @classmethod
     def of(cls, error: BaseException, *, unknown: bool = False) -> Failure:
         """Write down any exception. Never raises, whatever the exception does when it is looked at."""
@@ -191,7 +196,7 @@ def _put(error: Exception, name: str, value: Any) -> None:
             member.__set__(error, value)
         else:
             _dict_of(error)[name] = value
-    except (AttributeError, TypeError, ValueError):
+    except (AttributeError, TypeError, ValueError, OverflowError):
         pass  # the class has changed since; an attribute less is better than no exception
 
 
@@ -200,7 +205,7 @@ def _step_failed(failure: Failure, label: str) -> StepFailed:
     if any(name in _NAMES_NEVER_REBUILT for name in failure.mro):
         meaning = "Raised here, an exception of this kind would act on the worker; so it is given as data."
     return StepFailed(
-        f"{sentence(label)} failed with {failure.type.removeprefix('builtins.')}: {failure.message}",
+        f"{sentence(label)} failed with {failure.title}",
         meaning,
         "Catch StepFailed and look at its `type`, or import the exception's class where the workflow is.",
         type=failure.type,

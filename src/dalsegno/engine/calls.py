@@ -66,7 +66,7 @@ class StepCall(Request):
         told = failure.decode(entry.data or b"")
         kwargs = dict(self.kwargs)
         if "error" in remedy.step.signature.parameters and "error" not in self.step.signature.parameters:
-            kwargs["error"] = f"{told.type}: {told.message}"
+            kwargs["error"] = told.title
         op.hand_over(open_step(op.execution, StepCall(remedy.step, self.args, kwargs, None, self.scope)))
         return True
 
@@ -138,7 +138,7 @@ class ChildCall(Request):
             )
         told = failure.decode(entry.data or b"")
         error = ChildFailed(
-            f"Child run {self.child_id} ({self.workflow.name}) failed: {told.type}: {told.message}",
+            f"Child run {self.child_id} ({self.workflow.name}) failed: {told.title}",
             mend=f"`dalsegno runs show {self.child_id}` shows its journal.",
             run_id=self.child_id,
             type=told.type,

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dalsegno import errors
@@ -356,6 +356,7 @@ def test_whatever_an_exception_holds_it_is_written_down_and_rebuilt(args):
 json_values: Any = st.none() | st.integers() | st.text() | st.lists(st.integers(), max_size=2)
 
 
+@example("builtins.UnicodeDecodeError", None, {"start": 2**63})  # more than its slot holds
 @given(
     st.sampled_from(
         ["builtins.OSError", "builtins.UnicodeDecodeError", "builtins.SyntaxError", f"{__name__}.Slotted"]
@@ -368,6 +369,11 @@ def test_whatever_is_stored_rebuilding_it_gives_an_exception(name, args, attribu
     back = rebuild(failure, [globals()], LABEL)
     assert isinstance(back, Exception)
     assert isinstance(str(back), str)
+
+
+def test_a_title_names_builtin_classes_as_people_do():
+    assert Failure.of(ValueError("no funds")).title == "ValueError: no funds"
+    assert Failure.of(Wild()).title.startswith(f"{Wild.__module__}.Wild: ")
 
 
 def test_an_unknown_outcome_is_remembered():
