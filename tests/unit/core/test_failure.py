@@ -119,7 +119,7 @@ ORDINARY = [
     MemoryError(),
     UnicodeEncodeError("ascii", "é", 0, 1, "ordinal not in range(128)"),
     made(lambda: {}["sku"]),
-    made(lambda: open("/nowhere/at all")),  # noqa: PTH123, SIM115
+    made(lambda: open("/nowhere/at all")),  # noqa: SIM115
     made(lambda: int("x")),
     made(lambda: 1 / 0),
     made(lambda: [].nothing),
