@@ -31,6 +31,7 @@ PARKED = "parked: "
 DIVERGED = PARKED + "diverged"
 KILLS_ITS_WORKER = PARKED + "kills its worker"
 COMPENSATION_FAILED = PARKED + "compensation failed"
+WAITS_FOR_NOTHING = PARKED + "waits for nothing"
 UNWRITABLE = PARKED + "cannot be written"
 
 

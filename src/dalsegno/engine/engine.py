@@ -26,7 +26,7 @@ from dalsegno.core.ids import Numbers
 from dalsegno.core.limits import Limits
 from dalsegno.core.notes import LongAttempt, encode
 from dalsegno.core.ops import Op
-from dalsegno.core.runs import DIVERGED, UNWRITABLE, Run, Status
+from dalsegno.core.runs import DIVERGED, UNWRITABLE, WAITS_FOR_NOTHING, Run, Status
 from dalsegno.engine import family
 from dalsegno.engine.cache import Cache
 from dalsegno.engine.commits import CommitQueue
@@ -269,8 +269,10 @@ class Engine:
     # -- coming to rest
 
     def _park(self, live: LiveRun) -> None:
-        reason = live.execution.reason
-        rest = Rest(Status.WAITING, live.wakes, reason, live.next_due(), notes=encode(notes_of(live)))
+        notes = notes_of(live)
+        # Code that awaits only itself, such as an Event that nobody sets, would rest for ever unseen.
+        reason = live.execution.reason if notes.waits else WAITS_FOR_NOTHING
+        rest = Rest(Status.WAITING, live.wakes, reason, live.next_due(), notes=encode(notes))
         self._commit(live, [], [], [], [], rest)
 
     def _end(self, live: LiveRun) -> None:

@@ -47,7 +47,14 @@ def detached(op: Op) -> Entry:
 def cancel(parent: Run, op: Op) -> Send:
     """Ask the child of an op to be cancelled; asking twice is asking once."""
     child = _call(op).child_id
-    return Send(Kind.CANCEL, namespace=parent.namespace, run_id=child, source=parent.id, id="cancel")
+    return Send(
+        Kind.CANCEL,
+        namespace=parent.namespace,
+        run_id=child,
+        source=parent.id,
+        id="cancel",
+        release=True,
+    )
 
 
 def id_taken(op: Op, other: Run) -> Entry:

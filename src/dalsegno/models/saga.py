@@ -10,6 +10,7 @@ a person to retry. Cancelling does not interrupt any of this.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
 from collections.abc import Callable, Coroutine, Sequence
@@ -70,7 +71,9 @@ class Saga:
     def leave(self) -> None:
         """Watch no more."""
         if self._token is not None:
-            scope.reset(self._token)
+            # Code that is dropped without being evicted is closed wherever the collector finds it.
+            with contextlib.suppress(ValueError):
+                scope.reset(self._token)
 
     def joins(self, op: Op, call: StepCall) -> None:
         """Register a step before it runs."""
