@@ -200,7 +200,14 @@ class Operations:
     async def cancel(self, run_id: str, sender: str) -> bool:
         """Ask for a run to be cancelled; False when it has ended, or was asked before."""
         sent = await self._send(
-            Send(Kind.CANCEL, namespace=self.namespace, run_id=run_id, id="cancel", source=sender)
+            Send(
+                Kind.CANCEL,
+                namespace=self.namespace,
+                run_id=run_id,
+                id="cancel",
+                source=sender,
+                release=True,
+            )
         )
         return sent.how is SentHow.ACCEPTED
 
