@@ -23,6 +23,7 @@ from collections.abc import Callable, Coroutine, Generator
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar, TypeVarTuple, cast
 
+from dalsegno.core.durations import MAX, microseconds
 from dalsegno.errors import MisusedInRun, SideEffectInWorkflow
 
 if TYPE_CHECKING:
@@ -253,6 +254,9 @@ class RunLoop(asyncio.AbstractEventLoop):
             if not self.dead:
                 self._queue.append(ready)
             return Alarm(self.keeper, 0, when, self.time_us, ready)
+        delay = when - self.time()
+        if not delay <= MAX / _SECOND:  # NaN is neither longer nor shorter
+            microseconds(delay, what="delay of a timer")  # raises, and says why
         return self.keeper.alarm_set(when, ready)
 
     def time(self) -> float:
