@@ -101,3 +101,10 @@ def test_the_reference_names_every_option_of_the_face() -> None:
     options |= {name for info in infos for name in inspect.signature(info).parameters}
     for name in options - {"function"}:
         assert re.search(rf"\b{name}\b", page), f"api.md leaves out {name}"
+
+
+def test_the_folders_that_hold_a_promise_are_there() -> None:
+    page = (ROOT / "docs/explanation/guarantees.md").read_text("utf-8")
+    for held in re.findall(r"^\*Held by\*(.*?)\n\n", page, re.MULTILINE | re.DOTALL):
+        for folder in re.findall(r"`([\w/]+)`", held):
+            assert (ROOT / "tests" / folder).is_dir(), f"guarantees.md names tests/{folder}"
