@@ -172,7 +172,7 @@ class Operations:
         self, run_id: str, payload: Any, name: str | None, signal_id: str | None, sender: str
     ) -> bool:
         """Send a signal; False when one of this id had been accepted before."""
-        name = name or signal_name(type(payload))
+        name = check_id(signal_name(type(payload)) if name is None else name, "signal name")
         what = f"signal {name}"
         data = shape_of(type(payload)).encode(payload, what)
         self._check_size(data, what, run_id)
@@ -213,11 +213,15 @@ class Operations:
 
     async def retry(self, run_id: str, sender: str) -> bool:
         """Try a parked run again; False when it is not parked."""
+        check_id(run_id)
+        _check_sender(sender)
         sent = self._known(run_id, await self._commits.submit(Retry(self.namespace, run_id, sender)))
         self._local.nudge()
         return sent.how is SentHow.ACCEPTED
 
     async def _send(self, send: Send) -> Sent:
+        check_id(send.run_id)
+        _check_sender(send.source)
         sent = self._known(send.run_id, await self._commits.submit(send))
         self._local.nudge()
         return sent
@@ -232,7 +236,7 @@ class Operations:
 
     async def row(self, run_id: str) -> Row:
         """Read a run; raise ``RunNotFound``."""
-        row = await self.store.find(self.namespace, run_id)
+        row = await self.store.find(self.namespace, check_id(run_id))
         if row is None:
             raise self._not_found(run_id)
         return row
@@ -322,6 +326,11 @@ class Operations:
             run_id=run_id,
             store=self.store.address,
         )
+
+
+def _check_sender(sender: str) -> None:
+    if sender:
+        check_id(sender, "sender")
 
 
 def _failed(row: Row, told: Failure | None, note: str) -> RunFailed:
