@@ -188,15 +188,7 @@ class Execution:
         if self.loop.dead:
             return self._inert(kind, name, request)
         self._still_cancelled()
-        self.made += 1
-        if self.made > self.limits.ops:
-            raise JournalFull(
-                f"Run {self.run_id} asked for operation {self.made}; a run may have {self.limits.ops}.",
-                "Replaying a journal that long would take ever longer. Nothing of this operation was written.",
-                "Let a loop of many rounds start a child run per batch, or end and start a new run.",
-                run_id=self.run_id,
-                limit=self.limits.ops,
-            )
+        self._count()
         op = Op(self, self.made, kind, name, digest, request, names)
         self.ops[op.number] = op
         self.unwaited[op.number] = op
@@ -229,7 +221,7 @@ class Execution:
 
     def alarm_set(self, when: float, ready: Ready) -> Alarm:
         """Make a timer of the code's loop an op."""
-        self.made += 1
+        self._count()
         alarm = Alarm(self, self.made, when, self.loop.time_us, ready)
         self.alarms[alarm.op] = alarm
         return alarm
@@ -239,6 +231,18 @@ class Execution:
         self.alarms.pop(alarm.op, None)
 
     # -- inside
+
+    def _count(self) -> None:
+        """Number the next op, if there may be one more; what undoes a saga may always be."""
+        self.made += 1
+        if self.made > self.limits.ops and not self.shielded:
+            raise JournalFull(
+                f"Run {self.run_id} asked for operation {self.made}; a run may have {self.limits.ops}.",
+                "Replaying a journal that long would take ever longer. Nothing of this operation was written.",
+                "Let a loop of many rounds start a child run per batch, or end and start a new run.",
+                run_id=self.run_id,
+                limit=self.limits.ops,
+            )
 
     def _advance(self) -> None:
         self.loop.drain()

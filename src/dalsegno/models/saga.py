@@ -133,9 +133,8 @@ class Saga:
         for registered in steps:
             undo = _undo_of(registered)
             assert undo is not None
-            op = open_step(self._execution, _undoing(registered, undo))
             try:
-                await op.promise
+                await open_step(self._execution, _undoing(registered, undo)).promise
             except Exception as error:
                 log.warning("run %s: %s failed: %r", self._execution.run_id, undo.name, error)
                 failed.append(registered)
