@@ -48,7 +48,7 @@ def replay(run: Run, workflow: Workflow[Any, Any], entries: list[Entry]) -> Exec
     execution = Execution(
         run.number,
         run.id,
-        lambda: workflow.bind(run.input)(),
+        workflow.bind(run.input),
         is_async=workflow.is_async,
         limits=Limits(),
         depth=run.depth,
@@ -100,7 +100,9 @@ def _is_undone(run: Run, entries: list[Entry], registry: Registry, ledger: Ledge
 
 def _owed(entries: list[Entry], registry: Registry) -> list[str]:
     """Name the compensations that a saga owes, the last step's first."""
-    unknown = {entry.op for entry in entries if entry.kind is Kind.ATTEMPT and entry.outcome is Outcome.UNKNOWN}
+    unknown = {
+        entry.op for entry in entries if entry.kind is Kind.ATTEMPT and entry.outcome is Outcome.UNKNOWN
+    }
     owed = [
         (entry.op, undo.name)
         for entry in entries

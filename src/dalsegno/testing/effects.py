@@ -7,9 +7,8 @@ outlives every simulated process, as a payment service does.
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from collections.abc import Generator
 from typing import Any
 
 import msgspec

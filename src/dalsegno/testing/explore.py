@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from dalsegno.core.ids import seeded
 from dalsegno.engine.registry import Registry
@@ -20,9 +19,6 @@ from dalsegno.testing.faults import WRITE_CRASHES, Exactly, Fault
 from dalsegno.testing.simclock import SimClock
 from dalsegno.testing.world import End, Scenario, Setting, World
 
-Ends = dict[str, End]
-Judge = Callable[[World], Any]
-
 
 @dataclass
 class Exploration:
@@ -30,7 +26,7 @@ class Exploration:
 
     writes: int = 0
     plays: int = 0
-    ends: Ends = field(default_factory=dict)
+    ends: dict[str, End] = field(default_factory=dict)
     failures: list[tuple[Exactly, AssertionError]] = field(default_factory=list)
 
     def assert_ok(self) -> None:
@@ -43,8 +39,7 @@ class Exploration:
 class Explorer:
     """Plays one scenario under many plans, always with the same seed.
 
-    ``judge`` looks at a world at rest and returns what all plays must agree on; by default that is
-    how each run ended.
+    All plays must agree on how each run ended.
     """
 
     def __init__(
@@ -55,25 +50,22 @@ class Explorer:
         seed: int | str = 0,
         setting: Setting | None = None,
         store: Callable[[SimClock], Store] = MemoryStore,
-        judge: Judge = World.ends,
     ) -> None:
         self._scenario = scenario
         self._registry = registry
         self._seed = seed
         self._setting = setting or Setting()
         self._store = store
-        self._judge = judge
 
     def explore(self, *, modes: Sequence[Fault] = WRITE_CRASHES, pairs: int = 0) -> Exploration:
         """Play clean, then once for each write and mode, then ``pairs`` sampled pairs."""
         clean = self.play(Exactly())
-        expected = self._judge(clean)
-        found = Exploration(writes=clean.seam.writes, ends=clean.ends())
+        found = Exploration(writes=clean.seam.writes, ends=clean.outcome)
         for plan in (*_singles(found.writes, modes), *self._pairs(found.writes, modes, pairs)):
             found.plays += 1
             try:
-                ended = self._judge(self.play(plan))
-                assert ended == expected, f"it ended otherwise than without faults: {ended}, not {expected}"
+                ends = self.play(plan).outcome
+                assert ends == found.ends, f"it ended otherwise than without faults: {ends}, not {found.ends}"
             except AssertionError as error:
                 found.failures.append((plan, error))
         return found

@@ -8,20 +8,17 @@ long. What can happen to a read: it takes long, or fails.
 from __future__ import annotations
 
 import asyncio
+import functools
+import inspect
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from enum import StrEnum
 from random import Random
-from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar
+from typing import Any, NamedTuple, NoReturn, Protocol, cast
 
-from dalsegno.core.commit import Fence, Loaded, Session, Verdict, Write
-from dalsegno.core.entries import Delivery, Entry, Timer
-from dalsegno.core.notes import LongAttempt
-from dalsegno.core.runs import Run
+from dalsegno.core.commit import Fence, Verdict, Write
 from dalsegno.errors import StoreBusy, StoreUnreachable
-from dalsegno.store.protocol import DueRuns, RunQuery, Store, StoreFacts
+from dalsegno.store.protocol import Store
 from dalsegno.testing.simloop import SECOND, Host, SimLoop
-
-T = TypeVar("T")
 
 
 class Fault(StrEnum):
@@ -139,37 +136,26 @@ class Seam:
 
 
 class FaultyStore:
-    """Implements ``store.protocol.Store`` for one host of a simulated world."""
+    """The store as one host of a simulated world sees it; make it with ``faulty``.
+
+    What is no coroutine is handed on as it is, and every coroutine but ``write`` is a read.
+    """
 
     def __init__(self, seam: Seam, host: Host) -> None:
         self._seam = seam
         self._host = host
 
-    @property
-    def address(self) -> str:
-        return self._seam.store.address
-
-    def now(self) -> int:
-        return self._seam.store.now()
-
-    def lease_now(self) -> int:
-        return self._seam.store.lease_now()
-
-    def holder(self) -> int | None:
-        return self._seam.store.holder()
-
-    def change_mark(self) -> int:
-        return self._seam.store.change_mark()
-
-    async def open(self) -> None:
-        await self._seam.store.open()
+    def __getattr__(self, name: str) -> Any:
+        member = getattr(self._seam.store, name)
+        return functools.partial(self._read, member) if inspect.iscoroutinefunction(member) else member
 
     async def close(self) -> None:
-        return None  # the world closes it, once for all hosts
+        """Leave it open: the world closes it, once for all hosts."""
 
     # -- writing
 
     async def write(self, group: Sequence[Write], fence: Fence | None = None) -> list[Verdict]:
+        """Write as the store does, but for what the plan says."""
         seam = self._seam
         await self._take_time()
         seam.writes += 1
@@ -218,69 +204,22 @@ class FaultyStore:
 
     # -- reading
 
-    async def _read(self, answer: Coroutine[Any, Any, T]) -> T:
+    async def _read(self, member: Callable[..., Coroutine[Any, Any, Any]], *args: Any, **kwargs: Any) -> Any:
         fault = self._seam.plan.read(self._host)
-        try:
-            await self._take_time()
-            if fault is Fault.SLOW:
-                await self._take_long()
-            if fault is Fault.UNREACHABLE:
-                self._seam.tell(f"read of {self._host} ! {fault}")
-                self._fail(fault)
-        except BaseException:
-            answer.close()
-            raise
-        value = await answer
+        await self._take_time()
+        if fault is Fault.SLOW:
+            await self._take_long()
+        if fault is Fault.UNREACHABLE:
+            self._seam.tell(f"read of {self._host} ! {fault}")
+            self._fail(fault)
+        value = await member(*args, **kwargs)
         await self._take_time()
         return value
 
-    async def load(self, numbers: Sequence[int]) -> Mapping[int, Loaded]:
-        return await self._read(self._seam.store.load(numbers))
 
-    async def inbox(self, numbers: Sequence[int]) -> Mapping[int, tuple[Delivery, ...]]:
-        return await self._read(self._seam.store.inbox(numbers))
-
-    async def find(self, namespace: str, run_id: str) -> Run | None:
-        return await self._read(self._seam.store.find(namespace, run_id))
-
-    async def get(self, number: int) -> Run | None:
-        return await self._read(self._seam.store.get(number))
-
-    async def runs(self, query: RunQuery) -> list[Run]:
-        return await self._read(self._seam.store.runs(query))
-
-    async def journal(self, number: int, after: int = 0, limit: int = 1_000_000) -> list[Entry]:
-        return await self._read(self._seam.store.journal(number, after, limit))
-
-    async def timers(self, number: int) -> list[Timer]:
-        return await self._read(self._seam.store.timers(number))
-
-    async def attempts(self, number: int) -> list[LongAttempt]:
-        return await self._read(self._seam.store.attempts(number))
-
-    async def counts(self, namespace: str) -> dict[str, int]:
-        return await self._read(self._seam.store.counts(namespace))
-
-    async def sessions(self, *, live: bool = True) -> list[Session]:
-        return await self._read(self._seam.store.sessions(live=live))
-
-    async def abilities(self) -> set[tuple[str, str, int]]:
-        return await self._read(self._seam.store.abilities())
-
-    async def next_due(self, queue: str, after: int = 0) -> int | None:
-        return await self._read(self._seam.store.next_due(queue, after))
-
-    async def anything_due(self, session: int, queue: str) -> bool:
-        return await self._read(self._seam.store.anything_due(session, queue))
-
-    async def due(self) -> list[DueRuns]:
-        return await self._read(self._seam.store.due())
-
-    async def facts(self) -> StoreFacts:
-        return await self._read(self._seam.store.facts())
-
-    async def check(self) -> list[str]:
-        return await self._read(self._seam.store.check())
+def faulty(seam: Seam, host: Host) -> Store:
+    """Give the store below a seam as this host is to see it."""
+    return cast("Store", FaultyStore(seam, host))
 
 
 def _finish(future: asyncio.Future[None]) -> None:

@@ -21,11 +21,12 @@ import zlib
 from asyncio import events
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any, NoReturn, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, TypeVarTuple, cast
 
 from dalsegno.core.ids import seeded
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 SECOND = 1_000_000
 _HOT = 200_000  # callbacks in one moment of virtual time: something spins
@@ -256,7 +257,10 @@ class SimLoop(asyncio.AbstractEventLoop):
         return SimHandle(callback, args, context, host, due_us)
 
     def call_soon(
-        self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+        self,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: contextvars.Context | None = None,
     ) -> SimHandle:
         handle = self._handle(callback, args, context, self.now_us)
         if handle.host.alive and not self._over:
@@ -264,19 +268,30 @@ class SimLoop(asyncio.AbstractEventLoop):
         return handle
 
     def call_soon_threadsafe(
-        self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+        self,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: contextvars.Context | None = None,
     ) -> SimHandle:
         if self.thread_lag:
             return self.call_later(self.thread_lag / SECOND, callback, *args, context=context)
         return self.call_soon(callback, *args, context=context)
 
     def call_later(
-        self, delay: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+        self,
+        delay: float,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: contextvars.Context | None = None,
     ) -> SimHandle:
         return self.call_at(self.time() + delay, callback, *args, context=context)
 
     def call_at(
-        self, when: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+        self,
+        when: float,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: contextvars.Context | None = None,
     ) -> SimHandle:
         due_us = round(when * SECOND)
         if self.lateness and due_us > self.now_us:
@@ -310,7 +325,7 @@ class SimLoop(asyncio.AbstractEventLoop):
         if task.get_name().startswith("dalsegno") and not task.cancelled() and task.exception():
             self.faults.append(f"{host}: {task.get_name()} died of {task.exception()!r}")
 
-    def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+    def run_in_executor(self, executor: object, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
         """Run ``func`` on this very thread, a seeded moment later."""
         answer: asyncio.Future[T] = self.create_future()
 

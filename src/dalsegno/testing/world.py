@@ -29,7 +29,7 @@ from dalsegno.store.memory import MemoryStore
 from dalsegno.store.protocol import RunQuery, Store
 from dalsegno.testing import atrest
 from dalsegno.testing.effects import Ledger
-from dalsegno.testing.faults import Chances, Exactly, FaultyStore, Plan, Seam
+from dalsegno.testing.faults import Chances, Exactly, Plan, Seam, faulty
 from dalsegno.testing.invariants import Broken, Invariants, peek
 from dalsegno.testing.simclock import SimClock, SimThreads
 from dalsegno.testing.simloop import SECOND, Host, SimLoop, make_sim_loop
@@ -75,8 +75,11 @@ class Life:
     def __init__(self, host: Host, runtime: Runtime) -> None:
         self.host = host
         self.runtime = runtime
-        self.client: asyncio.Future[AsyncClient] = asyncio.Future(loop=asyncio.get_running_loop())
-        self.died: asyncio.Future[None] = asyncio.Future(loop=asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        self.client: asyncio.Future[AsyncClient] = loop.create_future()
+        self.died: asyncio.Future[None] = loop.create_future()
+        self.opening: asyncio.Future[None] | None = None
+        self.burial: asyncio.Future[None] | None = None
 
 
 class World:
@@ -119,14 +122,15 @@ class World:
             tell=self.tell,
         )
         self.lives: dict[str, Life] = {}
+        self.outcome: dict[str, End] = {}
         self.crashes = 0
         self._all_lives: dict[str, Life] = {}
         self._ground = contextvars.copy_context()
 
     # -- playing
 
-    def run(self, scenario: Scenario) -> Any:
-        """Play a scenario, come to rest, check all that must hold; return what the scenario returned."""
+    def run(self, scenario: Scenario) -> dict[str, End]:
+        """Play a scenario, come to rest, check all that must hold; return how each run ended."""
         factory = logging.getLogRecordFactory()
         logger = logging.getLogger("dalsegno")
         level = logger.level
@@ -134,10 +138,11 @@ class World:
         try:
             with self.ledger.open():
                 self._ground = contextvars.copy_context()
-                value = self.loop.run(self._play(scenario))
+                self.loop.run(self._play(scenario))
             atrest.check(self.invariants.shadows, self.registry, self.ledger, self.clock.now())
             self.check_loop()
-            return value
+            self.outcome = self.ends()
+            return self.outcome
         except AssertionError as error:
             error.add_note(self.report())
             raise
@@ -146,14 +151,13 @@ class World:
             logging.setLogRecordFactory(factory)
             logger.setLevel(level)
 
-    async def _play(self, scenario: Scenario) -> Any:
+    async def _play(self, scenario: Scenario) -> None:
         await self.store.open()
         self._begin("client")
         for number in range(1, self.setting.workers + 1):
             self._begin(f"worker{number}")
-        value = await scenario(self)
+        await scenario(self)
         await self.settle()
-        return value
 
     def close(self) -> None:
         """Let go of everything, of the dead too."""
@@ -169,14 +173,16 @@ class World:
 
     def report(self) -> str:
         """Tell what led here."""
-        runs = peek(self.store.runs(RunQuery(limit=1_000)))
-        rows = [f"{r.id}: {r.status} ({r.reason}) session {r.session} turn {r.turn} due {r.due_at}" for r in runs]
+        rows = [
+            f"{r.id}: {r.status} ({r.reason}), {r.session}, turn {r.turn}, due {r.due_at}"
+            for r in self.runs()
+        ]
         head = f"seed {self.seed!r}, {self.setting}, faults {self.plan!r}, {self.seam.writes} writes"
         return "\n".join([head, *self.story, *rows])
 
     # -- processes
 
-    def _begin(self, name: str) -> Life:
+    def _begin(self, name: str) -> None:
         """Start a process of this name."""
         host = self.loop.host(name)
         worker = name != "client"
@@ -184,7 +190,7 @@ class World:
         skew = int((rng.random() - 0.5) * 2 * self.setting.skew)
         clock = SimClock(self.loop, skew=skew, store=self.clock)
         runtime = Runtime(
-            FaultyStore(self.seam, host),
+            faulty(self.seam, host),
             self.registry,
             self._options(),
             worker=worker,
@@ -194,8 +200,7 @@ class World:
         )
         life = self.lives[name] = self._all_lives[str(host)] = Life(host, runtime)
         self.tell(f"{host} begins")
-        self._on(host, self._open(life))
-        return life
+        life.opening = self._on(host, self._open(life))
 
     async def _open(self, life: Life) -> None:
         try:
@@ -217,7 +222,11 @@ class World:
     async def _unless_it_dies(self, life: Life, coro: Coroutine[Any, Any, T]) -> asyncio.Future[T]:
         """Have a process do something, and wait until it is done or the process is dead."""
         doing = self._on(life.host, coro)
-        await asyncio.wait([doing, life.died], return_when=asyncio.FIRST_COMPLETED)
+        waited: list[asyncio.Future[Any]] = [doing, life.died]
+        patience = self.setting.patience / SECOND
+        done, _ = await asyncio.wait(waited, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+        if not done:
+            raise Stuck(f"{life.host} did not answer for {patience:.0f} s: {doing!r}")
         return doing
 
     def _life_of(self, host: str) -> Life:
@@ -228,12 +237,15 @@ class World:
         if host.alive:
             self.crashes += 1
             self.tell(f"{host} is killed")
-            self.loop.kill(host)
-            self._on(self.loop.ground, self._bury(host))
+            life = self._all_lives[str(host)]
+            self._drop(life)
+            life.burial = self._on(self.loop.ground, self._bury(host))
+
+    def _drop(self, life: Life) -> None:
+        self.loop.kill(life.host)
+        life.died.set_result(None)
 
     async def _bury(self, host: Host) -> None:
-        life = self._all_lives[str(host)]
-        life.died.set_result(None)
         await asyncio.sleep(self.rng.random() * self.setting.rebirth / SECOND)
         self._begin(host.name)
 
@@ -252,7 +264,7 @@ class World:
         if ended.done():
             ended.result()
             self.tell(f"{life.host} has ended")
-            self.loop.kill(life.host)
+            self._drop(life)
             self._begin(name)
 
     # -- what a program does
@@ -263,9 +275,9 @@ class World:
         self.invariants.started(id)
         return id
 
-    async def signal(self, run_id: str, payload: Any, *, id: str | None = None, name: str | None = None) -> bool:
+    async def signal(self, run_id: str, payload: Any, *, id: str | None = None) -> bool:
         """Signal a run; ask again as ``start`` does. Each payload is to be sent once in a world."""
-        accepted = await self.ask(lambda client: client.signal(run_id, payload, id=id, name=name))
+        accepted = await self.ask(lambda client: client.signal(run_id, payload, id=id))
         self.invariants.signalled(run_id, shape_of(type(payload)).encode(payload, "signal"))
         return accepted
 
