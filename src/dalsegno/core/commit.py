@@ -144,7 +144,7 @@ class Beat(msgspec.Struct, frozen=True, gc=False):
     session: int
     lease: int
     loop_turn_at: int
-    attempts: tuple[LongAttempt, ...] = ()
+    attempts: tuple[LongAttempt, ...] | None = None  # None leaves those that were reported
 
 
 class EndSession(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from dalsegno.core.clock import Clock, nap
-from dalsegno.core.commit import Failed, Fence, Refused, Verdict, Write
+from dalsegno.core.commit import Beat, Claim, Commit, Failed, Fence, Refused, Verdict, Write
 from dalsegno.errors import (
     SessionFenced,
     StoreDamaged,
@@ -126,7 +126,7 @@ class CommitQueue:
         delay = _FIRST_DELAY
         while group:
             try:
-                verdicts = await self._write(group)
+                verdicts, fenced = await self._write(group)
             except _HOPELESS as error:
                 return self._give_up(group, error)
             except StoreError as error:
@@ -136,24 +136,29 @@ class CommitQueue:
                 delay = min(delay * 2, _LONGEST_DELAY)
             else:
                 # Not in this task: a turn of workflow code may run in the answer.
-                asyncio.get_running_loop().call_soon(self._answer, group, verdicts)
+                asyncio.get_running_loop().call_soon(self._answer, group, verdicts, fenced)
                 return None
         return None
 
-    async def _write(self, group: list[Pending]) -> list[Verdict]:
-        fence = None
-        began = self._clock.monotonic()
-        if self._session:
-            turned = self._store.lease_now()
-            fence = Fence(self._session, self._commits + 1, self._lease, turned)
-        verdicts = await self._store.write([pending.item for pending in group], fence)
-        if fence is not None and fence.session == self._session:
+    async def _write(self, group: list[Pending]) -> tuple[list[Verdict], bool]:
+        """Write a group; return its verdicts, and whether the session turned out to be fenced."""
+        items = [pending.item for pending in group]
+        if not self._session:
+            return await self._store.write(items), False
+        began, turned = self._clock.monotonic(), self._store.lease_now()
+        fence = Fence(self._session, self._commits + 1, self._lease, turned)
+        if not any(isinstance(item, Commit | Claim) for item in items):
+            # What a fenced session may write as well does not tell that it is fenced; a heartbeat does.
+            items.append(Beat(self._session, self._lease, turned))
+        verdicts = await self._store.write(items, fence)
+        fenced = Refused.FENCED in verdicts
+        if fence.session == self._session and not fenced:
             self._commits += 1
             self._renewed_at = max(self._renewed_at, began)
-        return verdicts
+        return verdicts[: len(group)], fenced and fence.session == self._session
 
-    def _answer(self, group: list[Pending], verdicts: list[Verdict]) -> None:
-        if Refused.FENCED in verdicts and self.on_fenced is not None:
+    def _answer(self, group: list[Pending], verdicts: list[Verdict], fenced: bool) -> None:
+        if fenced and self.on_fenced is not None:
             self.on_fenced()
         for pending, verdict in zip(group, verdicts, strict=True):
             try:

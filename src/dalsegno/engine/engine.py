@@ -172,7 +172,7 @@ class Engine:
             self._replay(live, loaded)
         except (Diverged, NotDecodable) as error:
             live.replaying = False
-            self._park_diverged(live, error)
+            self._park_broken(live, DIVERGED, error)
         else:
             live.replaying = False
             self.turn(live, resumed=True)
@@ -198,7 +198,7 @@ class Engine:
 
     def turn(self, live: LiveRun, *, resumed: bool = False) -> None:
         """Begin what the code wants, commit what has answered; park or end the run if that is all."""
-        if live.committing or live.dropped or live.replaying or live.diverged is not None:
+        if live.committing or live.dropped or live.replaying or live.broken is not None:
             return
         execution = live.execution
         if execution.ended:
@@ -289,12 +289,13 @@ class Engine:
             sends.append(family.result_for_parent(live.run, rest))
         self._commit(live, [], [], starts, sends, rest)
 
-    def _park_diverged(self, live: LiveRun, error: BaseException) -> None:
-        log.error("%s", error)
+    def _park_broken(self, live: LiveRun, reason: str, error: BaseException) -> None:
+        """Park a run whose code cannot go on as it is; it takes no turn until somebody acts."""
+        log.error("run %s, %s: %s", live.run.id, reason, error)
+        live.broken = reason, error
         self._steps.abandon(live)
         live.execution.evict()
-        live.diverged = error
-        rest = Rest(Status.WAITING, live.wakes, DIVERGED, None, error=failure.encode(Failure.of(error)))
+        rest = Rest(Status.WAITING, live.wakes, reason, None, error=failure.encode(Failure.of(error)))
         self._commit(live, [], [], [], [], rest)
 
     # -- commits and their verdicts
@@ -346,7 +347,7 @@ class Engine:
                 live.committing = True  # until it is known which
                 self._later(self._refuse_children(live, commit))
             case Failed(error):
-                self._park_unwritable(live, commit, error)
+                self._unwritable(live, error)
             case _:
                 log.warning("run %s moved on without this worker (%s)", live.run.id, verdict)
                 self._drop(live)
@@ -383,7 +384,7 @@ class Engine:
                 entry.at = at
                 execution.deliver(entry)
         except (Diverged, NotDecodable) as error:
-            self._park_diverged(live, error)
+            self._park_broken(live, DIVERGED, error)
             return False
         warn_of_excess(live, self._clock.monotonic() - began, self._limits)
         return True
@@ -402,8 +403,8 @@ class Engine:
     async def _look_again(self, live: LiveRun) -> None:
         inboxes = await self._read(lambda: self._store.inbox([live.number]))
         live.hear(inboxes.get(live.number, ()))
-        if live.diverged is not None and not live.dropped:
-            self._park_diverged(live, live.diverged)
+        if live.broken is not None and not live.dropped:
+            self._park_broken(live, *live.broken)
         else:
             self.turn(live)
 
@@ -423,22 +424,20 @@ class Engine:
             if op is None or other is None or is_child(other, live.number, start):
                 continue
             if (other.parent, other.parent_op) == (live.number, op.number):
-                self._park_diverged(live, live.execution.diverged_child(op, other.workflow))
+                self._park_broken(live, DIVERGED, live.execution.diverged_child(op, other.workflow))
                 return
             refused.append(op)
             live.answers.append(family.id_taken(op, other))
         live.take_back(commit, refused)
         self.turn(live)
 
-    def _park_unwritable(self, live: LiveRun, commit: Commit, error: Exception) -> None:
-        log.error("run %s: its commit cannot be written", live.run.id, exc_info=error)
-        if commit.rest is not None and commit.rest.reason == UNWRITABLE:
+    def _unwritable(self, live: LiveRun, error: Exception) -> None:
+        """Park a run whose commit the store refuses for itself; let go of it if even that is refused."""
+        if live.broken is None:
+            self._park_broken(live, UNWRITABLE, error)
+        else:
+            log.error("run %s cannot be parked: %r", live.run.id, error)
             self._drop(live)
-            return
-        rest = Rest(Status.WAITING, live.wakes, UNWRITABLE, None, error=failure.encode(Failure.of(error)))
-        self._steps.abandon(live)
-        live.execution.evict()
-        self._commit(live, [], [], [], [], rest)
 
     # -- letting go
 

@@ -40,7 +40,7 @@ class LiveRun:
         self.committing = False
         self.replaying = False
         self.dropped = False
-        self.diverged: BaseException | None = None
+        self.broken: tuple[str, BaseException] | None = None  # why it is being parked
         self.warned = False
         self.shown = (run.reason, (0, 0))
 

@@ -322,7 +322,8 @@ class MemoryStore:
             return Refused.FENCED
         until = self.lease_now() + item.lease
         self._sessions[item.session] = replace(session, lease_until=until, loop_turn_at=item.loop_turn_at)
-        self._attempts[item.session] = item.attempts
+        if item.attempts is not None:
+            self._attempts[item.session] = item.attempts
         return Done(1)
 
     def _end_session(self, item: EndSession) -> Done:
@@ -447,6 +448,10 @@ class MemoryStore:
 
     def holder(self) -> int | None:
         return None
+
+    async def anything_to_release(self) -> bool:
+        ended = (s.number for s in self._sessions.values() if s.fenced_at is not None)
+        return any(number not in self._released for number in ended)
 
     async def anything_due(self, session: int, queue: str) -> bool:
         wanted = Claim(session, queue, 1)

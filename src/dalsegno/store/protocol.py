@@ -150,6 +150,10 @@ class Store(Protocol):
         """Return the pid that holds the write lock at this moment, where there is one and it can be told."""
         ...
 
+    async def anything_to_release(self) -> bool:
+        """Whether some session has ended whose runs have not all been handed on."""
+        ...
+
     async def anything_due(self, session: int, queue: str) -> bool:
         """Whether a claim by this session would bring a run, or news of one that it owns."""
         ...

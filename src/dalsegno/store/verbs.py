@@ -316,9 +316,10 @@ def _beat(item: Beat, now: Now) -> Verb:
     beaten = yield "beat", (item.session, now.lease + item.lease, item.loop_turn_at)
     if not beaten:
         return Refused.FENCED
-    yield "forget_attempts", (item.session,)
-    for attempt in item.attempts:
-        yield "report_attempt", (item.session, *astuple(attempt))
+    if item.attempts is not None:
+        yield "forget_attempts", (item.session,)
+        for attempt in item.attempts:
+            yield "report_attempt", (item.session, *astuple(attempt))
     return Done(1)
 
 

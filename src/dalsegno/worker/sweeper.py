@@ -69,7 +69,7 @@ class Sweeper:
         for session in await self._store.sessions():
             if session.number != self.session:
                 await self._judge(session, late=late)
-        while True:
+        while await self._store.anything_to_release():
             verdict = await self._commits.submit(Release(_BATCH, self._max_crashes))
             released = verdict.count if isinstance(verdict, Done) else 0
             if released:

@@ -149,6 +149,9 @@ class SqliteStore:
         due: int | None = rows[0][0]
         return due
 
+    async def anything_to_release(self) -> bool:
+        return bool(self._point("fenced_sessions"))
+
     async def anything_due(self, session: int, queue: str) -> bool:
         due = self._point("any_run_due", session, queue, self.now())
         return bool(due or self._point("any_news", session))
