@@ -49,7 +49,7 @@ def assert_tells(error: DalsegnoError, *words: str) -> None:
     """An error says what happened, what it means, what to do, and where more is said."""
     assert error.what and error.meaning and error.mend
     for word in words:
-        assert word in str(error), f"{word!r} is not in: {error}"
+        assert word.lower() in str(error).lower(), f"{word!r} is not in: {error}"
     assert str(error).endswith(f"See docs/reference/errors.md#{type(error).__name__.lower()}")
 
 

@@ -16,7 +16,8 @@ from dalsegno.errors import SideEffectInWorkflow
 
 _REFUSED = frozenset(
     {
-        "_thread.start_new_thread",
+        "_thread.start_joinable_thread",  # from Python 3.13 on
+        "_thread.start_new_thread",  # from Python 3.12 on
         "http.client.connect",
         "os.exec",
         "os.fork",
@@ -33,7 +34,7 @@ _REFUSED = frozenset(
         "socket.sendto",
         "sqlite3.connect",
         "subprocess.Popen",
-        "time.sleep",
+        "time.sleep",  # from Python 3.13 on
         "urllib.Request",
     }
 )
