@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from dalsegno.app import AppOptions, Runtime
 from dalsegno.client import AsyncClient
 from dalsegno.core import failure
+from dalsegno.core.clock import nap
 from dalsegno.core.codec import shape_of
 from dalsegno.core.ids import Numbers, seeded
 from dalsegno.core.limits import Limits
@@ -246,7 +247,7 @@ class World:
         life.died.set_result(None)
 
     async def _bury(self, host: Host) -> None:
-        await asyncio.sleep(self.rng.random() * self.setting.rebirth / SECOND)
+        await nap(self.rng.random() * self.setting.rebirth / SECOND)
         self._begin(host.name)
 
     def pause(self, name: str, seconds: float) -> None:
@@ -309,7 +310,7 @@ class World:
 
     async def sleep(self, seconds: float) -> None:
         """Let virtual time pass."""
-        await asyncio.sleep(seconds)
+        await nap(seconds)
 
     async def until(self, holds: Callable[[], bool], what: str) -> None:
         """Wait until something holds; raise ``Stuck`` if it never does."""
