@@ -6,6 +6,11 @@ import contextlib
 
 import pytest
 
+from dalsegno.core.entries import Delivery, Kind, Outcome
+from dalsegno.core.execution import Execution
+from dalsegno.core.limits import Limits
+from dalsegno.core.runs import Run, Status
+from dalsegno.engine.live import LiveRun
 from dalsegno.errors import RunEnded
 from dalsegno.testing.faults import Fault
 from dalsegno.testing.world import World
@@ -13,6 +18,7 @@ from tests.simulation import workflows
 from tests.simulation.playing import play
 
 SEEDS = range(20)
+ROW = Run(1, "default", "run", "mailbox", "1", Status.RUNNING)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -77,3 +83,41 @@ def test_a_person_may_order_a_retry_twice(seed: int) -> None:
         await world.retry("run")
 
     assert play(scenario, seed).outcome["run"][1] == "parked: compensation failed"
+
+
+def test_a_read_of_the_inbox_that_is_older_than_a_commit_brings_no_signal_back() -> None:
+    live = LiveRun(ROW, workflows.mailbox, Execution(1, "run", lambda: None, is_async=False, limits=Limits()))
+    stale = (Delivery(1, Kind.SIGNAL, "Decision"), Delivery(2, Kind.SIGNAL, "Decision"))
+    live.hear(stale)
+    live.took([1])
+    live.hear(stale)
+    assert list(live.inbox) == [2]
+
+
+def test_a_read_of_the_inbox_that_is_older_than_another_takes_no_signal_away() -> None:
+    live = LiveRun(ROW, workflows.mailbox, Execution(1, "run", lambda: None, is_async=False, limits=Limits()))
+    live.hear((Delivery(1, Kind.SIGNAL, "Decision"), Delivery(2, Kind.SIGNAL, "Decision")))
+    live.hear((Delivery(1, Kind.SIGNAL, "Decision"),))
+    assert (list(live.inbox), live.wakes) == ([1, 2], 2)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_signal_is_taken_once_though_inboxes_are_read_slowly(seed: int) -> None:
+    async def scenario(world: World) -> None:
+        await world.start(workflows.mailbox, 6, id="run")
+        for number in range(6):
+            await world.signal("run", workflows.Decision(f"{number}"))
+
+    assert play(scenario, seed, latency=60_000).outcome["run"][2] == b'["0","1","2","3","4","5"]'
+
+
+def test_a_run_ends_though_the_id_of_its_last_detached_child_is_taken() -> None:
+    async def scenario(world: World) -> None:
+        await world.start(workflows.parting, 3, id="first")
+        await world.settle()
+        await world.start(workflows.parting, 3, id="second")
+
+    world = play(scenario)
+    assert world.outcome["second"][0] == "completed"
+    journal = world.journal("second")
+    assert (journal[-1].kind, journal[-1].outcome) == (Kind.CHILD, Outcome.ERROR)

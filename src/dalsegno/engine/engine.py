@@ -279,15 +279,19 @@ class Engine:
         # May come here again, when a delivery was missed: so nothing is taken away from the execution.
         self._steps.abandon(live)
         rest = ending(live, self._limits.payload)
+        refused = [entry for entry in live.answers if entry.kind is Kind.CHILD]  # detached, under a taken id
+        settled = {entry.op for entry in refused}
         starts, sends = [], []
         for op in live.execution.open_children():
+            if op.number in settled:
+                continue
             if family.is_detached(op):
                 starts.append(self._child(live, op))
             elif op.promise.cancelled() or (rest.status is not Status.COMPLETED and op.outlived):
                 sends.append(family.cancel(live.run, op))
         if live.run.parent is not None and live.run.attached:
             sends.append(family.result_for_parent(live.run, rest))
-        self._commit(live, [], [], starts, sends, rest)
+        self._commit(live, refused, [], starts, sends, rest)
 
     def _park_broken(self, live: LiveRun, reason: str, error: BaseException) -> None:
         """Park a run whose code cannot go on as it is; it takes no turn until somebody acts."""
@@ -356,8 +360,7 @@ class Engine:
         live.note_timers(commit.timers, commit.dropped)
         if commit.reason is not None:
             live.shown = (live.execution.reason, live.execution.undone)
-        for number in commit.consumed:
-            live.inbox.pop(number, None)
+        live.took(commit.consumed)
         if commit.clear_crashes:
             self._clear_of_suspicion(live)
         if commit.rest is not None:

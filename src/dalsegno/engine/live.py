@@ -28,6 +28,7 @@ class LiveRun:
         self.at = run.started_at or run.created_at
         self.wakes = run.wakes
         self.inbox: dict[int, Delivery] = {}
+        self._taken: set[int] = set()
         self.stored: dict[int, Timer] = {}
         self.due: dict[int, int] = {}
         self.retries: dict[int, int] = {}
@@ -63,9 +64,17 @@ class LiveRun:
         self.retries = {timer.op: timer.due_at for timer in loaded.timers if timer.retry}
 
     def hear(self, inbox: tuple[Delivery, ...]) -> None:
-        """Take what waits for the run now."""
-        self.inbox = {delivery.number: delivery for delivery in inbox}
+        """Take what waits for the run; a read may be older than what was taken, or heard, meanwhile."""
+        for delivery in inbox:
+            if delivery.number not in self._taken:
+                self.inbox[delivery.number] = delivery
         self.wakes = max([self.wakes, *self.inbox])
+
+    def took(self, consumed: Sequence[int]) -> None:
+        """Note that entries have taken these deliveries, durably."""
+        self._taken.update(consumed)
+        for number in consumed:
+            self.inbox.pop(number, None)
 
     # -- a commit that was refused
 

@@ -20,6 +20,7 @@ from dalsegno.client import AsyncClient
 from dalsegno.core import failure
 from dalsegno.core.clock import nap
 from dalsegno.core.codec import shape_of
+from dalsegno.core.entries import Entry
 from dalsegno.core.ids import Numbers, seeded
 from dalsegno.core.limits import Limits
 from dalsegno.core.runs import Run
@@ -345,6 +346,11 @@ class World:
     def runs(self) -> list[Run]:
         """Read all runs, the oldest first."""
         return sorted(peek(self.store.runs(RunQuery(limit=1_000_000))), key=lambda run: run.number)
+
+    def journal(self, run_id: str) -> list[Entry]:
+        """Give a run's journal as it was after the last write."""
+        shadows = self.invariants.shadows.values()
+        return next(shadow.entries for shadow in shadows if shadow.run.id == run_id)
 
     def ends(self) -> dict[str, End]:
         """Tell how each run ended, or what it waits for: what two plays of a scenario must agree on."""
