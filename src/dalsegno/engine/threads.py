@@ -20,8 +20,8 @@ class Threads:
         self._name = name
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._idle = 0
-        self._alive = 0
+        self._open = 0  # jobs that have not ended
+        self._alive = 0  # threads that were not told to end
         self._hung = 0
         self._closed = False
 
@@ -29,16 +29,27 @@ class Threads:
         """Run ``job`` on a thread as soon as one is free."""
         with self._lock:
             self._jobs.put(job)
-            if self._idle > 0:
-                self._idle -= 1
-            elif self._alive < self.size + min(self._hung, self._spare):
-                self._alive += 1
-                threading.Thread(target=self._work, name=f"{self._name}-{self._alive}", daemon=True).start()
+            self._open += 1
+            self._grow()
 
     def given_up(self, change: int) -> None:
         """Count a job that nobody waits for any more (+1), or one of those that came back (-1)."""
         with self._lock:
             self._hung += change
+            self._grow()  # what waited behind a job that hangs gets a thread of its own
+            if self._alive > max(self._open, self._most) and not self._closed:
+                self._alive -= 1
+                self._jobs.put(None)  # the one that came back is not needed any more
+
+    def _grow(self) -> None:
+        """Start a thread if there are more jobs than threads, and there may be one more."""
+        if self._alive < min(self._open, self._most) and not self._closed:
+            self._alive += 1
+            threading.Thread(target=self._work, name=f"{self._name}-{self._alive}", daemon=True).start()
+
+    @property
+    def _most(self) -> int:
+        return self.size + min(self._hung, self._spare)
 
     @property
     def hung(self) -> int:
@@ -56,8 +67,7 @@ class Threads:
         while (job := self._jobs.get()) is not None:
             job()
             with self._lock:
-                if self._alive > self.size + min(self._hung, self._spare):
-                    break
-                self._idle += 1
-        with self._lock:
-            self._alive -= 1
+                self._open -= 1
+                if self._alive > self._most:
+                    self._alive -= 1
+                    return
