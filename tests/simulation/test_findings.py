@@ -121,3 +121,12 @@ def test_a_run_ends_though_the_id_of_its_last_detached_child_is_taken() -> None:
     assert world.outcome["second"][0] == "completed"
     journal = world.journal("second")
     assert (journal[-1].kind, journal[-1].outcome) == (Kind.CHILD, Outcome.ERROR)
+
+
+def test_a_worker_that_ends_does_not_spin_while_a_retry_is_due_and_a_step_is_under_way() -> None:
+    async def scenario(world: World) -> None:
+        await world.start(workflows.retry_beside_a_long_step, 3, id="run")
+        await world.sleep(0.3)
+        await world.stop("worker1")
+
+    assert play(scenario).loop.turns < 5_000

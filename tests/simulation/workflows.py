@@ -76,6 +76,14 @@ async def flaky_and_slow(slow: int) -> int:
     return step_info().attempt
 
 
+@step(retry=Retry(attempts=100, first="200ms", max="200ms"))
+async def flaky_for_long() -> int:
+    perform()
+    if step_info().attempt < 20:
+        raise ConnectionError
+    return step_info().attempt
+
+
 @step(at_most_once=True)
 def once(what: str) -> str:
     perform(what)
@@ -175,6 +183,11 @@ async def attempts(n: int) -> list[int]:
 @workflow
 def attempts_in_def(n: int) -> int:
     return flaky(n)
+
+
+@workflow
+async def retry_beside_a_long_step(n: int) -> list[int]:
+    return await asyncio.gather(add_slowly(n, 1, 5.0), flaky_for_long())
 
 
 @workflow

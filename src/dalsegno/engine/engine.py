@@ -227,8 +227,8 @@ class Engine:
 
     @property
     def _may_begin(self) -> bool:
-        """Whether the lease was renewed lately enough to begin anything."""
-        return self._commits.unrenewed < self._lease * _LEASE_MARGIN
+        """Whether steps may begin: the worker is not ending, and its lease was renewed lately enough."""
+        return not self.draining and self._commits.unrenewed < self._lease * _LEASE_MARGIN
 
     def _begin_wants(self, live: LiveRun, now: int, entries: list[Entry], starts: list[Start]) -> None:
         for op in live.execution.take_wants():
@@ -238,7 +238,7 @@ class Engine:
                 starts.append(self._child(live, op))
                 if family.is_detached(op):
                     entries.append(family.detached(op))
-        if not live.waiting or self.draining or not self._may_begin:
+        if not live.waiting or not self._may_begin:
             return
         failing = {entry.op for entry in entries}  # their last failure is to be written first
         due = [op for number, op in live.waiting.items() if live.retries.get(number, 0) <= now]

@@ -29,7 +29,7 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 SECOND = 1_000_000
-_HOT = 200_000  # callbacks in one moment of virtual time: something spins
+_HOT = 100_000  # callbacks in one moment of virtual time: something spins
 
 
 class Deadlock(AssertionError):
@@ -229,8 +229,9 @@ class SimLoop(asyncio.AbstractEventLoop):
             moments.append(self._timers[0][0])
         if not moments:
             raise Deadlock(f"nothing is ready, nothing is due: all wait since {self.now_us / SECOND:.6f} s")
-        self.now_us = max(self.now_us, min(moments))
-        self._hot = 0
+        if min(moments) > self.now_us:
+            self.now_us = min(moments)
+            self._hot = 0
         while self._timers and self._timers[0][0] <= self.now_us:
             handle = heapq.heappop(self._timers)[2]
             if not self._idle(handle):

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -133,10 +135,10 @@ class World:
 
     def run(self, scenario: Scenario) -> dict[str, End]:
         """Play a scenario, come to rest, check all that must hold; return how each run ended."""
-        factory = logging.getLogRecordFactory()
-        logger = logging.getLogger("dalsegno")
-        level = logger.level
-        logger.setLevel(logging.CRITICAL + 1)
+        with _as_it_was():
+            return self._run(scenario)
+
+    def _run(self, scenario: Scenario) -> dict[str, End]:
         try:
             with self.ledger.open():
                 self._ground = contextvars.copy_context()
@@ -150,8 +152,6 @@ class World:
             raise
         finally:
             self.close()
-            logging.setLogRecordFactory(factory)
-            logger.setLevel(level)
 
     async def _play(self, scenario: Scenario) -> None:
         await self.store.open()
@@ -377,6 +377,21 @@ class World:
 
     def _due(self, run: Run) -> bool:
         return run.due_at is not None and run.due_at <= self.clock.now()
+
+
+@contextmanager
+def _as_it_was() -> Generator[None]:
+    """Leave alone what belongs to the real process, though workers that are killed give nothing back."""
+    factory, thresholds = logging.getLogRecordFactory(), gc.get_threshold()
+    logger = logging.getLogger("dalsegno")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logging.setLogRecordFactory(factory)
+        gc.set_threshold(*thresholds)
+        logger.setLevel(level)
 
 
 def _end(run: Run) -> End:
