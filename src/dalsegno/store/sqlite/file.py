@@ -47,6 +47,7 @@ class StoreFile:
         self._broken: StoreShared | None = None
         self._busy_since = 0.0
         self._patient = True
+        self._large = False  # it was said that the WAL is
 
     # -- opening
 
@@ -151,13 +152,18 @@ class StoreFile:
         return True
 
     def _checkpoint(self, connection: apsw.Connection, name: str, pages: int) -> int:
-        if pages >= CHECKPOINT_PAGES:
-            with contextlib.suppress(apsw.Error):  # the commit stands whatever becomes of this
-                mode = apsw.SQLITE_CHECKPOINT_PASSIVE
-                if pages >= LARGE_WAL_PAGES:
-                    mode = apsw.SQLITE_CHECKPOINT_TRUNCATE
-                    log.warning("%s-wal has %d pages: a long read keeps it from shrinking", self.path, pages)
-                connection.wal_checkpoint(name, mode)
+        if pages >= LARGE_WAL_PAGES:
+            if not self._large:
+                log.warning("%s-wal has %d pages: a long read keeps it from shrinking", self.path, pages)
+            self._large = True
+            # The commit stands whatever becomes of this. A patient one would make every commit wait for the read.
+            with contextlib.suppress(apsw.Error), self.impatient():
+                connection.wal_checkpoint(name, apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        elif pages >= CHECKPOINT_PAGES:
+            with contextlib.suppress(apsw.Error):
+                connection.wal_checkpoint(name, apsw.SQLITE_CHECKPOINT_PASSIVE)
+        else:
+            self._large = False
         return apsw.SQLITE_OK
 
     # -- while it is open
