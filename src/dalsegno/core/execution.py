@@ -79,7 +79,7 @@ class Execution:
         """Run the code from its first line until it waits."""
         self.loop.time_us = started_at
         if self._is_async:
-            self._main = self.loop.create_task(self._body(), name="main")
+            self._main = self.loop.spawn(self._body(), "main")
         else:
             self._main = Fiber(self._body, loop=self.loop)
         self._advance()

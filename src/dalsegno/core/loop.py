@@ -275,9 +275,13 @@ class RunLoop(asyncio.AbstractEventLoop):
     ) -> RunTask[T]:
         _refuse_unordered(coro)
         text = None if name is None else str(name)
-        task: RunTask[T] = RunTask(
-            cast("Coroutine[Any, Any, T]", coro), loop=self, name=text, context=context
-        )
+        return self.spawn(cast("Coroutine[Any, Any, T]", coro), text, context)
+
+    def spawn(
+        self, coro: Coroutine[Any, Any, T], name: str | None, context: contextvars.Context | None = None
+    ) -> RunTask[T]:
+        """Make a task, whoever asks for it."""
+        task: RunTask[T] = RunTask(coro, loop=self, name=name, context=context)
         self.open_tasks[task.number] = task
         task.add_done_callback(self._task_done)
         return task
