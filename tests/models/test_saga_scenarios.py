@@ -46,12 +46,14 @@ class Play:
 
     def _step(self, part: dict[str, Any]) -> Step[[], None]:
         name, undo = part["name"], part.get("compensation")
-        only_undo = part["kind"] == "compensation_only"
+        fails = self._failure.get("step") == name
+        # A command that is refused was sent; a local step that raises has done nothing.
+        happens = part["kind"] != "compensation_only" and not (fails and part["kind"] == "local")
 
         def act() -> None:
-            if not only_undo:
+            if happens:
                 self.forward.append(name)
-            if self._failure.get("step") == name:
+            if fails:
                 undeclared = self._failure["how"] == "undeclared_exception"
                 raise (Undeclared if undeclared else Refused)(name)
 
