@@ -84,7 +84,10 @@ class Swarm:
         self.chaos = _one_of(rng, 0, 0, CHAOS / 2, CHAOS)
         self.cancels = _one_of(rng, 0, 0, 0.3)
         self.cancelled: set[str] = set()
-        self.plays = {f"r{n}": _one_of(rng, *PLAYS) for n in range(1 + int(rng.random() * 5))}
+        left = list(PLAYS)  # none twice: some name their children
+        self.plays = {
+            f"r{n}": left.pop(int(rng.random() * len(left))) for n in range(1 + int(rng.random() * 5))
+        }
         if rng.random() < 0.15:
             self.plays["stubborn"] = STUBBORN
         self._folder = folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 
 import pytest
@@ -12,7 +13,8 @@ from dalsegno.core.limits import Limits
 from dalsegno.core.runs import Run, Status
 from dalsegno.engine.live import LiveRun
 from dalsegno.errors import RunEnded
-from dalsegno.testing.faults import Fault
+from dalsegno.testing.faults import Exactly, Fault
+from dalsegno.testing.simloop import Host
 from dalsegno.testing.world import World
 from tests.simulation import workflows
 from tests.simulation.playing import play
@@ -130,3 +132,27 @@ def test_a_worker_that_ends_does_not_spin_while_a_retry_is_due_and_a_step_is_und
         await world.stop("worker1")
 
     assert play(scenario).loop.turns < 5_000
+
+
+class SlowLoads(Exactly):
+    """The first worker reads journals slowly."""
+
+    def read(self, host: Host, name: str) -> Fault | None:
+        return Fault.SLOW if (host.name, name) == ("worker1", "load") else None
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_worker_that_is_fenced_while_it_reads_a_journal_begins_no_step(seed: int) -> None:
+    async def scenario(world: World) -> None:
+        await world.start(workflows.buy_and_wait, workflows.Order("o"), id="long")
+        await world.until_waiting("long")
+        world.pause("worker2", 0.2)
+        await asyncio.gather(
+            world.signal("long", workflows.Decision("her")),
+            world.start(workflows.sequence_async, 3, id="new"),
+        )
+        await world.sleep(0.1)
+        world.pause("worker1", 0.5)
+        await world.sleep(3)
+
+    play(scenario, seed, plan=SlowLoads(), workers=2, lease=200_000, cache=0)

@@ -111,23 +111,24 @@ class Engine:
     async def adopt(self, runs: Sequence[Run]) -> None:
         """Take over claimed runs: from the cache, or by replay of their journals."""
         runs = [run for run in runs if run.number not in self.live]  # a repeated claim tells of all
-        cached = {run.number: self._cache.take(run) for run in runs}
-        cold = [run.number for run in runs if cached[run.number] is None and (run.turn > 1 or run.wakes)]
-        warm = [run.number for run in runs if _news(cached[run.number], run)]
-        loaded = await self._read(lambda: self._store.load(cold)) if cold else {}
-        inboxes = await self._read(lambda: self._store.inbox(warm)) if warm else {}
+        warm = [live for run in runs if (live := self._cache.take(run)) is not None]
+        cold = [self._new(run) for run in runs if run.number not in {live.number for live in warm}]
+        # From now on they are this worker's: should it be fenced while it reads, it drops them too.
+        self.live |= {live.number: live for live in (*warm, *cold)}
+        for live in warm:
+            live.replaying = True
+        written = [live.number for live in cold if live.turn > 1 or live.wakes]
+        heard = [live.number for live in warm if live.wakes != live.run.wakes]
+        loaded = await self._read(lambda: self._store.load(written)) if written else {}
+        inboxes = await self._read(lambda: self._store.inbox(heard)) if heard else {}
         loop = asyncio.get_running_loop()
-        for run in runs:
-            live = cached[run.number]
-            if live is None:
-                live = self.live[run.number] = self._new(run)
-                # Not in this task: the run's own tasks are entered while it replays.
-                loop.call_soon(self._resume, live, loaded.get(run.number))
-            else:
-                if run.number in inboxes:
-                    live.hear(inboxes[run.number])
-                self.live[run.number] = live
-                self.turn(live)
+        for live in cold:
+            # Not in this task: the run's own tasks are entered while it replays.
+            loop.call_soon(self._resume, live, loaded.get(live.number))
+        for live in warm:
+            live.replaying = False
+            live.hear(inboxes.get(live.number, ()))
+            self.turn(live)
 
     def adopt_new(self, run: Run) -> None:
         """Take over a run that was just started for this session."""
@@ -485,7 +486,3 @@ class Engine:
         task = asyncio.get_running_loop().create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
-
-
-def _news(live: LiveRun | None, run: Run) -> bool:
-    return live is not None and live.wakes != run.wakes

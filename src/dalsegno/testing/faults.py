@@ -15,7 +15,7 @@ from enum import StrEnum
 from random import Random
 from typing import Any, NamedTuple, NoReturn, Protocol, cast
 
-from dalsegno.core.commit import Fence, Verdict, Write
+from dalsegno.core.commit import Claimed, Failed, Fence, Refused, Verdict, Write
 from dalsegno.errors import StoreBusy, StoreUnreachable
 from dalsegno.store.protocol import Store
 from dalsegno.testing.simloop import SECOND, Host, SimLoop
@@ -51,8 +51,8 @@ class Plan(Protocol):
         """Say what befalls this write."""
         ...
 
-    def read(self, host: Host) -> Fault | None:
-        """Say what befalls a read of this host."""
+    def read(self, host: Host, name: str) -> Fault | None:
+        """Say what befalls a read of this host, named as in the store's protocol."""
         ...
 
 
@@ -65,7 +65,7 @@ class Exactly:
     def write(self, moment: Moment) -> Fault | None:
         return self.faults.get(moment.number)
 
-    def read(self, host: Host) -> Fault | None:
+    def read(self, host: Host, name: str) -> Fault | None:
         return None
 
     def __repr__(self) -> str:
@@ -86,7 +86,7 @@ class Chances:
     def write(self, moment: Moment) -> Fault | None:
         return self._draw(self._writes)
 
-    def read(self, host: Host) -> Fault | None:
+    def read(self, host: Host, name: str) -> Fault | None:
         return self._draw(self._reads)
 
     def _draw(self, chances: Mapping[Fault, float]) -> Fault | None:
@@ -161,8 +161,7 @@ class FaultyStore:
         seam.writes += 1
         number = seam.writes
         fault = seam.plan.write(Moment(number, self._host, group, fence))
-        names = ", ".join(type(item).__name__ for item in group)
-        seam.tell(f"write {number} of {self._host}: {names}{f' ! {fault}' if fault else ''}")
+        self._tell(number, group, fault)
         if fault is Fault.SLOW:
             await self._take_long()
         if fault is Fault.BEFORE:
@@ -170,6 +169,11 @@ class FaultyStore:
         if fault in (Fault.BUSY, Fault.UNREACHABLE):
             self._fail(fault)
         verdicts = await seam.store.write(group, fence)
+        for verdict in verdicts:
+            if isinstance(verdict, Claimed) and verdict.runs:
+                seam.tell(f"{self._host} has claimed {', '.join(run.id for run in verdict.runs)}")
+            elif isinstance(verdict, Refused | Failed):
+                seam.tell(f"{self._host} was told: {verdict}")
         seam.watcher.wrote(group, fence, verdicts)
         if fault is Fault.AFTER:
             await self._die()
@@ -177,6 +181,13 @@ class FaultyStore:
             self._fail(fault)
         await self._take_time()
         return verdicts
+
+    def _tell(self, number: int, group: Sequence[Write], fault: Fault | None) -> None:
+        names = ", ".join(type(item).__name__ for item in group)
+        if fault:
+            self._seam.tell(f"write {number} of {self._host}: {names} ! {fault}")
+        elif names != "Beat":  # there are so many of them
+            self._seam.tell(f"write {number} of {self._host}: {names}")
 
     def _fail(self, fault: Fault) -> NoReturn:
         kind = StoreBusy if fault is Fault.BUSY else StoreUnreachable
@@ -205,12 +216,12 @@ class FaultyStore:
     # -- reading
 
     async def _read(self, member: Callable[..., Coroutine[Any, Any, Any]], *args: Any, **kwargs: Any) -> Any:
-        fault = self._seam.plan.read(self._host)
+        fault = self._seam.plan.read(self._host, member.__name__)
         await self._take_time()
         if fault is Fault.SLOW:
             await self._take_long()
         if fault is Fault.UNREACHABLE:
-            self._seam.tell(f"read of {self._host} ! {fault}")
+            self._seam.tell(f"{member.__name__} of {self._host} ! {fault}")
             self._fail(fault)
         value = await member(*args, **kwargs)
         await self._take_time()
