@@ -102,6 +102,14 @@ class Room:
     async def row(self, id: str) -> Run:
         return await self.runtime.operations.row(id)
 
+    async def has_entries(self, id: str, *kinds: str) -> None:
+        """Wait until a run's journal has entries of exactly these kinds."""
+
+        async def there() -> bool:
+            return [entry.kind.name for entry in await self.journal(id)] == list(kinds)
+
+        await eventually(there, f"the journal of {id} holds {', '.join(kinds)}")
+
     async def journal(self, id: str) -> list[Entry]:
         return await self.runtime.store.journal((await self.row(id)).number)
 
@@ -109,8 +117,8 @@ class Room:
         """Wait until a run has one of these statuses."""
 
         async def there() -> Run | None:
-            row = await self.row(id)
-            return row if row.status.value in statuses else None
+            row = await self.runtime.store.find("default", id)
+            return row if row is not None and row.status.value in statuses else None
 
         return await eventually(there, f"run {id} is {' or '.join(statuses)}")
 
