@@ -28,7 +28,7 @@ log = logging.getLogger("dalsegno.commits")
 
 Answer = Callable[[Verdict], None]
 
-_HOPELESS = (StoreDamaged, StoreShared, StoreVanished, StoreVersion)
+HOPELESS = (StoreDamaged, StoreShared, StoreVanished, StoreVersion)
 _LARGEST = 512  # items in one transaction: what the loop can spare a few milliseconds for
 _FIRST_DELAY, _LONGEST_DELAY = 0.05, 2.0
 
@@ -91,10 +91,11 @@ class CommitQueue:
         self._pending.append(Pending(item, answer, impatient_at))
         self._filled.set()
 
-    async def submit(self, item: Write, heard: Answer | None = None) -> Verdict:
+    async def submit(self, item: Write, heard: Answer | None = None, *, patient: bool = False) -> Verdict:
         """Have an item from outside written, and await its verdict; raise what it failed with.
 
-        ``heard`` is told the verdict in any case, also when the caller waits no more.
+        ``heard`` is told the verdict in any case, also when the caller waits no more. A ``patient``
+        caller waits as long as it takes: what the store did may concern it though the reply was lost.
         """
         answer: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
 
@@ -104,7 +105,7 @@ class CommitQueue:
             if not answer.done():
                 answer.set_result(verdict)
 
-        self.put(item, tell, impatient_at=self._clock.monotonic() + self._patience)
+        self.put(item, tell, impatient_at=None if patient else self._clock.monotonic() + self._patience)
         verdict = await answer
         if isinstance(verdict, Failed):
             raise verdict.error
@@ -127,7 +128,7 @@ class CommitQueue:
         while group:
             try:
                 verdicts, fenced = await self._write(group)
-            except _HOPELESS as error:
+            except HOPELESS as error:
                 return self._give_up(group, error)
             except StoreError as error:
                 log.warning("commits wait: %s", error.what)
@@ -178,9 +179,13 @@ class CommitQueue:
                 kept.append(pending)
         return kept
 
-    def _give_up(self, group: list[Pending], error: StoreError) -> None:
+    def despair(self, error: StoreError) -> None:
+        """Hear that the store is beyond waiting for: damaged, gone, or somebody else's."""
         log.error("%s", error)
         if self.on_hopeless is not None:
             self.on_hopeless(error)
+
+    def _give_up(self, group: list[Pending], error: StoreError) -> None:
+        self.despair(error)
         for pending in group:
             pending.answer(Failed(error))

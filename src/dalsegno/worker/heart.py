@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dalsegno.core.clock import SECOND, Clock, nap
 from dalsegno.core.commit import Beat, Refused
 from dalsegno.core.notes import LongAttempt
-from dalsegno.engine.commits import CommitQueue
+from dalsegno.engine.commits import HOPELESS, CommitQueue
 from dalsegno.errors import StoreError
 from dalsegno.store.protocol import Store
 
@@ -101,6 +101,9 @@ class Heart:
         try:
             beat = Beat(self._session, self._lease, self._turned_at, attempts)
             (verdict,) = await self._store.write([beat])
+        except HOPELESS as error:
+            self._main.call_soon_threadsafe(self._commits.despair, error)
+            return False
         except StoreError as error:
             log.warning("the heartbeat waits: %s", error.what)
             return True
