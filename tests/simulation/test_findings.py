@@ -7,13 +7,14 @@ import contextlib
 
 import pytest
 
+from dalsegno.core.commit import Claim, Start
 from dalsegno.core.entries import Delivery, Kind, Outcome
 from dalsegno.core.execution import Execution
 from dalsegno.core.limits import Limits
 from dalsegno.core.runs import Run, Status
 from dalsegno.engine.live import LiveRun
-from dalsegno.errors import RunEnded
-from dalsegno.testing.faults import Exactly, Fault
+from dalsegno.errors import RunEnded, StoreUnreachable
+from dalsegno.testing.faults import Exactly, Fault, Moment
 from dalsegno.testing.simloop import Host
 from dalsegno.testing.world import World
 from tests.simulation import workflows
@@ -156,3 +157,40 @@ def test_a_worker_that_is_fenced_while_it_reads_a_journal_begins_no_step(seed: i
         await world.sleep(3)
 
     play(scenario, seed, plan=SlowLoads(), workers=2, lease=200_000, cache=0)
+
+
+class Outage(Exactly):
+    """The reply to the first write of a kind is lost, and then the store answers no write for long."""
+
+    def __init__(self, kind: type, seconds: float) -> None:
+        super().__init__()
+        self.kind = kind
+        self.seconds = seconds
+        self.until: float | None = None
+
+    def write(self, moment: Moment) -> Fault | None:
+        now = asyncio.get_running_loop().time()
+        if self.until is None and any(isinstance(item, self.kind) for item in moment.group):
+            self.until = now + self.seconds
+            return Fault.LATE
+        return Fault.UNREACHABLE if self.until is not None and now < self.until else None
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_run_whose_claim_was_not_heard_of_in_an_outage_is_not_forgotten(seed: int) -> None:
+    async def scenario(world: World) -> None:
+        await world.start(workflows.sequence, 3, id="run")
+
+    assert play(scenario, seed, plan=Outage(Claim, 8)).outcome["run"][0] == "completed"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_run_goes_on_though_whoever_started_it_was_told_that_the_store_does_not_answer(seed: int) -> None:
+    async def scenario(world: World) -> None:
+        await world.sleep(0.2)
+        life = world.lives["worker1"]
+        with pytest.raises(StoreUnreachable):
+            await (await life.client).start(workflows.sequence, 3, id="run")
+
+    world = play(scenario, seed, plan=Outage(Start, 8), embedded=True, lease=20_000_000)
+    assert world.outcome["run"][0] == "completed"

@@ -66,8 +66,8 @@ class LocalWorker(Protocol):
     def free_session(self) -> int | None:
         """Return the session that can take one more run at once, if there is a slot."""
 
-    def give_back_slot(self) -> None:
-        """Hear that a start that was given a slot has its answer."""
+    def give_back_slot(self, *, sure: bool) -> None:
+        """Hear that a start that was given a slot has its answer, if not a ``sure`` one."""
 
     def started(self, run: Row) -> None:
         """Hear of a run that was just started, by its session or for anybody."""
@@ -82,7 +82,7 @@ class NoWorker:
     def free_session(self) -> int | None:
         return None
 
-    def give_back_slot(self) -> None:
+    def give_back_slot(self, *, sure: bool) -> None:
         return None
 
     def started(self, run: Row) -> None:
@@ -157,7 +157,7 @@ class Operations:
     def _started(self, session: int | None, verdict: Verdict) -> None:
         """Hear of a start as soon as it is durable, even if its caller has gone away by then."""
         if session is not None:
-            self._local.give_back_slot()
+            self._local.give_back_slot(sure=isinstance(verdict, Started))
         # One that was not created may be one whose creation was not heard of; the worker knows what it has.
         if isinstance(verdict, Started) and (verdict.created or verdict.run.session is not None):
             self._local.started(verdict.run)

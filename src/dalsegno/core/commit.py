@@ -111,13 +111,17 @@ class Commit(msgspec.Struct, frozen=True):
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """Take due runs for a session: up to ``limit``, and one suspect of killing its worker if asked."""
+    """Take due runs for a session: up to ``limit``, and one suspect of killing its worker if asked.
+
+    ``recall`` asks also for those that the session owns already, of which it may not have heard.
+    """
 
     session: int
     queue: str
     limit: int
     suspects: int = 0
     suspect_after: int = 3
+    recall: bool = False
 
 
 class OpenSession(msgspec.Struct, frozen=True):

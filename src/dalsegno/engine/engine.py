@@ -109,14 +109,26 @@ class Engine:
     # -- claimed runs
 
     async def adopt(self, runs: Sequence[Run]) -> None:
-        """Take over claimed runs: from the cache, or by replay of their journals."""
-        runs = [run for run in runs if run.number not in self.live]  # a repeated claim tells of all
-        warm = [live for run in runs if (live := self._cache.take(run)) is not None]
-        cold = [self._new(run) for run in runs if run.number not in {live.number for live in warm}]
-        # From now on they are this worker's: should it be fenced while it reads, it drops them too.
-        self.live |= {live.number: live for live in (*warm, *cold)}
-        for live in warm:
+        """Take over claimed runs, and let them go on."""
+        await self.wake(self.take(runs))
+
+    def take(self, runs: Sequence[Run]) -> list[LiveRun]:
+        """Take over claimed runs, as soon as the claim has its answer; ``wake`` lets them go on.
+
+        A repeated claim tells of all that the session owns. Should the worker be fenced before they go
+        on, it drops them with the others.
+        """
+        ours = [run for run in runs if run.session == self.session and run.number not in self.live]
+        taken = [self._cache.take(run) or self._new(run) for run in ours]
+        for live in taken:
             live.replaying = True
+            self.live[live.number] = live
+        return taken
+
+    async def wake(self, taken: Sequence[LiveRun]) -> None:
+        """Let runs go on from where they are: in the cache, or at the end of their journals."""
+        cold = [live for live in taken if live.cold]
+        warm = [live for live in taken if not live.cold]
         written = [live.number for live in cold if live.turn > 1 or live.wakes]
         heard = [live.number for live in warm if live.wakes != live.run.wakes]
         loaded = await self._read(lambda: self._store.load(written)) if written else {}
@@ -169,6 +181,7 @@ class Engine:
     def _resume(self, live: LiveRun, loaded: Loaded | None) -> None:
         if live.dropped:
             return
+        live.cold = False
         try:
             self._replay(live, loaded)
         except (Diverged, NotDecodable) as error:

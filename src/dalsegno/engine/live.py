@@ -39,6 +39,7 @@ class LiveRun:
         self.answers: list[Entry] = []
         self.unsent: list[Send] = []
         self.committing = False
+        self.cold = True  # its code has not begun here
         self.replaying = False
         self.dropped = False
         self.broken: tuple[str, BaseException] | None = None  # why it is being parked

@@ -253,6 +253,7 @@ class MemoryStore:
         return Sent(SentHow.ACCEPTED, number, rows.run.status)
 
     def _claim(self, item: Claim) -> Claimed:
+        owned = [rows.run for rows in self._owned(item.session)] if item.recall else []
         due = sorted(
             (rows for rows in self._rows.values() if self._claimable(rows, item)),
             key=lambda rows: (rows.run.due_at, rows.run.number),
@@ -260,14 +261,15 @@ class MemoryStore:
         calm = [rows for rows in due if rows.run.crashes < item.suspect_after][: item.limit]
         suspects = [rows for rows in due if rows.run.crashes >= item.suspect_after][: item.suspects]
         claimed = [self._take(rows, item.session) for rows in (*calm, *suspects)]
-        news = []
+        news = {}
         for rows in self._rows.values():
             run = rows.run
             if run.session == item.session and run.due_at is not None:
                 rows.run = replace(run, due_at=None)
-                news.append((run.number, run.wakes))
-        claimed.sort(key=lambda run: run.number)
-        return Claimed(tuple(claimed), tuple(news), self.now())
+                news[run.number] = run.wakes
+        news |= {run.number: run.wakes for run in owned}
+        claimed = sorted([*owned, *claimed], key=lambda run: run.number)
+        return Claimed(tuple(claimed), tuple(news.items()), self.now())
 
     def _claimable(self, rows: Rows, item: Claim) -> bool:
         run = rows.run

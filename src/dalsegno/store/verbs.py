@@ -280,14 +280,16 @@ def _retry(item: Retry, now: Now) -> Verb:
 
 def _claim(item: Claim, now: Now) -> Verb:
     who = (item.session, item.queue, now.wall)
-    rows: list[Any] = []
+    rows: list[Any] = (yield "owned_runs", (item.session,)) if item.recall else []
+    owned = [run_of(row) for row in rows]
     if item.limit > 0:
         rows += yield "claim_due", (*who, 0, item.suspect_after, item.limit)
     if item.suspects > 0:
         rows += yield "claim_due", (*who, item.suspect_after, 1_000_000, item.suspects)
-    news = yield "hear_news", (item.session,)
+    news = {row[0]: row[1] for row in (yield "hear_news", (item.session,))}
+    news |= {run.number: run.wakes for run in owned}
     runs = tuple(sorted((run_of(row) for row in rows), key=lambda run: run.number))
-    return Claimed(runs, tuple((row[0], row[1]) for row in news), now.wall)
+    return Claimed(runs, tuple(news.items()), now.wall)
 
 
 def _open_session(item: OpenSession, now: Now) -> Verb:

@@ -52,12 +52,14 @@ _TOLD = 60  # lines of a world's story that a report shows
 class Setting:
     """What a world is like, beside its faults. Times are microseconds.
 
+    ``embedded`` has the first worker's program be the client too, as with ``with app as client``.
     ``lateness`` is how late timers fire at most, ``skew`` how far the workers' wall clocks may be off,
     ``rebirth`` how long at most until a process that died is started again, ``patience`` how long a
     world may take to come to rest.
     """
 
     workers: int = 1
+    embedded: bool = False
     lease: int = SECOND
     slots: int = 1_000
     cache: int = 1_000
@@ -155,7 +157,8 @@ class World:
 
     async def _play(self, scenario: Scenario) -> None:
         await self.store.open()
-        self._begin("client")
+        if not self.setting.embedded:
+            self._begin("client")
         for number in range(1, self.setting.workers + 1):
             self._begin(f"worker{number}")
         await scenario(self)
@@ -294,7 +297,7 @@ class World:
     async def ask(self, request: Callable[[AsyncClient], Coroutine[Any, Any, T]]) -> T:
         """Have the client do something, again and again until it has answered."""
         while True:
-            life = self.lives["client"]
+            life = self.lives["worker1" if self.setting.embedded else "client"]
             answer = await self._unless_it_dies(life, self._asked(life, request))
             if not answer.done():
                 await self.sleep(self.setting.rebirth / SECOND)

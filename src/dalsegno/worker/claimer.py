@@ -10,10 +10,11 @@ import asyncio
 import logging
 
 from dalsegno.core.clock import SECOND
-from dalsegno.core.commit import Claim, Claimed, Rest
+from dalsegno.core.commit import Claim, Claimed, Rest, Verdict
 from dalsegno.core.runs import Run
 from dalsegno.engine.commits import CommitQueue
 from dalsegno.engine.engine import Engine
+from dalsegno.engine.live import LiveRun
 from dalsegno.errors import StoreError
 from dalsegno.store.protocol import Store
 
@@ -50,6 +51,7 @@ class Claimer:
         self._due: int | None = None
         self._behind = True  # runs may be due that the last claim did not take
         self._taken = 0  # slots given to starts that have no answer yet
+        self._unsure = False  # whether the session may own runs that nobody has told of
 
     def nudge(self) -> None:
         """Hear that something may be due now."""
@@ -66,9 +68,12 @@ class Claimer:
         self._taken += 1
         return self._engine.session
 
-    def give_back_slot(self) -> None:
-        """Hear that a start that was given a slot has its answer."""
+    def give_back_slot(self, *, sure: bool) -> None:
+        """Hear that a start that was given a slot has its answer, if not a ``sure`` one."""
         self._taken -= 1
+        if not sure:
+            self._unsure = True
+            self.nudge()
 
     def started(self, run: Run) -> None:
         """Take over a run that was started for this session; else see whether it is due here."""
@@ -108,7 +113,7 @@ class Claimer:
     async def _claim_what_is_due(self) -> int:
         """Claim if there is anything; return how many runs it brought."""
         self._looked_at = self._store.now()
-        if not await self._store.anything_due(self._engine.session, self._queue):
+        if not self._unsure and not await self._store.anything_due(self._engine.session, self._queue):
             self._behind = False
             return 0
         claimed = await self._claim()
@@ -118,13 +123,20 @@ class Claimer:
     async def _claim(self) -> int:
         free = max(0, min(self._slots - len(self._engine.live) - self._taken, _BATCH))
         suspects = 1 if free and not self._engine.suspects else 0
-        verdict = await self._commits.submit(
-            Claim(self._engine.session, self._queue, free, suspects, self._suspect_after)
-        )
+        recall, self._unsure = self._unsure, False
+        claim = Claim(self._engine.session, self._queue, free, suspects, self._suspect_after, recall)
+        taken: list[LiveRun] = []
+
+        def heard(verdict: Verdict) -> None:
+            if isinstance(verdict, Claimed):
+                taken.extend(self._engine.take(verdict.runs))
+
+        # However long the store does not answer: what it has given us meanwhile, nobody else goes on with.
+        verdict = await self._commits.submit(claim, heard, patient=True)
         if not isinstance(verdict, Claimed):
             return 0
         self._behind = len(verdict.runs) >= free
-        await self._engine.adopt(verdict.runs)
+        await self._engine.wake(taken)
         await self._engine.refresh([number for number, _ in verdict.news])
         return len(verdict.runs)
 
