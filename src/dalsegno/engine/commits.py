@@ -133,6 +133,8 @@ class CommitQueue:
             except StoreError as error:
                 log.warning("commits wait: %s", error.what)
                 group = self._dismiss_impatient(group, error)
+                if not self._closing:  # nor do callers wait for ever who came after the group was formed
+                    self._pending = self._dismiss_impatient(self._pending, error)
                 await nap(delay)
                 delay = min(delay * 2, _LONGEST_DELAY)
             else:

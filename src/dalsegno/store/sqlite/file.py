@@ -75,6 +75,10 @@ class StoreFile:
                 os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         except OSError as error:
             raise translate(apsw.ReadOnlyError(str(error)), self.path) or error from error
+        for place in (folder, self.path):  # SQLite would merely say that it cannot open the -wal file
+            if not os.access(place, os.W_OK):
+                refusal = apsw.ReadOnlyError(f"{place} is read-only")
+                raise translate(refusal, self.path) or refusal
 
     def _refuse_orphaned_wal(self) -> None:
         """Refuse a file whose -wal was taken away: its last commits went with it.
