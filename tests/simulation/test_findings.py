@@ -194,3 +194,13 @@ def test_a_run_goes_on_though_whoever_started_it_was_told_that_the_store_does_no
 
     world = play(scenario, seed, plan=Outage(Start, 8), embedded=True, lease=20_000_000)
     assert world.outcome["run"][0] == "completed"
+
+
+@pytest.mark.parametrize("write", range(2, 12))
+def test_a_signal_without_an_id_comes_once_though_its_reply_was_lost(write: int) -> None:
+    async def scenario(world: World) -> None:
+        await world.start(workflows.mailbox, 2, id="run")
+        for number in range(2):
+            assert await world.signal("run", workflows.Decision(f"{number}"))
+
+    assert play(scenario, plan={write: Fault.LATE}).outcome["run"] == ("completed", None, b'["0","1"]')

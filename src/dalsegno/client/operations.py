@@ -178,12 +178,15 @@ class Operations:
         self._check_size(data, what, run_id)
         if signal_id is not None:
             check_id(signal_id, "signal id")
+        # Without an id of the caller's it gets one of this call's: should the store's reply be lost, it is sent
+        # again, and must not come twice.
+        known_as = f"call:{self._numbers.take()[0]}" if signal_id is None else f"signal:{signal_id}"
         send = Send(
             Kind.SIGNAL,
             namespace=self.namespace,
             run_id=run_id,
             name=name,
-            id=None if signal_id is None else f"signal:{signal_id}",
+            id=known_as,
             source=sender,
             data=data,
         )
@@ -195,7 +198,7 @@ class Operations:
                 "Look at the run: `dalsegno runs show`.",
                 run_id=run_id,
             )
-        return sent.how is SentHow.ACCEPTED
+        return signal_id is None or sent.how is SentHow.ACCEPTED
 
     async def cancel(self, run_id: str, sender: str) -> bool:
         """Ask for a run to be cancelled; False when it has ended, or was asked before."""
