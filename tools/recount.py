@@ -77,6 +77,11 @@ def begun_again(trail: list[Record]) -> int:
     return sum(len(list(same)) - 1 for _, same in groupby(begun))
 
 
+def in_flight(last: Record) -> bool:
+    """Tell whether a step is under way after this record: no answer to the customer, no pause before a retry."""
+    return bool(last["service"] != "shop" and last["outcome"] != "unavailable")
+
+
 def resumed(book: list[Record]) -> Iterator[float | None]:
     """Give for each kill the seconds to the first step of an order that the dead worker had under way."""
     for at, kill in enumerate(book):
@@ -87,7 +92,7 @@ def resumed(book: list[Record]) -> Iterator[float | None]:
             if record["service"] != "operator":
                 order = record["order"]
                 last[order] = last.get(order, record) if record["action"] == "accept" else record
-        held = {o for o, r in last.items() if r["pid"] == kill["pid"] and r["service"] != "shop"}
+        held = {order for order, r in last.items() if r["pid"] == kill["pid"] and in_flight(r)}
         later = (r for r in book[at:] if r.get("order") in held and r["service"] != "shop")
         first = next((r for r in later if r["pid"] != kill["pid"]), None)
         yield None if first is None else (first["at"] - kill["at"]) / 1e6
@@ -102,8 +107,7 @@ def count(file: Path) -> Figures:
             trails[record["order"]].append(record)
     placed = [trail for trail in trails.values() if any(r["action"] == "accept" for r in trail)]
     fates = [fate(trail) for trail in placed]
-    repeats = {e: sum(len(happened(t, e)) > 1 for t in trails.values()) for e in UNDONE_BY}
-    twice = sum(any(len(happened(t, effect)) > 1 for effect in UNDONE_BY) for t in trails.values())
+    twice = [{effect for effect in UNDONE_BY if len(happened(t, effect)) > 1} for t in trails.values()]
     return {
         "orders": len(placed),
         "completed": fates.count("completed"),
@@ -111,8 +115,8 @@ def count(file: Path) -> Figures:
         "failed_otherwise": fates.count("failed_otherwise"),
         "executed_twice": sum(begun_again(trail) for trail in trails.values()),
         "recognized": sum(r["outcome"] == "repeated" for r in book),
-        "charged_twice": repeats["charge"],
-        "done_twice": twice,
+        "charged_twice": sum("charge" in effects for effects in twice),
+        "done_twice": sum(bool(effects - {"charge"}) for effects in twice),
         "lost": fates.count("lost"),
         "incomplete": fates.count("incomplete"),
         "not_undone": fates.count("not_undone"),

@@ -30,7 +30,7 @@ class Account:
     accepted: bool = False
     answer: str = ""
     turned_down: bool = False
-    touched_by: int = 0
+    held_by: int = 0  # the process whose answer is still out; between two tries it is nobody's
     made: Counter[str] = field(default_factory=Counter)
     standing: Counter[str] = field(default_factory=Counter)
     begun: Counter[tuple[str, int]] = field(default_factory=Counter)
@@ -40,7 +40,7 @@ class Account:
 
     def add(self, line: Line) -> None:
         """Take in a line of one of the services."""
-        self.touched_by = line.pid
+        self.held_by = 0 if line.outcome == Outcome.UNAVAILABLE else line.pid
         match line.outcome:
             case Outcome.BEGUN:
                 self.begun[line.key, line.attempt] += 1
@@ -121,7 +121,7 @@ class Ledger:
         return self.accounts.setdefault(order, Account())
 
     def _add_kill(self, line: Line) -> None:
-        held = {name for name, a in self.accounts.items() if a.touched_by == line.pid and not a.answer}
+        held = {name for name, a in self.accounts.items() if a.held_by == line.pid and not a.answer}
         self.kills.append(Kill(line.pid, line.at, held))
 
     def _add_shop(self, line: Line) -> None:
@@ -166,7 +166,10 @@ class Ledger:
             "executed_twice": sum(account.executed_twice for account in every),
             "recognized": sum(account.repeated for account in every),
             "charged_twice": sum(account.made[CHARGE.name] > 1 for account in every),
-            "done_twice": sum(any(n > 1 for n in account.made.values()) for account in every),
+            "done_twice": sum(
+                any(times > 1 for effect, times in account.made.items() if effect != CHARGE.name)
+                for account in every
+            ),
             "lost": verdicts["lost"],
             "incomplete": verdicts["incomplete"],
             "not_undone": verdicts["not undone"],

@@ -8,6 +8,7 @@ the services' book, which is all that the ledger is counted from.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from math import ceil
@@ -208,7 +209,7 @@ class Play:
         progress = self._ledger.answered / self._script.orders
         await victim.kill()
         self._follow()
-        hit = any(self._ledger.accounts[name].touched_by == victim.pid for name in self._ledger.undoing)
+        hit = any(self._ledger.accounts[name].held_by == victim.pid for name in self._ledger.undoing)
         self._note(OPERATOR, KILL, Outcome.DONE, pid=victim.pid)
         await self._recover(victim, progress)
         return hit or not self._script.during_compensation
@@ -220,10 +221,11 @@ class Play:
         return bool(self._ledger.undoing) and self._ledger.rollbacks >= ceil(moment * bound_to_undo)
 
     def _choose_victim(self) -> Worker:
-        """Take the worker that has an undo under way, where that is wanted; else the oldest."""
-        undoing = {self._ledger.accounts[name].touched_by for name in self._ledger.undoing}
-        wanted = [w for w in self._workers if w.pid in undoing] if self._script.during_compensation else []
-        return (wanted or self._workers)[0]
+        """Take the worker that has most orders under way, or most undos, where that is wanted."""
+        ledger = self._ledger
+        orders = ledger.undoing if self._script.during_compensation else ledger.waiting
+        held = Counter(ledger.accounts[name].held_by for name in orders)
+        return max(self._workers, key=lambda worker: held[worker.pid])
 
     async def _recover(self, dead: Worker, progress: float) -> None:
         """Count what the dead one left, start another, and see the first step go on."""
