@@ -26,6 +26,7 @@ from dalsegno.core.ops import Op, Request
 from dalsegno.errors import Diverged, JournalFull, NotDecodable, PromiseNeverAwaited
 
 UNWIND_TRIES = 100
+_REFUSALS = 100  # how often code may swallow JournalFull
 
 
 class Execution:
@@ -71,6 +72,7 @@ class Execution:
         self._is_async = is_async
         self._main: RunTask[Any] | Fiber | None = None
         self._sweeping = False
+        self._overrun: JournalFull | None = None
         self._random: random.Random | None = None
 
     # -- what the engine does with it
@@ -103,6 +105,7 @@ class Execution:
                 assert op is not None
                 op.attempts, op.intent = entry.attempt, 0
                 op.last_error = _told(entry.data)
+                op.tried_at = op.tried_at or entry.at
                 op.unknown = op.unknown or entry.outcome is Outcome.UNKNOWN
             case Kind.INTENT:
                 assert op is not None
@@ -123,6 +126,8 @@ class Execution:
     def outcome(self) -> Any:
         """Return what the code returned, or raise what it raised; only when it has ended."""
         assert self._main is not None
+        if self._overrun is not None:
+            raise self._overrun
         value = self._main.result()
         forgotten = [op for op in self.unwaited.values() if not op.promise.cancelled()]
         if forgotten:
@@ -236,13 +241,18 @@ class Execution:
         """Number the next op, if there may be one more; what undoes a saga may always be."""
         self.made += 1
         if self.made > self.limits.ops and not self.shielded:
-            raise JournalFull(
+            full = JournalFull(
                 f"Run {self.run_id} asked for operation {self.made}; a run may have {self.limits.ops}.",
                 "Replaying a journal that long would take ever longer. Nothing of this operation was written.",
                 "Let a loop of many rounds start a child run per batch, or end and start a new run.",
                 run_id=self.run_id,
                 limit=self.limits.ops,
             )
+            if self.made > self.limits.ops + _REFUSALS:
+                # The code swallows the error and asks again: such a turn would never end, nor any other.
+                self._overrun = full
+                raise asyncio.CancelledError(full.what)
+            raise full
 
     def _advance(self) -> None:
         self.loop.drain()

@@ -58,6 +58,7 @@ class Op:
         "settled",
         "settlement",
         "successor",
+        "tried_at",
         "unknown",
     )
 
@@ -83,6 +84,7 @@ class Op:
         self.begun = False
         self.attempts = 0
         self.last_error = ""
+        self.tried_at = 0  # when its first attempt had failed
         self.intent = 0
         self.unknown = False
         self.settled: Entry | None = None

@@ -34,7 +34,7 @@ class LiveRun:
         self.retries: dict[int, int] = {}
         self.waiting: dict[int, Op] = {}  # steps between two attempts, or held back
         self.attempts: dict[int, tuple[Op, Attempt]] = {}
-        self.began: dict[int, int] = {}  # when a step's first attempt of this turn began
+        self.began: dict[int, int] = {}  # when a step was first tried, as far as it is known
         self.attempt_began: dict[int, int] = {}
         self.answers: list[Entry] = []
         self.unsent: list[Send] = []

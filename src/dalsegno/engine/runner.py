@@ -7,6 +7,7 @@ An attempt ends exactly once, with a value or with the exception that it raised,
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -115,6 +116,8 @@ class ThreadAttempt:
         self._ended: Ended | None = ended
         self._threads = threads
         self._loop = asyncio.get_running_loop()
+        self._began = False
+        self._called_off = False
         self._gave_up = False
         self._alarm: asyncio.TimerHandle | None = None
         self._info, self._timeout, self._call = info, timeout, call
@@ -123,15 +126,21 @@ class ThreadAttempt:
         threads.submit(self._job)
 
     def _job(self) -> None:
-        if self._timeout is not None:  # counted from when a thread has taken it up
-            self._loop.call_soon_threadsafe(self._arm)
+        self._began = True
         value, error = None, None
         try:
+            if self._called_off:  # before a thread was free: its effect must not happen any more
+                raise asyncio.CancelledError
+            if self._timeout is not None:  # counted from when a thread has taken it up
+                self._tell(self._arm)
             value = self._context.run(self._call.step.function, *self._call.args, **self._call.kwargs)
         except BaseException as raised:  # whatever a step raises is its outcome
             error = raised
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._done, value, error)
+        self._tell(self._done, value, error)
+
+    def _tell(self, what: Callable[..., None], *args: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is there to hear it
+            self._loop.call_soon_threadsafe(what, *args)
 
     def _arm(self) -> None:
         if self._ended is not None and self._timeout is not None:
@@ -139,9 +148,12 @@ class ThreadAttempt:
 
     def _late(self) -> None:
         assert self._timeout is not None
+        self._give_up()
+        self._answer(None, timed_out(self._info, self._timeout))
+
+    def _give_up(self) -> None:
         self._gave_up = True
         self._threads.given_up(1)
-        self._answer(None, timed_out(self._info, self._timeout))
 
     def _done(self, value: Any, error: BaseException | None) -> None:
         if self._gave_up:
@@ -156,7 +168,13 @@ class ThreadAttempt:
             ended(value, error)
 
     def cancel(self) -> None:
-        """A thread cannot be interrupted; it answers when it has ended, or its timeout has."""
+        """A thread cannot be interrupted; once it has begun, it answers at its end or its timeout's."""
+        self._called_off = True
 
     def abandon(self) -> None:
+        self._called_off = True
+        if self._began and self._ended is not None:
+            self._give_up()
+        if self._alarm is not None:
+            self._alarm.cancel()
         self._ended = None

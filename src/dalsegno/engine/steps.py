@@ -54,7 +54,7 @@ class Steps:
         live.waiting.pop(op.number, None)
         live.retries.pop(op.number, None)
         now = self._store.now()
-        began = live.began.setdefault(op.number, now)
+        began = live.began.setdefault(op.number, op.tried_at or now)
         live.attempt_began[op.number] = now
         timeout = options.timeout
         if options.total_timeout is not None:
