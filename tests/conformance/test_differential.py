@@ -322,7 +322,7 @@ VERBS = {"Start", "Send", "Commit", "Claim", "OpenSession", "Beat", "EndSession"
 REFUSALS = {"FENCED", "STALE", "MISSED", "NUMBER_TAKEN", "CHILD_EXISTS"}
 
 
-@pytest.mark.parametrize(("machine", "examples"), [(Twins, 60), (ThreadedTwins, 15)])
+@pytest.mark.parametrize(("machine", "examples"), [(Twins, 200), (ThreadedTwins, 15)])
 def test_memory_and_sqlite_answer_alike_whatever_is_written(machine: type[Twins], examples: int) -> None:
     run_state_machine_as_test(
         machine,
@@ -336,10 +336,6 @@ def test_memory_and_sqlite_answer_alike_whatever_is_written(machine: type[Twins]
             suppress_health_check=list(HealthCheck),
         ),
     )
-
-
-def test_every_verb_has_succeeded_at_least_once() -> None:
-    if not succeeded:
-        pytest.skip("counts what the test before it has done")
-    missing = (VERBS | REFUSALS) - {name for name, count in succeeded.items() if count}
-    assert not missing, f"never happened: {missing}; what did: {dict(succeeded)}"
+    if machine is Twins:  # a run in which some verb never succeeded would prove little
+        missing = (VERBS | REFUSALS) - {name for name, count in succeeded.items() if count}
+        assert not missing, f"never happened: {missing}; what did: {dict(succeeded)}"
