@@ -28,15 +28,8 @@ async def early_signals(world: World) -> None:
     await world.start(w.mailbox, 3, id="run")
     for number in range(3):
         await world.signal("run", w.Decision(f"by {number}"), id=f"s{number}")
-        assert not await again(world, number)
-
-
-async def again(world: World, number: int) -> bool:
-    """Send a signal that was accepted before; tell whether it was accepted anew."""
-    decision = w.Decision(f"by {number}")
-    with contextlib.suppress(RunEnded):
-        return await world.ask(lambda client: client.signal("run", decision, id=f"s{number}"))
-    return False
+        with contextlib.suppress(RunEnded):
+            assert not await world.signal("run", w.Decision(f"by {number}"), id=f"s{number}")
 
 
 async def signals_in_def(world: World) -> None:

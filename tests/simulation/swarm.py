@@ -74,6 +74,7 @@ class Swarm:
         rng = self.rng
         self.setting = Setting(
             workers=1 + int(rng.random() * 3),
+            embedded=rng.random() < 0.3,
             lease=int((0.2 + 1.5 * rng.random()) * SECOND),
             cache=_one_of(rng, 0, 1, 2, 1_000),
             slots=_one_of(rng, 1, 2, 1_000),
@@ -151,13 +152,8 @@ class Swarm:
         for number in range(wanted.signals):
             await world.sleep(rng.random() * 2)
             for _ in range(_one_of(rng, 1, 2)):
-                await self._signal(world, run_id, number)
-
-    async def _signal(self, world: World, run_id: str, number: int) -> None:
-        decision = w.Decision(f"{run_id} {number}")
-        with contextlib.suppress(RunEnded):
-            if await world.ask(lambda client: client.signal(run_id, decision, id=f"{number}")):
-                world.invariants.signalled(run_id, w.encoded(decision))
+                with contextlib.suppress(RunEnded):
+                    await world.signal(run_id, w.Decision(f"{run_id} {number}"), id=f"{number}")
 
     async def _make_chaos(self, world: World) -> None:
         rng = seeded("chaos", self.seed)
@@ -165,7 +161,11 @@ class Swarm:
         while world.loop.now_us < ends:
             await world.sleep(rng.random() * self.chaos / 4)
             name = _one_of(rng, *world.lives)
-            match _one_of(rng, "kill", "pause", "pause", "stop"):
+            match _one_of(rng, "kill", "pause", "pause", "stop", "outage"):
+                case "outage":
+                    self.plan.down = True
+                    await world.sleep(rng.random() * _one_of(rng, 0.5, 2, 8))
+                    self.plan.down = False
                 case "kill":
                     world.kill(world.lives[name].host)
                 case "pause":

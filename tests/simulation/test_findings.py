@@ -7,7 +7,7 @@ import contextlib
 
 import pytest
 
-from dalsegno.core.commit import Claim, Start
+from dalsegno.core.commit import Beat, Claim, Commit, EndSession, Release, Start
 from dalsegno.core.entries import Delivery, Kind, Outcome
 from dalsegno.core.execution import Execution
 from dalsegno.core.limits import Limits
@@ -204,3 +204,31 @@ def test_a_signal_without_an_id_comes_once_though_its_reply_was_lost(write: int)
             assert await world.signal("run", workflows.Decision(f"{number}"))
 
     assert play(scenario, plan={write: Fault.LATE}).outcome["run"] == ("completed", None, b'["0","1"]')
+
+
+class LostFrom(Exactly):
+    """The first worker's commits do not reach the store until it was fenced, and nobody hands on its runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fenced = False
+        self.calm = False
+
+    def write(self, moment: Moment) -> Fault | None:
+        self.fenced = self.fenced or any(isinstance(item, EndSession) for item in moment.group)
+        kinds = {type(item) for item in moment.group}
+        unheard = moment.host.name == "worker1" and not kinds.isdisjoint({Commit, Beat}) and not self.fenced
+        return Fault.UNREACHABLE if unheard or (Release in kinds and not self.calm) else None
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_commit_that_could_not_be_written_is_not_written_after_its_session_was_fenced(seed: int) -> None:
+    plan = LostFrom()
+
+    async def scenario(world: World) -> None:
+        world.pause("worker2", 0.1)
+        await world.start(workflows.sequence, 5, id="run")
+        await world.sleep(3)
+        plan.calm = True
+
+    play(scenario, seed, plan=plan, workers=2, lease=300_000)

@@ -8,7 +8,6 @@ from datetime import timedelta
 
 import dalsegno
 from dalsegno import NOTHING, Escalate, Retry, Skip, receive, saga, sleep, step, step_info, workflow
-from dalsegno.core.codec import shape_of
 from dalsegno.testing.effects import perform
 
 QUICK = Retry(attempts=4, first="20ms", factor=2, jitter=0.5)
@@ -402,8 +401,3 @@ def buy_stubbornly(order: Order) -> None:
 
 MENDED: set[str] = set()
 """The orders whose service a person has mended."""
-
-
-def encoded(decision: Decision) -> bytes:
-    """Write a decision as a signal carries it."""
-    return shape_of(Decision).encode(decision, "signal")

@@ -125,7 +125,7 @@ class CommitQueue:
 
     async def _land(self, group: list[Pending]) -> None:
         delay = _FIRST_DELAY
-        while group:
+        while group := self._of_this_session(group):
             try:
                 verdicts, fenced = await self._write(group)
             except HOPELESS as error:
@@ -142,6 +142,16 @@ class CommitQueue:
                 asyncio.get_running_loop().call_soon(self._answer, group, verdicts, fenced)
                 return None
         return None
+
+    def _of_this_session(self, group: list[Pending]) -> list[Pending]:
+        """Refuse what a session wanted that was fenced meanwhile: without its fence nothing would stop it."""
+        past, present = [], []
+        for pending in group:
+            owned = isinstance(pending.item, Commit | Claim) and pending.item.session != self._session
+            (past if owned else present).append(pending)
+        if past:
+            asyncio.get_running_loop().call_soon(self._answer, past, [Refused.FENCED] * len(past), False)
+        return present
 
     async def _write(self, group: list[Pending]) -> tuple[list[Verdict], bool]:
         """Write a group; return its verdicts, and whether the session turned out to be fenced."""

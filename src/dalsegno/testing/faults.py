@@ -73,7 +73,10 @@ class Exactly:
 
 
 class Chances:
-    """Each fault with its own chance per write, drawn by a generator, until ``calm`` says stop."""
+    """Each fault with its own chance per write, drawn by a generator, until ``calm`` says stop.
+
+    While it is ``down`` the store answers nobody.
+    """
 
     def __init__(
         self, rng: Random, writes: Mapping[Fault, float], reads: Mapping[Fault, float] | None = None
@@ -82,6 +85,7 @@ class Chances:
         self._writes = dict(writes)
         self._reads = dict(reads or {})
         self.calm = False
+        self.down = False
 
     def write(self, moment: Moment) -> Fault | None:
         return self._draw(self._writes)
@@ -93,6 +97,8 @@ class Chances:
         drawn = self._rng.random()
         if self.calm:
             return None
+        if self.down:
+            return Fault.UNREACHABLE
         for fault, chance in chances.items():
             if drawn < chance:
                 return fault

@@ -281,7 +281,7 @@ class World:
         return id
 
     async def signal(self, run_id: str, payload: Any, *, id: str | None = None) -> bool:
-        """Signal a run; ask again as ``start`` does. Each payload is to be sent once in a world."""
+        """Signal a run; ask again as ``start`` does. A payload is to have one id, or be sent once."""
         accepted = await self.ask(lambda client: client.signal(run_id, payload, id=id))
         self.invariants.signalled(run_id, shape_of(type(payload)).encode(payload, "signal"))
         return accepted
