@@ -309,7 +309,7 @@ class Engine:
 
     def _park_broken(self, live: LiveRun, reason: str, error: BaseException) -> None:
         """Park a run whose code cannot go on as it is; it takes no turn until somebody acts."""
-        log.error("run %s, %s: %s", live.run.id, reason, error)
+        log.error("%s", error)
         live.broken = reason, error
         self._steps.abandon(live)
         live.execution.evict()
