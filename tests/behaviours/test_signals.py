@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from dalsegno import receive, step, workflow
+from dalsegno import Limits, receive, step, workflow
 from dalsegno.core.commit import Commit, Fence, Refused, Send, Sent, Verdict, Write
 from dalsegno.core.entries import Kind
-from tests.helpers.room import Gate, Room
+from dalsegno.errors import NotDecodable, NotEncodable, PayloadTooLarge
+from tests.helpers.room import Gate, Room, eventually
 
 pytestmark = pytest.mark.asyncio
 
@@ -164,6 +166,69 @@ async def test_a_repeated_message_id_counts_once_for_all_who_sent_it(tmp_path: P
         await run.signal(0, id="stop")
         assert await asyncio.gather(*(room.client.run("r").result() for _ in range(3))) == [1, 1, 1]
         assert await run.signal(1, id="once") is False
+
+
+async def test_a_type_that_became_stricter_parks_the_run_and_loses_no_signal(tmp_path: Path) -> None:
+    """Case 055: what was accepted stays in the journal; code that cannot read it any more is parked."""
+    asked: list[type] = [int]
+    seen: list[object] = []
+
+    @workflow
+    async def ask() -> str:
+        try:
+            seen.append(await receive(asked[0], name="amount"))
+        except NotDecodable:
+            seen.append("unreadable")
+        return await receive(str)
+
+    async with Room(tmp_path, ask) as room:
+        run = await room.client.start(ask, id="r")
+        await run.signal(5, name="amount")
+        await room.has_entries("r", "SIGNAL")
+        await room.crash()
+    asked[0] = bool
+    async with Room(tmp_path, ask) as room:
+        await room.client.signal("r", "done")
+        await eventually(partial(_parked, room), "it is parked")
+        await room.crash()
+    asked[0] = int
+    async with Room(tmp_path, ask) as room:
+        assert await room.client.retry("r")
+        assert await room.client.run("r").result() == "done"
+    assert seen == [5, 5]
+
+
+async def _parked(room: Room) -> bool:
+    return (await room.row("r")).parked
+
+
+async def test_a_message_that_nobody_can_read_is_told_to_the_code_and_one_too_large_to_its_sender(
+    tmp_path: Path,
+) -> None:
+    """Case 056: what is refused is not written; what can only be judged by the code, the code hears of."""
+
+    @workflow
+    async def ask() -> list[object]:
+        heard: list[object] = []
+        while len(heard) < 2:
+            try:
+                heard.append(await receive(int, name="amount"))
+            except NotDecodable:
+                heard.append("unreadable")
+        return heard
+
+    async with Room(tmp_path, ask, limits=Limits(payload=1_000)) as room:
+        run = await room.client.start(ask, id="r")
+        await room.reaches("r", "waiting")
+        with pytest.raises(PayloadTooLarge):
+            await run.signal("x" * 2_000, name="amount")
+        with pytest.raises(NotEncodable):
+            await run.signal(object(), name="amount")
+        row = await room.row("r")
+        assert (row.wakes, await room.journal("r")) == (0, [])
+        await run.signal("no number", name="amount")
+        await run.signal(7, name="amount")
+        assert await run.result() == ["unreadable", 7]
 
 
 # -- timers

@@ -16,6 +16,8 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+from msgspec.structs import replace
+
 from dalsegno.core import failure
 from dalsegno.core.entries import Delivery, Entry, Kind, Outcome, Timer
 from dalsegno.core.fiber import Fiber
@@ -349,6 +351,10 @@ class Execution:
         taker = next((op for op in waiting if op.number == entry.op), waiting[0] if waiting else None)
         if taker is None:
             self.mailbox.append(entry)
+        elif taker.number == entry.op:
+            # Whether it could be read was written down when it was taken: not so any more is divergence.
+            self._stop_receiving(taker)
+            taker.settle(entry)
         else:
             self._hand(taker, entry)
 
@@ -360,9 +366,10 @@ class Execution:
             self._hand(op, early)
 
     def _hand(self, op: Op, entry: Entry) -> None:
+        """Give an op a signal that was taken for another one, or before it was made."""
         self._stop_receiving(op)
         try:
-            op.settle(entry)
+            op.settle(replace(entry, outcome=Outcome.VALUE))
         except NotDecodable as error:  # the sender's mistake, not the code's: the code hears of it
             op.promise.set_exception(error)
 

@@ -10,7 +10,7 @@ from dalsegno.core.entries import Entry, Kind, Outcome
 from dalsegno.core.execution import Execution
 from dalsegno.core.ops import Op, Request
 from dalsegno.engine.remedies import Skip
-from dalsegno.errors import ChildCancelled, ChildFailed, PayloadTooLarge
+from dalsegno.errors import ChildCancelled, ChildFailed, NotDecodable, PayloadTooLarge
 
 if TYPE_CHECKING:
     from dalsegno.engine.definitions import StepDefinition, Workflow
@@ -166,7 +166,24 @@ class ReceiveCall(Request):
         return shape.decode(entry.data or b"null", f"signal {entry.name}")
 
     def error(self, entry: Entry) -> BaseException:
-        return RuntimeError(f"signal {entry.name} carries an error")  # no sender can make one
+        try:
+            self.value(entry)
+        except NotDecodable as error:
+            return error
+        return NotDecodable(
+            f"Signal {entry.name} could not be read when it was taken.",
+            "What the code heard then is what it hears at each replay.",
+            "Ask the sender to send it again.",
+            hint=self.wanted[entry.name],
+        )
+
+    def reads(self, entry: Entry) -> bool:
+        """Whether a signal has the type that is waited for."""
+        try:
+            self.value(entry)
+        except NotDecodable:
+            return False
+        return True
 
     def recover(self, op: Op, entry: Entry) -> bool:
         return False

@@ -9,6 +9,7 @@ from dalsegno.core.entries import Delivery, Entry, Kind, Outcome, Timer
 from dalsegno.core.execution import Execution
 from dalsegno.core.ops import Op
 from dalsegno.core.runs import Run
+from dalsegno.engine.calls import ReceiveCall
 from dalsegno.engine.definitions import Workflow
 from dalsegno.engine.runner import Attempt
 
@@ -178,7 +179,10 @@ class LiveRun:
                 if op is None:
                     return None, False
                 taken.add(op.number)
-                return _entry_of(delivery, op.number, delivery.name, op.digest), True
+                entry = _entry_of(delivery, op.number, delivery.name, op.digest)
+                if isinstance(op.request, ReceiveCall) and not op.request.reads(entry):
+                    entry.outcome = Outcome.ERROR  # the sender's mistake: the code hears of it
+                return entry, True
             case Kind.CANCEL:
                 return _entry_of(delivery, 0, "", b""), True
             case Kind.HOLD:
