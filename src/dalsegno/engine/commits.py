@@ -145,12 +145,14 @@ class CommitQueue:
 
     def _of_this_session(self, group: list[Pending]) -> list[Pending]:
         """Refuse what a session wanted that was fenced meanwhile: without its fence nothing would stop it."""
-        past, present = [], []
+        past: list[Pending] = []
+        present: list[Pending] = []
         for pending in group:
             owned = isinstance(pending.item, Commit | Claim) and pending.item.session != self._session
             (past if owned else present).append(pending)
         if past:
-            asyncio.get_running_loop().call_soon(self._answer, past, [Refused.FENCED] * len(past), False)
+            verdicts: list[Verdict] = [Refused.FENCED] * len(past)
+            asyncio.get_running_loop().call_soon(self._answer, past, verdicts, False)
         return present
 
     async def _write(self, group: list[Pending]) -> tuple[list[Verdict], bool]:
