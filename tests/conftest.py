@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.counts import count, pytest_addoption, pytest_configure
+
+__all__ = ["count", "pytest_addoption", "pytest_configure", "shared"]
+
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 
 
