@@ -165,6 +165,7 @@ class Runtime:
         worker: bool = True,
         clock: Clock | None = None,
         spawner: Any = None,
+        runner: StepRunner | None = None,
         numbers: Numbers | None = None,
     ) -> None:
         self.store = store
@@ -179,7 +180,7 @@ class Runtime:
             store,
             self.commits,
             registry,
-            StepRunner(self._threads),
+            runner or StepRunner(self._threads),
             self._clock,
             self._numbers,
             limits=options.limits,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dalsegno.testing.explore import Explorer
+from dalsegno.testing.explorer import Explorer
 from dalsegno.testing.world import Setting
 from tests.simulation.playing import registry
 from tests.simulation.scenarios import SCENARIOS

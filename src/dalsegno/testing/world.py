@@ -28,6 +28,7 @@ from dalsegno.core.limits import Limits
 from dalsegno.core.runs import Run
 from dalsegno.engine.definitions import Workflow
 from dalsegno.engine.registry import Registry
+from dalsegno.engine.runner import StepRunner
 from dalsegno.errors import StoreError
 from dalsegno.store.memory import MemoryStore
 from dalsegno.store.protocol import RunQuery, Store
@@ -194,18 +195,24 @@ class World:
         rng = seeded("host", self.seed, str(host))
         skew = int((rng.random() - 0.5) * 2 * self.setting.skew)
         clock = SimClock(self.loop, skew=skew, store=self.clock)
+        threads = SimThreads(self.loop, f"{self.seed} {host}")
         runtime = Runtime(
             faulty(self.seam, host),
             self.registry,
             self._options(),
             worker=worker,
             clock=clock,
-            spawner=SimThreads(self.loop, f"{self.seed} {host}"),
+            spawner=threads,
+            runner=self._runner(host, threads),
             numbers=Numbers(clock.now, rng),
         )
         life = self.lives[name] = self._all_lives[str(host)] = Life(host, runtime)
         self.tell(f"{host} begins")
         life.opening = self._on(host, self._open(life))
+
+    def _runner(self, host: Host, threads: SimThreads) -> StepRunner:
+        """Make what a process runs its steps by; a world that looks into steps makes another."""
+        return StepRunner(threads)
 
     async def _open(self, life: Life) -> None:
         try:

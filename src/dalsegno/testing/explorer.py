@@ -1,4 +1,4 @@
-"""Crash a scenario at every write, and see that it ends as if nothing had happened. Internal for now.
+"""Crash a scenario at every write, and see that it ends as if nothing had happened.
 
 A clean play counts the writes. Then the scenario is played again for each write and each thing that can
 befall it: the process that writes dies before it, dies after it, or loses the reply. Up to that write
