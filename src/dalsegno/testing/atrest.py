@@ -1,35 +1,46 @@
 """What must hold once the faults have stopped and nothing moves any more.
 
-Everything ended or waits for something (P11); a replay of each journal comes to the same end as the
-run did; a saga that undid itself left nothing of it standing, and undid nothing else (P9).
+Everything ended, or waits for something that has not come (P11); a replay of each journal comes to the
+same end as the run did (P3); each idempotency key names one step of it (P6); a saga that undid itself left
+nothing of it standing, and undid nothing else (P9).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from dalsegno.core import failure
-from dalsegno.core.entries import Entry, Kind, Outcome
+from dalsegno.core.entries import Delivery, Entry, Kind, Outcome
 from dalsegno.core.execution import Execution
 from dalsegno.core.failure import Failure
 from dalsegno.core.limits import Limits
 from dalsegno.core.runs import COMPENSATED, Run, Status
+from dalsegno.engine.calls import ChildCall
 from dalsegno.engine.definitions import StepDefinition, Workflow
 from dalsegno.engine.registry import Registry
 from dalsegno.testing.effects import Ledger
-from dalsegno.testing.invariants import Broken, Op, Shadow
+from dalsegno.testing.shadows import Broken, Op, Shadow
+
+Inbox = Callable[[int], Sequence[Delivery]]
 
 
-def check(shadows: Mapping[int, Shadow], registry: Registry, ledger: Ledger, now: int) -> None:
+def check(shadows: Mapping[int, Shadow], registry: Registry, ledger: Ledger, now: int, inbox: Inbox) -> None:
     """Raise ``Broken`` for the first thing that does not hold."""
+    ended = {shadow.run.id for shadow in shadows.values() if shadow.run.status.ended}
     for shadow in shadows.values():
         run = shadow.run
         workflow = registry.workflow(run.workflow, run.version)
         _moves_or_tells(run, now)
         if not run.parked:
-            _replays_alike(run, workflow, shadow.entries)
+            execution = replay(run, workflow, shadow.entries)
+            try:
+                _replays_alike(run, workflow, execution)
+                _waits_for_what_may_come(run, execution, ended, inbox(run.number))
+                _keys_name_ops(run, execution, shadow.entries, ledger)
+            finally:
+                execution.evict()
         if workflow.model == "saga" and run.status.ended:
             _is_undone(run, shadow.entries, registry, ledger)
 
@@ -43,9 +54,18 @@ def _moves_or_tells(run: Run, now: int) -> None:
         raise Broken(f"P11: {run.id} is due, and nobody takes it")
 
 
-def replay(run: Run, workflow: Workflow[Any, Any], entries: list[Entry]) -> Execution:
+def replay(run: Run, workflow: Workflow[Any, Any], entries: Sequence[Entry]) -> Execution:
     """Bring a run's code to where its journal says that it is."""
-    execution = Execution(
+    execution = fresh(run, workflow)
+    execution.begin(run.started_at or run.created_at)
+    for entry in entries:
+        execution.deliver(entry)
+    return execution
+
+
+def fresh(run: Run, workflow: Workflow[Any, Any]) -> Execution:
+    """Make an execution of a run that has not begun."""
+    return Execution(
         run.number,
         run.id,
         workflow.bind(run.input),
@@ -54,30 +74,49 @@ def replay(run: Run, workflow: Workflow[Any, Any], entries: list[Entry]) -> Exec
         depth=run.depth,
         case_id=run.case_id,
     )
-    execution.begin(run.started_at or run.created_at)
-    for entry in entries:
-        execution.deliver(entry)
-    return execution
 
 
-def _replays_alike(run: Run, workflow: Workflow[Any, Any], entries: list[Entry]) -> None:
-    execution = replay(run, workflow, entries)
+def _replays_alike(run: Run, workflow: Workflow[Any, Any], execution: Execution) -> None:
+    if execution.ended != run.status.ended:
+        raise Broken(f"P3: {run.id} is {run.status}; its replay {'ends' if execution.ended else 'waits'}")
+    if not execution.ended:
+        return
     try:
-        if execution.ended != run.status.ended:
-            raise Broken(f"P3: {run.id} is {run.status}; its replay {'ends' if execution.ended else 'waits'}")
-        if not execution.ended:
-            return
-        try:
-            output, _ = workflow.output.journal(execution.outcome(), "result")
-        except BaseException as error:
-            told, stored = Failure.of(error), failure.decode(run.error or b"null")
-            if (told.type, told.message) != (stored.type, stored.message):
-                raise Broken(f"P3: {run.id} {run.status} with {stored}; its replay with {told}") from error
-        else:
-            if (run.status, run.output) != (Status.COMPLETED, output):
-                raise Broken(f"P3: {run.id} is {run.status} ({run.output!r}); its replay gives {output!r}")
-    finally:
-        execution.evict()
+        output, _ = workflow.output.journal(execution.outcome(), "result")
+    except BaseException as error:
+        told, stored = Failure.of(error), failure.decode(run.error or b"null")
+        if (told.type, told.message) != (stored.type, stored.message):
+            raise Broken(f"P3: {run.id} {run.status} with {stored}; its replay with {told}") from error
+    else:
+        if (run.status, run.output) != (Status.COMPLETED, output):
+            raise Broken(f"P3: {run.id} is {run.status} ({run.output!r}); its replay gives {output!r}")
+
+
+def _waits_for_what_may_come(
+    run: Run, execution: Execution, ended: Collection[str], inbox: Sequence[Delivery]
+) -> None:
+    """A run that waits has not been told already: no signal for it in its inbox, no child that has ended."""
+    if run.status.ended:
+        return
+    asked = {name for op in execution.receivers for name in op.names}
+    unheard = [delivery for delivery in inbox if delivery.kind is not Kind.SIGNAL or delivery.name in asked]
+    if unheard:
+        raise Broken(f"P11: {run.id} waits, and has not looked at {unheard}")
+    for op in execution.open_children():
+        if isinstance(op.request, ChildCall) and op.request.child_id in ended and not op.promise.cancelled():
+            raise Broken(f"P11: {run.id} waits for child {op.request.child_id}, which has ended")
+
+
+def _keys_name_ops(run: Run, execution: Execution, entries: Sequence[Entry], ledger: Ledger) -> None:
+    """Each idempotency key names one step that the code has asked for, and no step has two."""
+    names = {entry.op: entry.name for entry in entries if entry.kind is Kind.STEP}
+    for effect in ledger.effects:
+        op = Op.of(effect.key)
+        if op.run != run.number:
+            continue
+        wanted = names.get(op.number, effect.step)
+        if op.number > execution.made or (not op.undo and wanted != effect.step):
+            raise Broken(f"P6: key {effect.key} of {effect.step} names no such step of {run.id}")
 
 
 # -- sagas

@@ -12,7 +12,7 @@ import contextvars
 import gc
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -22,17 +22,19 @@ from dalsegno.client import AsyncClient
 from dalsegno.core import failure
 from dalsegno.core.clock import nap
 from dalsegno.core.codec import shape_of
-from dalsegno.core.entries import Entry
+from dalsegno.core.entries import Delivery, Entry
 from dalsegno.core.ids import Numbers, seeded
 from dalsegno.core.limits import Limits
 from dalsegno.core.runs import Run
 from dalsegno.engine.definitions import Workflow
+from dalsegno.engine.engine import Engine
 from dalsegno.engine.registry import Registry
 from dalsegno.engine.runner import StepRunner
 from dalsegno.errors import StoreError
 from dalsegno.store.memory import MemoryStore
 from dalsegno.store.protocol import RunQuery, Store
 from dalsegno.testing import atrest
+from dalsegno.testing.calm import Calm, leftovers
 from dalsegno.testing.effects import Ledger
 from dalsegno.testing.faults import Chances, Exactly, Plan, Seam, faulty
 from dalsegno.testing.invariants import Broken, Invariants, peek
@@ -112,12 +114,7 @@ class World:
         self.store = store(self.clock)
         self.story: deque[str] = deque(maxlen=_TOLD)
         self.ledger = Ledger(self.clock.now, lambda: str(self.loop.here))
-        self.invariants = Invariants(
-            self.store,
-            broken=self.loop.abort,
-            session_of=lambda host: self._life_of(host).runtime.engine.session,
-            just_woke=lambda host: self._life_of(host).host.resumes_at == self.loop.now_us,
-        )
+        self.invariants = Invariants(self.store, self, self.setting.limits, broken=self.loop.abort)
         self.ledger.heard = self.invariants.heard
         self.seam = Seam(
             self.loop,
@@ -146,7 +143,7 @@ class World:
             with self.ledger.open():
                 self._ground = contextvars.copy_context()
                 self.loop.run(self._play(scenario))
-            atrest.check(self.invariants.shadows, self.registry, self.ledger, self.clock.now())
+            atrest.check(self.invariants.shadows, self.registry, self.ledger, self.clock.now(), self._inbox)
             self.check_loop()
             self.outcome = self.ends()
             return self.outcome
@@ -241,8 +238,17 @@ class World:
             raise Stuck(f"{life.host} did not answer for {patience:.0f} s: {doing!r}")
         return doing
 
-    def _life_of(self, host: str) -> Life:
-        return self._all_lives[host]
+    def engine_of(self, host: str) -> Engine:
+        """Return the engine of a process, dead or alive."""
+        return self._all_lives[host].runtime.engine
+
+    def engines(self) -> Iterator[Engine]:
+        """Yield the engines of all processes that are alive."""
+        return (life.runtime.engine for life in self.lives.values() if life.host.alive)
+
+    def just_woke(self, host: str) -> bool:
+        """Tell whether a process has stood still until this very moment."""
+        return self._all_lives[host].host.resumes_at == self.loop.now_us
 
     def kill(self, host: Host) -> None:
         """End a process as ``kill -9`` does; another one of its name is started before long."""
@@ -284,18 +290,22 @@ class World:
     async def start(self, workflow: Workflow[Any, Any], input: Any = None, *, id: str) -> str:
         """Start a run; a program whose process dies, or whose store fails, asks again."""
         await self.ask(lambda client: client.start(workflow, input, id=id))
-        self.invariants.started(id)
+        _, digest = workflow.encode_input(input)
+        self.invariants.acknowledged.started(id, digest)
         return id
 
     async def signal(self, run_id: str, payload: Any, *, id: str | None = None) -> bool:
         """Signal a run; ask again as ``start`` does. A payload is to have one id, or be sent once."""
         accepted = await self.ask(lambda client: client.signal(run_id, payload, id=id))
-        self.invariants.signalled(run_id, shape_of(type(payload)).encode(payload, "signal"))
+        data = shape_of(type(payload)).encode(payload, "signal")
+        self.invariants.acknowledged.signalled(run_id, data)
         return accepted
 
     async def cancel(self, run_id: str) -> bool:
         """Ask for a run to be cancelled; ask again as ``start`` does."""
-        return await self.ask(lambda client: client.cancel(run_id))
+        asked = await self.ask(lambda client: client.cancel(run_id))
+        self.invariants.acknowledged.cancelled(run_id)
+        return asked
 
     async def retry(self, run_id: str) -> bool:
         """Try a parked run again, as a person would; ask again as ``start`` does."""
@@ -329,7 +339,8 @@ class World:
         while not holds():
             self.check_loop()
             if self.loop.now_us > ends:
-                raise Stuck(f"{what}: not within {self.setting.patience / SECOND:.0f} s")
+                left = "; ".join(self._leftovers())
+                raise Stuck(f"P11: {what}: not within {self.setting.patience / SECOND:.0f} s; {left}")
             await self.sleep(0.02)
 
     def check_loop(self) -> None:
@@ -347,7 +358,14 @@ class World:
             self.plan.calm = True
         for life in self.lives.values():
             life.host.resumes_at = min(life.host.resumes_at, self.loop.now_us)
-        await self.until(self._rests, "everything comes to rest")
+        calm = Calm()
+        await self.until(lambda: self._rests(calm), "everything comes to rest")
+        await self.until(lambda: not self._leftovers(), "everybody lets go")
+
+    def _leftovers(self) -> list[str]:
+        alive = [life for life in self.lives.values() if life.host.alive]
+        engines = {str(life.host): life.runtime.engine for life in alive}
+        return leftovers(engines, [life.host for life in alive])
 
     def row(self, run_id: str) -> Run | None:
         """Read a run as the store has it now."""
@@ -356,6 +374,9 @@ class World:
     def runs(self) -> list[Run]:
         """Read all runs, the oldest first."""
         return sorted(peek(self.store.runs(RunQuery(limit=1_000_000))), key=lambda run: run.number)
+
+    def _inbox(self, number: int) -> Sequence[Delivery]:
+        return peek(self.store.inbox([number]))[number]
 
     def journal(self, run_id: str) -> list[Entry]:
         """Give a run's journal as it was after the last write."""
@@ -370,9 +391,11 @@ class World:
         run = self.row(run_id)
         return run is not None and run.session is None and run.turn > 0 and not self._due(run)
 
-    def _rests(self) -> bool:
+    def _rests(self, calm: Calm) -> bool:
         runs = [run for run in self.runs() if not run.status.ended]
-        if any(run.session is not None or self._due(run) for run in runs):
+        due = [run for run in runs if run.session is None and self._due(run)]
+        calm.look(due, self.engines(), self.setting.slots, self.loop.now_us)
+        if due or any(run.session is not None for run in runs):
             return False
         later = [run.due_at for run in runs if run.due_at is not None]
         if later:
