@@ -390,10 +390,11 @@ class Execution:
         if self.loop.dead:
             return
         self.loop.dead = True
+        stopped = list(self.loop.open_tasks.values())
         outer = events._get_running_loop()
         events._set_running_loop(self.loop)
         try:
-            for task in list(self.loop.open_tasks.values()):
+            for task in stopped:
                 task.forget()
                 _close(task.get_coro())
             for reference in list(self.loop.open_agens.values()):
@@ -402,6 +403,20 @@ class Execution:
                 self._main.unwind(UNWIND_TRIES)
         finally:
             events._set_running_loop(outer)
+        self._let_go(stopped)
+
+    def _let_go(self, stopped: list[RunTask[Any]]) -> None:
+        """Cut the circles: what is left of a run is freed at once, not by a collection that may not come."""
+        for task in stopped:
+            _unhook(task)
+            _unhook(task.awaits())
+        for op in [*self.ops.values(), *self.unwaited.values()]:
+            op.part()
+            _unhook(op.promise)
+        for held in (self.ops, self.unwaited, self.alarms, self.wants, self.receivers):
+            held.clear()
+        self._main = None
+        self.loop.abandon()
 
 
 def current() -> Execution | None:
@@ -418,6 +433,11 @@ def _told(data: bytes | None) -> str:
 def _frame(task: asyncio.Task[Any] | None) -> FrameType | None:
     stack = task.get_stack(limit=1) if task is not None else []
     return stack[0] if stack else None
+
+
+def _unhook(future: asyncio.Future[Any] | None) -> None:
+    for callback, _ in list(future._callbacks or ()) if future is not None else ():
+        future.remove_done_callback(callback)
 
 
 def _close(coro: Any) -> None:

@@ -75,6 +75,11 @@ class RunTask(asyncio.Task[T]):
     def __eq__(self, other: object) -> bool:
         return self is other
 
+    def awaits(self) -> asyncio.Future[Any] | None:
+        """Return the future that the task stands at."""
+        future: asyncio.Future[Any] | None = getattr(self, "_fut_waiter", None)
+        return future
+
     def forget(self) -> None:
         """Drop the task without a word, whatever state it is in."""
         self._log_destroy_pending = False
@@ -155,6 +160,22 @@ class Alarm(asyncio.TimerHandle):
         return f"<Alarm {self.op} at {self.seconds}>"
 
 
+class Nobody:
+    """Keeps the timers of a run that was dropped: none."""
+
+    number = 0
+
+    def alarm_set(self, when: float, ready: Ready) -> Alarm:
+        """Make a timer that never fires."""
+        return Alarm(self, 0, when, 0, ready)
+
+    def alarm_cancelled(self, alarm: Alarm) -> None:
+        """Hear of nothing."""
+
+
+_NOBODY = Nobody()
+
+
 class RunLoop(asyncio.AbstractEventLoop):
     """The event loop of one execution.
 
@@ -219,6 +240,12 @@ class RunLoop(asyncio.AbstractEventLoop):
             return
         except Exception as error:
             self.call_exception_handler({"message": "a callback failed", "exception": error})
+
+    def abandon(self) -> None:
+        """Forget the keeper, the tasks and what was ready: the run is dropped."""
+        self.keeper = _NOBODY
+        self.open_tasks.clear()
+        self._queue.clear()
 
     # -- what asyncio and user code use
 

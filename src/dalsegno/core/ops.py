@@ -32,6 +32,21 @@ class Request(Protocol):
         ...
 
 
+class Parted:
+    """What a promise has for an op when it is done and was waited for, or its run was dropped."""
+
+    label = "an operation"
+
+    def waited(self) -> None:
+        """Hear it again."""
+
+    def cancelled(self) -> None:
+        """Hear that code on its way out cancelled the promise."""
+
+
+PARTED = Parted()
+
+
 class Op:
     """One operation of one execution.
 
@@ -105,6 +120,12 @@ class Op:
     def waited(self) -> None:
         """Note that somebody waits for the promise, or has asked for its outcome."""
         self.execution.unwaited.pop(self.number, None)
+        if self.promise.done():
+            self.part()
+
+    def part(self) -> None:
+        """Let the promise know this op no more: what holds nothing in a circle is freed at once."""
+        self.promise.op = PARTED
 
     def cancelled(self) -> None:
         """Hear that the code cancelled the promise."""
@@ -113,6 +134,7 @@ class Op:
             self.successor.promise.cancel()
         self.begun = self.outlived
         self.execution.note_cancelled(self)
+        self.part()
 
     def settle(self, entry: Entry) -> None:
         """Take the entry that answers this op; a promise that is done by then drops it."""
@@ -126,6 +148,8 @@ class Op:
                 promise.set_exception(self.request.error(entry))
                 promise._log_traceback = False  # the journal has it; nobody need retrieve it
         self.settled = entry
+        if promise.done() and self.number not in self.execution.unwaited:
+            self.part()
         if self.settlement is not None and not self.settlement.done():
             self.settlement.set_result(None)
 

@@ -11,7 +11,7 @@ from dalsegno.core.loop import RunFuture, RunLoop
 from dalsegno.errors import WrongColour
 
 if TYPE_CHECKING:
-    from dalsegno.core.ops import Op
+    from dalsegno.core.ops import Op, Parted
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ class Promise(RunFuture[T]):
 
     def __init__(self, op: Op, *, loop: RunLoop) -> None:
         super().__init__(loop=loop)
-        self.op = op
+        self.op: Op | Parted = op
         self.sender = ""
         self._run_loop = loop
 
