@@ -44,6 +44,10 @@ class Bodies:
         self._count(effect, op, shadow, engine.session)
         return None
 
+    def remember(self, effect: Effect) -> None:
+        """Know of an effect from before this world began, without judging it."""
+        self._calls.setdefault(effect.key, (effect.step, effect.input))
+
     def _judge_key(self, effect: Effect, op: Op) -> None:
         call = (effect.step, effect.input)
         if effect.attempt > 1 and effect.key not in self._calls:

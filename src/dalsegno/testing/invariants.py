@@ -52,6 +52,20 @@ class Invariants:
         """Judge a side effect: the beginning of an attempt's body."""
         self.bodies.heard(effect)
 
+    def take_as_given(self, past: Sequence[Effect]) -> None:
+        """Begin with what the store holds already and the effects before: for a world that goes on."""
+        for run in peek(self._store.runs(RunQuery(limit=1_000_000))):
+            shadow = self.shadows[run.number] = Shadow(run)
+            shadow.entries = self._read(run.number)
+            shadow.journal = lines_of(shadow.entries)
+            shadow.settled = {entry.op for entry in shadow.entries if entry.kind is Kind.STEP}
+            shadow.due = {timer.op: timer.due_at for timer in peek(self._store.timers(run.number))}
+        for session in peek(self._store.sessions(live=False)):
+            if session.fenced_at is not None:
+                self.ownership.fenced.add(session.number)
+        for effect in past:
+            self.bodies.remember(effect)
+
     def wrote(self, group: Sequence[Write], fence: Fence | None, verdicts: Sequence[Verdict]) -> None:
         """Judge a write by what it changed."""
         self.checks += 1
