@@ -29,7 +29,7 @@ class Fence(msgspec.Struct, frozen=True, gc=False):
     loop_turn_at: int = 0  # boot clock, when the worker's main loop last turned
 
 
-class Start(msgspec.Struct, frozen=True):
+class Start(msgspec.Struct, frozen=True, gc=False):
     """A new run. The verdict is ``Started``; an existing run of that id is not touched."""
 
     number: int
@@ -52,7 +52,7 @@ class Start(msgspec.Struct, frozen=True):
     session: int | None = None  # who claims it in the same breath, having a slot free
 
 
-class Send(msgspec.Struct, frozen=True):
+class Send(msgspec.Struct, frozen=True, gc=False):
     """A delivery for a run, addressed by number or by id. The verdict is a ``Sent``.
 
     ``id`` makes it idempotent. ``release`` lets it wake a parked run: a person's answer does.
@@ -72,7 +72,7 @@ class Send(msgspec.Struct, frozen=True):
     release: bool = False
 
 
-class Rest(msgspec.Struct, frozen=True):
+class Rest(msgspec.Struct, frozen=True, gc=False):
     """How a run comes to rest: it waits (until ``due_at``, if at all), or it ends.
 
     Conditional on ``wakes``: a delivery that the run has not seen makes the whole commit ``Missed``.
@@ -88,7 +88,7 @@ class Rest(msgspec.Struct, frozen=True):
     error: bytes | None = None
 
 
-class Commit(msgspec.Struct, frozen=True):
+class Commit(msgspec.Struct, frozen=True, gc=False):
     """What one advance of a run produced. Refused as a whole unless (session, turn) own the run.
 
     ``floor`` is the time of the run's last entry: time never goes back within a run.
@@ -183,7 +183,7 @@ class Retry(msgspec.Struct, frozen=True):
 Write: TypeAlias = Start | Send | Commit | Claim | OpenSession | Beat | EndSession | Release | Retry
 
 
-class Started(msgspec.Struct, frozen=True):
+class Started(msgspec.Struct, frozen=True, gc=False):
     """The run of that id: made now, or found as it was."""
 
     created: bool

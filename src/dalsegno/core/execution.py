@@ -29,6 +29,7 @@ from dalsegno.errors import Diverged, JournalFull, NotDecodable, PromiseNeverAwa
 
 UNWIND_TRIES = 100
 _REFUSALS = 100  # how often code may swallow JournalFull
+_ON_THE_WAY = (Kind.ATTEMPT, Kind.INTENT)  # entries that do not settle their step
 
 
 class Execution:
@@ -70,6 +71,7 @@ class Execution:
         self.shielded = 0
         self.replaying = False
         self.cancel_requested = False
+        self._key = f"{run_id}/{number:x}/"
         self._body = body
         self._is_async = is_async
         self._main: RunTask[Any] | Fiber | None = None
@@ -95,35 +97,38 @@ class Execution:
         """
         op = self._match(entry)
         self.position = entry.position
-        self.loop.time_us = max(entry.at, self.loop.time_us)
-        match entry.kind:
-            case Kind.CANCEL:
-                self._cancel()
-            case Kind.TIMER:
-                self._fire(entry.op)
-            case Kind.SIGNAL:
-                self._post(entry)
-            case Kind.ATTEMPT:
-                assert op is not None
-                op.attempts, op.intent = entry.attempt, 0
-                op.last_error = _told(entry.data)
-                op.tried_at = op.tried_at or entry.at
-                op.unknown = op.unknown or entry.outcome is Outcome.UNKNOWN
-            case Kind.INTENT:
-                assert op is not None
-                op.intent = entry.attempt
-            case Kind.STEP | Kind.CHILD | Kind.HOLD:
-                assert op is not None
-                self.ops.pop(entry.op)
-                op.begun = True
-                op.settle(entry)
+        if entry.at > self.loop.time_us:
+            self.loop.time_us = entry.at
+        if op is not None:
+            self._answer(op, entry)
+        elif entry.kind is Kind.SIGNAL:
+            self._post(entry)
+        elif entry.kind is Kind.TIMER:
+            self._fire(entry.op)
+        else:
+            self._cancel()
         self._advance()
+
+    def _answer(self, op: Op, entry: Entry) -> None:
+        """Give an op the entry that settles it, or one on the way there."""
+        kind = entry.kind
+        if kind is op.kind:
+            del self.ops[op.number]
+            op.begun = True
+            op.settle(entry)
+        elif kind is Kind.ATTEMPT:
+            op.attempts, op.intent = entry.attempt, 0
+            op.last_error = _told(entry.data)
+            op.tried_at = op.tried_at or entry.at
+            op.unknown = op.unknown or entry.outcome is Outcome.UNKNOWN
+        else:
+            op.intent = entry.attempt
 
     @property
     def ended(self) -> bool:
         """Whether the code has come to its end, stray tasks included."""
         main = self._main
-        return main is not None and main.done() and not self.loop.open_tasks
+        return main is not None and not self.loop.open_tasks and main.done()
 
     def outcome(self) -> Any:
         """Return what the code returned, or raise what it raised; only when it has ended."""
@@ -131,7 +136,7 @@ class Execution:
         if self._overrun is not None:
             raise self._overrun
         value = self._main.result()
-        forgotten = [op for op in self.unwaited.values() if not op.promise.cancelled()]
+        forgotten = [op for op in self.unwaited.values() if not op.cancelled()]
         if forgotten:
             names = ", ".join(op.label for op in forgotten[:5])
             raise PromiseNeverAwaited(
@@ -150,12 +155,11 @@ class Execution:
 
     def take_wants(self) -> list[Op]:
         """Hand over the ops that came since the last call and are still wanted."""
-        if not self.wants:
-            return []
-        wants = [op for op in self.wants if op.settled is None and not op.promise.done()]
+        wants, self.wants = self.wants, []
+        if any(op.done() or op.settled is not None for op in wants):
+            wants = [op for op in wants if op.settled is None and not op.done()]
         for op in wants:
             op.begun = True
-        self.wants = []
         return wants
 
     def take_withdrawn(self, kind: Kind) -> list[Op]:
@@ -167,7 +171,7 @@ class Execution:
     def open_children(self) -> list[Op]:
         """Return the children that the code wants, or gave up on after they had begun, and that have not ended."""
         children = [op for op in self.ops.values() if op.kind is Kind.CHILD]
-        return [op for op in children if op.begun or not op.promise.cancelled()]
+        return [op for op in children if op.begun or not op.cancelled()]
 
     def check_timers(self, stored: list[Timer]) -> None:
         """Compare the stored timers with the ops that replay has made."""
@@ -194,7 +198,8 @@ class Execution:
         """Make the next op, or answer it at once where an early signal already did."""
         if self.loop.dead:
             return self._inert(kind, name, request)
-        self._still_cancelled()
+        if self.cancel_requested and not self.shielded:
+            self._still_cancelled()
         self._count()
         op = Op(self, self.made, kind, name, digest, request, names)
         self.ops[op.number] = op
@@ -217,7 +222,7 @@ class Execution:
 
         The run's number is in it because an id may be used again once its run was pruned.
         """
-        return f"{self.run_id}/{self.number:x}/{op}"
+        return f"{self._key}{op}"
 
     def note_cancelled(self, op: Op) -> None:
         """Hear that the code cancelled an op's promise."""
@@ -257,39 +262,40 @@ class Execution:
             raise full
 
     def _advance(self) -> None:
-        self.loop.drain()
+        loop = self.loop
+        loop.drain()
         main = self._main
-        if main is not None and main.done() and self.loop.open_tasks and not self._sweeping:
+        if loop.open_tasks and main is not None and main.done() and not self._sweeping:
             # As asyncio.run: what is still running when the main task ends is cancelled, and awaited.
             self._sweeping = True
-            for task in list(self.loop.open_tasks.values()):
+            for task in list(loop.open_tasks.values()):
                 task.cancel()
-            self.loop.drain()
+            loop.drain()
 
     def _match(self, entry: Entry) -> Op | None:
         """Find the op that ``entry`` answers; raise ``Diverged`` where the code made another one."""
+        op = self.ops.get(entry.op)
+        kind = entry.kind
+        if op is not None and op.name == entry.name and op.digest == entry.digest:
+            if op.kind is kind is not Kind.SIGNAL or (op.kind is Kind.STEP and kind in _ON_THE_WAY):
+                return op
         if entry.op == 0:
             return None
-        op = self.ops.get(entry.op)
-        if entry.kind is Kind.TIMER:
+        if kind is Kind.TIMER:
             if entry.op > self.made or op is not None:
                 raise self._diverged(entry.position, f"a timer (#{entry.op})", self._found(entry.op))
             return None
-        if entry.kind is Kind.SIGNAL:
+        if kind is Kind.SIGNAL:
             if entry.op > self.made or (op is not None and entry.name not in op.names):
                 raise self._diverged(entry.position, f"a signal {entry.name!r}", self._found(entry.op))
             return None
-        wanted = Kind.STEP if entry.kind in (Kind.ATTEMPT, Kind.INTENT) else entry.kind
-        if op is None or op.kind is not wanted or op.name != entry.name or op.digest != entry.digest:
-            what = f"{wanted.name.lower()} {entry.name!r} (#{entry.op})"
-            found = self._found(entry.op)
-            if op is not None and op.kind is wanted and op.name == entry.name:
-                what, found = (
-                    f"{what} with input {entry.digest.hex()}",
-                    f"the same with input {op.digest.hex()}",
-                )
-            raise self._diverged(entry.position, what, found)
-        return op
+        wanted = Kind.STEP if kind in _ON_THE_WAY else kind
+        what = f"{wanted.name.lower()} {entry.name!r} (#{entry.op})"
+        found = self._found(entry.op)
+        if op is not None and op.kind is wanted and op.name == entry.name:
+            what = f"{what} with input {entry.digest.hex()}"
+            found = f"the same with input {op.digest.hex()}"
+        raise self._diverged(entry.position, what, found)
 
     def _found(self, number: int) -> str:
         op = self.ops.get(number)
@@ -324,9 +330,7 @@ class Execution:
         """Raise the cancel again where the code swallowed it and goes on as if nothing was."""
         main = self._main
         # A TaskGroup whose child failed also cancels the task around it, and may leave it counted.
-        if main is None or not self.cancel_requested or self.shielded or not self._in_main():
-            return
-        if not main.cancelling():
+        if main is None or not self._in_main() or not main.cancelling():
             return
         handled = sys.exc_info()[1]
         while handled is not None:
@@ -371,7 +375,7 @@ class Execution:
         try:
             op.settle(replace(entry, outcome=Outcome.VALUE))
         except NotDecodable as error:  # the sender's mistake, not the code's: the code hears of it
-            op.promise.set_exception(error)
+            op.fail(error)
 
     def _stop_receiving(self, op: Op) -> None:
         self.receivers.remove(op)
@@ -390,11 +394,10 @@ class Execution:
         if self.loop.dead:
             return
         self.loop.dead = True
-        stopped = list(self.loop.open_tasks.values())
         outer = events._get_running_loop()
         events._set_running_loop(self.loop)
         try:
-            for task in stopped:
+            for task in list(self.loop.open_tasks.values()):
                 task.forget()
                 _close(task.get_coro())
             for reference in list(self.loop.open_agens.values()):
@@ -403,20 +406,16 @@ class Execution:
                 self._main.unwind(UNWIND_TRIES)
         finally:
             events._set_running_loop(outer)
-        self._let_go(stopped)
+            self._let_go()
 
-    def _let_go(self, stopped: list[RunTask[Any]]) -> None:
-        """Cut the circles: what is left of a run is freed at once, not by a collection that may not come."""
-        for task in stopped:
-            _unhook(task)
-            _unhook(task.awaits())
-        for op in [*self.ops.values(), *self.unwaited.values()]:
-            op.part()
-            _unhook(op.promise)
-        for held in (self.ops, self.unwaited, self.alarms, self.wants, self.receivers):
-            held.clear()
+    def _let_go(self) -> None:
+        """Part what refers to each other, so that memory is free at once and no collector need find it."""
+        self.loop.let_go()
         self._main = None
-        self.loop.abandon()
+        for kept in (self.ops, self.unwaited, self.alarms):
+            kept.clear()
+        for waiting in (self.wants, self.withdrawn, self.receivers):
+            waiting.clear()
 
 
 def current() -> Execution | None:
@@ -433,11 +432,6 @@ def _told(data: bytes | None) -> str:
 def _frame(task: asyncio.Task[Any] | None) -> FrameType | None:
     stack = task.get_stack(limit=1) if task is not None else []
     return stack[0] if stack else None
-
-
-def _unhook(future: asyncio.Future[Any] | None) -> None:
-    for callback, _ in list(future._callbacks or ()) if future is not None else ():
-        future.remove_done_callback(callback)
 
 
 def _close(coro: Any) -> None:

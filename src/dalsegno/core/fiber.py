@@ -22,7 +22,6 @@ class Fiber(RunFuture[Any]):
 
     def __init__(self, function: Callable[[], Any], *, loop: RunLoop) -> None:
         super().__init__(loop=loop)
-        self._run_loop = loop
         self._function = function
         self._greenlet = greenlet.greenlet(self._body)
         self._greenlet.gr_context = contextvars.copy_context()
@@ -67,17 +66,17 @@ class Fiber(RunFuture[Any]):
 
     def wait(self, future: asyncio.Future[Any]) -> None:
         """Stand still until ``future`` is done, or this fiber is cancelled."""
-        if self._must_cancel and not self._run_loop.dead:
+        if self._must_cancel and not self.run_loop.dead:
             self._must_cancel = False
             raise asyncio.CancelledError
-        if not self._run_loop.dead:
+        if not self.run_loop.dead:
             future.add_done_callback(self._switch)
         self._waiting = future
         try:
             self._hub.switch()
         finally:
             self._waiting = None
-        if self._must_cancel and not self._run_loop.dead:  # cancelled between the answer and this turn
+        if self._must_cancel and not self.run_loop.dead:  # cancelled between the answer and this turn
             self._must_cancel = False
             raise asyncio.CancelledError
 
@@ -94,14 +93,14 @@ class Fiber(RunFuture[Any]):
     def _enter(self, *, throw: bool) -> None:
         self._hub = greenlet.getcurrent()
         self._greenlet.parent = self._hub
-        outer, self._run_loop.fiber = self._run_loop.fiber, self
+        outer, self.run_loop.fiber = self.run_loop.fiber, self
         try:
             if throw:
                 self._greenlet.throw(greenlet.GreenletExit)
             else:
                 self._greenlet.switch()
         finally:
-            self._run_loop.fiber = outer
+            self.run_loop.fiber = outer
 
     def _body(self) -> None:
         try:

@@ -41,13 +41,15 @@ _HASH_MASK = (1 << 60) - 1
 class RunFuture(asyncio.Future[T]):
     """A future that hashes by the order of its making, so that sets of it iterate alike."""
 
+    __slots__ = ("order", "run_loop")
+
     def __init__(self, *, loop: RunLoop) -> None:
-        self.number = loop.next_number()
-        self._hash = loop.hash_base + self.number
-        super().__init__(loop=loop)
+        self.run_loop = loop
+        self.order = loop.next_number()
+        asyncio.Future.__init__(self, loop=loop)
 
     def __hash__(self) -> int:
-        return self._hash
+        return self.run_loop.hash_base + self.order
 
     def __eq__(self, other: object) -> bool:
         return self is other
@@ -184,7 +186,7 @@ class RunLoop(asyncio.AbstractEventLoop):
     """
 
     def __init__(self, keeper: AlarmKeeper) -> None:
-        self.keeper = keeper
+        self.keeper: AlarmKeeper | None = keeper
         # Apart from other runs': asyncio keeps the tasks of all loops of a process in one set.
         self.hash_base = keeper.number * _SPREAD & _HASH_MASK
         self.time_us = 0
@@ -224,22 +226,27 @@ class RunLoop(asyncio.AbstractEventLoop):
         try:
             while queue:
                 ready = queue.popleft()
-                if not ready.gone:
-                    self._call(ready)
+                if ready.gone:
+                    continue
+                try:
+                    ready.context.run(ready.callback, *ready.args)
+                except (SystemExit, KeyboardInterrupt):
+                    # asyncio re-raises these after storing them as the task's outcome; that is enough here.
+                    continue
+                except Exception as error:
+                    self.call_exception_handler({"message": "a callback failed", "exception": error})
         finally:
             events._set_running_loop(outer)
             sys.set_asyncgen_hooks(*hooks)
             if collecting:
                 gc.enable()
 
-    def _call(self, ready: Ready) -> None:
-        try:
-            ready.context.run(ready.callback, *ready.args)
-        except (SystemExit, KeyboardInterrupt):
-            # asyncio re-raises these after storing them as the task's outcome; that is enough here.
-            return
-        except Exception as error:
-            self.call_exception_handler({"message": "a callback failed", "exception": error})
+    def let_go(self) -> None:
+        """Forget the keeper and whatever is still here, once the loop is dead and nothing runs on it."""
+        self.keeper = None
+        self.open_tasks.clear()
+        self.open_agens.clear()
+        self._queue.clear()
 
     def abandon(self) -> None:
         """Forget the keeper, the tasks and what was ready: the run is dropped."""
@@ -277,14 +284,16 @@ class RunLoop(asyncio.AbstractEventLoop):
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
         ready = Ready(callback, args, contextvars.copy_context() if context is None else context)
+        keeper = self.keeper
+        assert keeper is not None
         if self.dead or when <= self.time():
             if not self.dead:
                 self._queue.append(ready)
-            return Alarm(self.keeper, 0, when, self.time_us, ready)
+            return Alarm(keeper, 0, when, self.time_us, ready)
         delay = when - self.time()
         if not delay <= MAX / _SECOND:  # NaN is neither longer nor shorter
             microseconds(delay, what="delay of a timer")  # raises, and says why
-        return self.keeper.alarm_set(when, ready)
+        return keeper.alarm_set(when, ready)
 
     def time(self) -> float:
         return self.time_us / _SECOND

@@ -1,7 +1,7 @@
 """The operations of a run: what workflow code asked for and the journal answers.
 
-An op is numbered in the order of its making, which is the same at each replay. It keeps the promise
-that the code holds, and a request that only the engine understands.
+An op is numbered in the order of its making, which is the same at each replay. It is the promise that
+the code holds, with what the engine must know to keep it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from dalsegno.core.promise import Promise
 
 if TYPE_CHECKING:
     from dalsegno.core.execution import Execution
+
+_VALUE = Outcome.VALUE
+_IN_DOUBT = (Outcome.UNKNOWN, Outcome.CANCELLED)
 
 
 class Request(Protocol):
@@ -32,27 +35,13 @@ class Request(Protocol):
         ...
 
 
-class Parted:
-    """What a promise has for an op when it is done and was waited for, or its run was dropped."""
-
-    label = "an operation"
-
-    def waited(self) -> None:
-        """Hear it again."""
-
-    def cancelled(self) -> None:
-        """Hear that code on its way out cancelled the promise."""
-
-
-PARTED = Parted()
-
-
-class Op:
-    """One operation of one execution.
+class Op(Promise[Any]):
+    """One operation of one execution; users know it as a ``Promise``.
 
     ``begun`` is true once the op outlived the turn that made it: only then may its effect have
     happened. ``attempts`` failed attempts are in the journal; ``intent`` is the attempt that an
     at_most_once step was about to make; ``unknown`` tells that some attempt's outcome is not known.
+    ``tried_at`` is when it was first tried, as far as this process knows.
     """
 
     __slots__ = (
@@ -68,7 +57,6 @@ class Op:
         "name",
         "names",
         "number",
-        "promise",
         "request",
         "settled",
         "settlement",
@@ -87,6 +75,8 @@ class Op:
         request: Request,
         names: tuple[str, ...] = (),
     ) -> None:
+        loop = execution.loop
+        Promise.__init__(self, loop=loop)
         self.execution = execution
         self.number = number
         self.kind = kind
@@ -95,22 +85,23 @@ class Op:
         self.request = request
         self.names = names
         self.made_at = execution.position
-        self.made_time = execution.loop.time_us
+        self.made_time = loop.time_us
         self.begun = False
         self.attempts = 0
         self.last_error = ""
-        self.tried_at = 0  # when its first attempt had failed
+        self.tried_at = 0
         self.intent = 0
         self.unknown = False
         self.settled: Entry | None = None
         self.settlement: RunFuture[None] | None = None
         self.successor: Op | None = None  # who took over after a failure
-        self.promise: Promise[Any] = Promise(self, loop=execution.loop)
 
     @property
     def label(self) -> str:
-        """What it is, for messages."""
         return f"{self.kind.name.lower()} {self.name!r} (#{self.number})"
+
+    def __repr__(self) -> str:
+        return f"<Promise of {self.label}>"
 
     @property
     def outlived(self) -> bool:
@@ -118,58 +109,53 @@ class Op:
         return self.begun or self.made_at != self.execution.position
 
     def waited(self) -> None:
-        """Note that somebody waits for the promise, or has asked for its outcome."""
+        """Note that somebody waits, or has asked for the outcome."""
         self.execution.unwaited.pop(self.number, None)
-        if self.promise.done():
-            self.part()
 
-    def part(self) -> None:
-        """Let the promise know this op no more: what holds nothing in a circle is freed at once."""
-        self.promise.op = PARTED
+    _waited = waited
 
-    def cancelled(self) -> None:
-        """Hear that the code cancelled the promise."""
+    def _withdrawn(self) -> None:
         self.waited()
         if self.successor is not None:
-            self.successor.promise.cancel()
+            self.successor.cancel()
         self.begun = self.outlived
         self.execution.note_cancelled(self)
-        self.part()
 
     def settle(self, entry: Entry) -> None:
         """Take the entry that answers this op; a promise that is done by then drops it."""
-        promise = self.promise
-        promise.sender = entry.source
-        self.unknown = self.unknown or entry.outcome in (Outcome.UNKNOWN, Outcome.CANCELLED)
-        if not promise.done():
-            if entry.outcome is Outcome.VALUE:
-                promise.set_result(self.request.value(entry))
+        outcome = entry.outcome
+        self.sender = entry.source
+        if outcome in _IN_DOUBT:
+            self.unknown = True
+        if not self.done():
+            if outcome is _VALUE:
+                self.set_result(self.request.value(entry))
             elif not self.request.recover(self, entry):
-                promise.set_exception(self.request.error(entry))
-                promise._log_traceback = False  # the journal has it; nobody need retrieve it
+                self.fail(self.request.error(entry))
         self.settled = entry
-        if promise.done() and self.number not in self.execution.unwaited:
-            self.part()
         if self.settlement is not None and not self.settlement.done():
             self.settlement.set_result(None)
+
+    def fail(self, error: BaseException) -> None:
+        """Give the promise an error; the journal has it, so nobody need retrieve it."""
+        self.set_exception(error)
+        self._log_traceback = False
 
     def hand_over(self, successor: Op) -> None:
         """Let another op's outcome be this promise's."""
         self.successor = successor
-        promise = self.promise
 
         def follow(other: Any) -> None:
-            if promise.done():
+            if self.done():
                 return
             if other.cancelled():
-                promise.cancel()
+                self.cancel()
             elif other.exception() is not None:
-                promise.set_exception(other.exception())
-                promise._log_traceback = False
+                self.fail(other.exception())
             else:
-                promise.set_result(other.result())
+                self.set_result(other.result())
 
-        successor.promise.add_done_callback(follow)
+        successor.add_done_callback(follow)
 
     async def settles(self) -> None:
         """Wait until the journal says how the op ended, even when its promise was cancelled."""

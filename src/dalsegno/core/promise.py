@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextvars import Context
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from dalsegno.core.durations import microseconds
 from dalsegno.core.loop import RunFuture, RunLoop
 from dalsegno.errors import WrongColour
-
-if TYPE_CHECKING:
-    from dalsegno.core.ops import Op, Parted
 
 T = TypeVar("T")
 
@@ -23,11 +20,11 @@ class Promise(RunFuture[T]):
     cancels what it stands for. ``sender`` is known once a signal has come.
     """
 
-    def __init__(self, op: Op, *, loop: RunLoop) -> None:
-        super().__init__(loop=loop)
-        self.op: Op | Parted = op
+    __slots__ = ("sender",)
+
+    def __init__(self, *, loop: RunLoop) -> None:
+        RunFuture.__init__(self, loop=loop)
         self.sender = ""
-        self._run_loop = loop
 
     def result(self, timeout: str | float | None = None) -> T:
         """Return what was promised, waiting for it in ``def`` code.
@@ -36,12 +33,12 @@ class Promise(RunFuture[T]):
         raised and the promise stays as it was. In ``async def`` code this is ``Future.result``:
         write ``await promise`` to wait.
         """
-        self.op.waited()
-        fiber = self._run_loop.fiber
+        self._waited()
+        fiber = self.run_loop.fiber
         if not self.done():
             if fiber is None:
                 raise WrongColour(
-                    f"result() of {self.op.label} was called in async def code before it was there.",
+                    f"result() of {self.label} was called in async def code before it was there.",
                     "Blocking here would stop the run's loop for ever.",
                     "Write `await promise`.",
                 )
@@ -52,7 +49,7 @@ class Promise(RunFuture[T]):
         return super().result()
 
     def _wait_at_most(self, timeout: str | float) -> None:
-        loop = self._run_loop
+        loop = self.run_loop
         late: RunFuture[None] = RunFuture(loop=loop)
         first: RunFuture[None] = RunFuture(loop=loop)
         seconds = microseconds(timeout, what="timeout") / 1_000_000
@@ -64,29 +61,44 @@ class Promise(RunFuture[T]):
         first.result()
         alarm.cancel()
         if not self.done():
-            raise TimeoutError(f"{self.op.label} was not there after {timeout}")
+            raise TimeoutError(f"{self.label} was not there after {timeout}")
 
     def cancel(self, msg: Any | None = None) -> bool:
         cancelled = super().cancel(msg)
         if cancelled:
-            self.op.cancelled()
+            self._withdrawn()
         return cancelled
 
     # Whoever awaits, or hooks a callback, has waited: a promise that nobody waited for is an error.
 
     def __await__(self) -> Generator[Any, None, T]:
-        self.op.waited()
+        self._waited()
         return super().__await__()
 
     __iter__ = __await__
 
     def add_done_callback(self, fn: Callable[[Any], object], /, *, context: Context | None = None) -> None:
-        self.op.waited()
+        self._waited()
         super().add_done_callback(fn, context=context)
 
     def exception(self) -> BaseException | None:
-        self.op.waited()
+        self._waited()
         return super().exception()
+
+    # -- what it stands for hears of it
+
+    @property
+    def label(self) -> str:
+        """What is promised, for messages."""
+        raise NotImplementedError
+
+    def _waited(self) -> None:
+        """Note that somebody waits, or has asked for the outcome."""
+        raise NotImplementedError
+
+    def _withdrawn(self) -> None:
+        """Hear that the code does not want it any more."""
+        raise NotImplementedError
 
 
 def _finish(future: RunFuture[None]) -> None:

@@ -35,7 +35,7 @@ WAITS_FOR_NOTHING = PARKED + "waits for nothing"
 UNWRITABLE = PARKED + "cannot be written"
 
 
-class Run(msgspec.Struct, frozen=True):
+class Run(msgspec.Struct, frozen=True, gc=False):
     """One run's row. Times are microseconds UTC.
 
     ``turn`` counts claims and ``wakes`` deliveries; a commit is conditional on both. ``due_at`` is

@@ -50,7 +50,7 @@ class StepCall(Request):
         self.run_id = ""
 
     def value(self, entry: Entry) -> Any:
-        return self.step.output.decode(entry.data or b"null", f"result of step {self.step.name}")
+        return self.step.output.decode(entry.data or b"null", self.step.result_label)
 
     def error(self, entry: Entry) -> BaseException:
         label = f"step {self.step.name}, run {self.run_id}"
@@ -61,7 +61,7 @@ class StepCall(Request):
         if isinstance(remedy, str):
             return False
         if isinstance(remedy, Skip):
-            op.promise.set_result(remedy.default)
+            op.set_result(remedy.default)
             return True
         told = failure.decode(entry.data or b"")
         kwargs = dict(self.kwargs)
@@ -74,10 +74,10 @@ class StepCall(Request):
 def open_step(execution: Execution, call: StepCall) -> Op:
     """Make the op of a step call; whoever watches the code is told before the step runs."""
     step = call.step
-    what = f"arguments of step {step.name}"
-    data = encode_args(call.args, call.kwargs, what)
-    if not call.undoes:  # a compensation may get the step's arguments and its result, which together are more
-        check_size(execution, data, what)
+    data = encode_args(call.args, call.kwargs, step.arguments_label)
+    # A compensation may get the step's arguments and its result, which together are more.
+    if len(data) > execution.limits.payload and not call.undoes:
+        check_size(execution, data, step.arguments_label)
     op = execution.open(Kind.STEP, step.name, digest(data), call)
     call.run_id = execution.run_id
     if call.scope is not None and not execution.loop.dead:

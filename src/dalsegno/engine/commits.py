@@ -29,6 +29,7 @@ log = logging.getLogger("dalsegno.commits")
 Answer = Callable[[Verdict], None]
 
 HOPELESS = (StoreDamaged, StoreShared, StoreVanished, StoreVersion)
+_OWNED = (Commit, Claim)  # what only the session that wants it may write
 _LARGEST = 512  # items in one transaction: what the loop can spare a few milliseconds for
 _FIRST_DELAY, _LONGEST_DELAY = 0.05, 2.0
 
@@ -148,7 +149,7 @@ class CommitQueue:
         past: list[Pending] = []
         present: list[Pending] = []
         for pending in group:
-            owned = isinstance(pending.item, Commit | Claim) and pending.item.session != self._session
+            owned = isinstance(pending.item, _OWNED) and pending.item.session != self._session
             (past if owned else present).append(pending)
         if past:
             verdicts: list[Verdict] = [Refused.FENCED] * len(past)
@@ -162,7 +163,7 @@ class CommitQueue:
             return await self._store.write(items), False
         began, turned = self._clock.monotonic(), self._store.lease_now()
         fence = Fence(self._session, self._commits + 1, self._lease, turned)
-        if not any(isinstance(item, Commit | Claim) for item in items):
+        if not any(isinstance(item, _OWNED) for item in items):
             # What a fenced session may write as well does not tell that it is fenced; a heartbeat does.
             items.append(Beat(self._session, self._lease, turned))
         verdicts = await self._store.write(items, fence)

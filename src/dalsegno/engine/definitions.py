@@ -102,6 +102,8 @@ class StepDefinition(Definition):
     def __init__(self, function: Callable[..., Any], name: str | None, options: StepOptions) -> None:
         super().__init__(function, name)
         self.options = options
+        self.arguments_label = f"arguments of step {self.name}"
+        self.result_label = f"result of step {self.name}"
         if options.at_most_once and options.retry is not None:
             raise DefinitionError(
                 f"Step {self.name} ({self.place}) has both at_most_once=True and retry=.",

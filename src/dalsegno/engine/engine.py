@@ -78,6 +78,7 @@ class Engine:
         self.on_cleared: Callable[[], None] | None = None
         self.on_rest: Callable[[Run, Rest], None] | None = None
         self._store = store
+        self._now = store.now
         self._commits = commits
         self._registry = registry
         self._clock = clock
@@ -218,15 +219,18 @@ class Engine:
         if execution.ended:
             self._end(live)
             return
-        now = self._store.now()
-        live.follow_timers(now, resumed=resumed)
-        entries, consumed = live.arrivals(now)
-        cancelled = any(entry.kind is Kind.CANCEL for entry in entries)
-        if live.answers:
-            entries = live.answers + entries
-            live.answers = []
+        now = self._now()
+        entries, live.answers = live.answers, []
         sends, live.unsent = live.unsent, []
         starts: list[Start] = []
+        consumed: list[int] = []
+        cancelled = False
+        if execution.alarms or live.due:
+            live.follow_timers(now, resumed=resumed)
+        if live.inbox or live.due:
+            arrived, consumed = live.arrivals(now)
+            cancelled = any(entry.kind is Kind.CANCEL for entry in arrived)
+            entries += arrived
         if execution.withdrawn:
             entries += self._steps.withdraw(live, entries)
             sends += [family.cancel(live.run, op) for op in execution.take_withdrawn(Kind.CHILD)]
@@ -235,7 +239,8 @@ class Engine:
         if entries or starts or consumed or sends:
             self._commit(live, entries, consumed, starts, sends, None)
         elif live.attempts or live.waiting.keys() - live.retries.keys():
-            self._wake_at(live, live.next_due() if self._may_begin else now + _HELD_FOR)
+            if self._alarms or live.due or live.retries or live.waiting:
+                self._wake_at(live, live.next_due() if self._may_begin else now + _HELD_FOR)
         else:
             self._park(live)
 
@@ -254,12 +259,11 @@ class Engine:
                     entries.append(family.detached(op))
         if not live.waiting or not self._may_begin:
             return
-        failing = {entry.op for entry in entries}  # their last failure is to be written first
-        due = [op for number, op in live.waiting.items() if live.retries.get(number, 0) <= now]
-        for op in due:
-            if op.number in failing:
+        failing = {entry.op for entry in entries} if entries else ()  # their last failure is to be written first
+        for op in list(live.waiting.values()):
+            if op.number in failing or live.retries.get(op.number, 0) > now:
                 continue
-            entry = self._steps.begin(live, op, self._ended(live, op))
+            entry = self._steps.begin(live, op, now, self._ended)
             if entry is not None:
                 entries.append(entry)
 
@@ -269,13 +273,11 @@ class Engine:
         else:
             live.waiting[op.number] = op
 
-    def _ended(self, live: LiveRun, op: Op) -> Callable[[Any, BaseException | None], None]:
-        def ended(value: Any, error: BaseException | None) -> None:
-            if not live.dropped:
-                live.answers.append(self._steps.end(live, op, value, error))
-                self.turn(live)
-
-        return ended
+    def _ended(self, whose: tuple[LiveRun, Op], value: Any, error: BaseException | None) -> None:
+        live, op = whose
+        if not live.dropped:
+            live.answers.append(self._steps.end(live, op, value, error))
+            self.turn(live)
 
     def _child(self, live: LiveRun, op: Op) -> Start:
         return family.start(live.run, op, self._numbers.take()[0], self._queue)
@@ -301,7 +303,7 @@ class Engine:
                 continue
             if family.is_detached(op):
                 starts.append(self._child(live, op))
-            elif op.promise.cancelled() or (rest.status is not Status.COMPLETED and op.outlived):
+            elif op.cancelled() or (rest.status is not Status.COMPLETED and op.outlived):
                 sends.append(family.cancel(live.run, op))
         if live.run.parent is not None and live.run.attached:
             sends.append(family.result_for_parent(live.run, rest))
@@ -338,8 +340,8 @@ class Engine:
             turn=live.turn,
             floor=live.at,
             entries=tuple(entries),
-            timers=() if ends else live.new_timers(),
-            dropped=() if ends else live.stale_timers(),
+            timers=() if ends or not (live.due or live.retries) else live.new_timers(),
+            dropped=() if ends or not live.stored else live.stale_timers(),
             consumed=tuple(consumed),
             starts=tuple(starts),
             sends=tuple(sends),
@@ -349,15 +351,19 @@ class Engine:
             clear_crashes=bool(entries) and live.run.crashes > 0,
         )
         live.committing = True
-        self._commits.put(commit, lambda verdict: self._verdict(live, commit, verdict))
+        self._commits.put(commit, partial(self._verdict, live, commit))
 
     def _verdict(self, live: LiveRun, commit: Commit, verdict: Verdict) -> None:
         live.committing = False
         if live.dropped:
             return
+        if type(verdict) is Committed:
+            self._committed(live, commit, verdict.at)
+        else:
+            self._refused(live, commit, verdict)
+
+    def _refused(self, live: LiveRun, commit: Commit, verdict: Verdict) -> None:
         match verdict:
-            case Committed(at):
-                self._committed(live, commit, at)
             case Refused.MISSED:
                 live.want_again(commit)
                 self._later(self._look_again(live))
@@ -371,10 +377,12 @@ class Engine:
                 self._drop(live)
 
     def _committed(self, live: LiveRun, commit: Commit, at: int) -> None:
-        live.note_timers(commit.timers, commit.dropped)
+        if commit.timers or commit.dropped:
+            live.note_timers(commit.timers, commit.dropped)
         if commit.reason is not None:
             live.shown = (live.execution.reason, live.execution.undone)
-        live.took(commit.consumed)
+        if commit.consumed:
+            live.took(commit.consumed)
         if commit.clear_crashes:
             self._clear_of_suspicion(live)
         if commit.rest is not None:
@@ -394,7 +402,8 @@ class Engine:
             self.on_cleared()
 
     def _deliver(self, live: LiveRun, entries: Sequence[Entry], at: int) -> bool:
-        began = self._clock.monotonic()
+        monotonic = self._clock.monotonic
+        began = monotonic()
         execution = live.execution
         try:
             for entry in entries:
@@ -403,7 +412,9 @@ class Engine:
         except (Diverged, NotDecodable) as error:
             self._park_broken(live, DIVERGED, error)
             return False
-        warn_of_excess(live, self._clock.monotonic() - began, self._limits)
+        took = monotonic() - began
+        if took > self._limits.turn_seconds or execution.made >= self._limits.ops_warned:
+            warn_of_excess(live, took, self._limits)
         return True
 
     def _rested(self, live: LiveRun, rest: Rest) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from dalsegno.core.commit import Commit, Loaded, Send
 from dalsegno.core.entries import Delivery, Entry, Kind, Outcome, Timer
@@ -12,6 +13,14 @@ from dalsegno.core.runs import Run
 from dalsegno.engine.calls import ReceiveCall
 from dalsegno.engine.definitions import Workflow
 from dalsegno.engine.runner import Attempt
+
+
+class UnderWay(NamedTuple):
+    """An attempt of a step that has not ended, and when it began."""
+
+    op: Op
+    attempt: Attempt
+    began_at: int
 
 
 class LiveRun:
@@ -34,9 +43,7 @@ class LiveRun:
         self.due: dict[int, int] = {}
         self.retries: dict[int, int] = {}
         self.waiting: dict[int, Op] = {}  # steps between two attempts, or held back
-        self.attempts: dict[int, tuple[Op, Attempt]] = {}
-        self.began: dict[int, int] = {}  # when a step was first tried, as far as it is known
-        self.attempt_began: dict[int, int] = {}
+        self.attempts: dict[int, UnderWay] = {}
         self.answers: list[Entry] = []
         self.unsent: list[Send] = []
         self.committing = False

@@ -43,8 +43,7 @@ def warn_of_excess(live: LiveRun, took: float, limits: Limits) -> None:
 
 def long_attempts(live: LiveRun, before: int) -> Iterator[LongAttempt]:
     """Attempts of a run that began before a moment and have not ended."""
-    for number, (op, _) in live.attempts.items():
-        began = live.attempt_began.get(number, 0)
+    for number, (op, _, began) in live.attempts.items():
         if began < before:
             yield LongAttempt(live.number, number, op.name, op.attempts + 1, most_attempts(op), began)
 

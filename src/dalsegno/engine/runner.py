@@ -17,7 +17,8 @@ from dalsegno.engine.calls import StepCall
 from dalsegno.engine.context import StepInfo, step_context
 from dalsegno.errors import StepTimeout
 
-Ended = Callable[[Any, BaseException | None], None]
+Ended = Callable[[Any, Any, BaseException | None], None]
+"""Hears how an attempt ended: whose it was, as told at its start, its value, its error."""
 
 
 class Attempt(Protocol):
@@ -50,11 +51,13 @@ class StepRunner:
     def __init__(self, threads: Spawner) -> None:
         self._threads = threads
 
-    def start(self, call: StepCall, info: StepInfo, timeout: int | None, ended: Ended) -> Attempt:
-        """Begin an attempt; ``timeout`` is in microseconds."""
+    def start(
+        self, call: StepCall, info: StepInfo, timeout: int | None, ended: Ended, whose: Any
+    ) -> Attempt:
+        """Begin an attempt; ``timeout`` is in microseconds, ``whose`` comes back with its end."""
         if call.step.is_async:
-            return AsyncAttempt(call, info, timeout, ended)
-        return ThreadAttempt(call, info, timeout, ended, self._threads)
+            return AsyncAttempt(call, info, timeout, ended, whose)
+        return ThreadAttempt(call, info, timeout, ended, whose, self._threads)
 
 
 def timed_out(info: StepInfo, timeout: int) -> StepTimeout:
@@ -72,8 +75,13 @@ def timed_out(info: StepInfo, timeout: int) -> StepTimeout:
 class AsyncAttempt:
     """An ``async def`` step as a task on the worker's loop."""
 
-    def __init__(self, call: StepCall, info: StepInfo, timeout: int | None, ended: Ended) -> None:
+    __slots__ = ("_ended", "_task", "_whose")
+
+    def __init__(
+        self, call: StepCall, info: StepInfo, timeout: int | None, ended: Ended, whose: Any
+    ) -> None:
         self._ended: Ended | None = ended
+        self._whose = whose
         self._task = asyncio.get_running_loop().create_task(self._run(call, info, timeout))
 
     async def _run(self, call: StepCall, info: StepInfo, timeout: int | None) -> None:
@@ -87,7 +95,7 @@ class AsyncAttempt:
         except BaseException as raised:  # whatever a step raises is its outcome
             error = raised
         if self._ended is not None:
-            self._ended(value, error)
+            self._ended(self._whose, value, error)
 
     async def _within(self, timeout: int, call: StepCall, info: StepInfo) -> Any:
         limit = asyncio.timeout(timeout / 1_000_000)
@@ -111,9 +119,16 @@ class ThreadAttempt:
     """A ``def`` step in a thread. It cannot be interrupted: its timeout gives up on it."""
 
     def __init__(
-        self, call: StepCall, info: StepInfo, timeout: int | None, ended: Ended, threads: Spawner
+        self,
+        call: StepCall,
+        info: StepInfo,
+        timeout: int | None,
+        ended: Ended,
+        whose: Any,
+        threads: Spawner,
     ) -> None:
         self._ended: Ended | None = ended
+        self._whose = whose
         self._threads = threads
         self._loop = asyncio.get_running_loop()
         self._began = False
@@ -165,7 +180,7 @@ class ThreadAttempt:
             self._alarm.cancel()
         ended, self._ended = self._ended, None
         if ended is not None:
-            ended(value, error)
+            ended(self._whose, value, error)
 
     def cancel(self) -> None:
         """A thread cannot be interrupted; once it has begun, it answers at its end or its timeout's."""

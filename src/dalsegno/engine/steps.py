@@ -13,7 +13,7 @@ from dalsegno.core.ids import seeded
 from dalsegno.core.ops import Op
 from dalsegno.engine.calls import StepCall, too_large
 from dalsegno.engine.context import StepInfo
-from dalsegno.engine.live import LiveRun
+from dalsegno.engine.live import LiveRun, UnderWay
 from dalsegno.engine.runner import Ended, StepRunner
 from dalsegno.errors import InvalidInput, PayloadTooLarge, StepInterrupted, StepTimeout
 from dalsegno.store.protocol import Store
@@ -43,7 +43,7 @@ class Steps:
         self._runner = runner
         self._payload_limit = limit
 
-    def begin(self, live: LiveRun, op: Op, ended: Ended) -> Entry | None:
+    def begin(self, live: LiveRun, op: Op, now: int, ended: Ended) -> Entry | None:
         """Begin a step's next attempt, or return the entry that must be written instead, or first."""
         call = op.request
         assert isinstance(call, StepCall)
@@ -51,23 +51,19 @@ class Steps:
         attempt = op.attempts + 1
         if options.at_most_once and not op.intent:
             return Entry(0, Kind.INTENT, op.number, op.name, op.digest, attempt=attempt)
-        live.waiting.pop(op.number, None)
-        live.retries.pop(op.number, None)
-        now = self._store.now()
-        began = live.began.setdefault(op.number, op.tried_at or now)
-        live.attempt_began[op.number] = now
+        number = op.number
+        live.waiting.pop(number, None)
+        live.retries.pop(number, None)
+        op.tried_at = op.tried_at or now
         timeout = options.timeout
         if options.total_timeout is not None:
-            left = max(0, began + options.total_timeout - now)
+            left = max(0, op.tried_at + options.total_timeout - now)
             timeout = left if timeout is None else min(timeout, left)
-        info = self._info(live, op, call, attempt)
-        live.attempts[op.number] = (op, self._runner.start(call, info, timeout, ended))
-        return None
-
-    def _info(self, live: LiveRun, op: Op, call: StepCall, attempt: int) -> StepInfo:
         run = live.run
-        key = call.key or op.execution.key_of(op.number)
-        return StepInfo(run.id, run.workflow, op.name, attempt, key, run.case_id)
+        key = call.key or op.execution.key_of(number)
+        info = StepInfo(run.id, run.workflow, op.name, attempt, key, run.case_id)
+        live.attempts[number] = UnderWay(op, self._runner.start(call, info, timeout, ended, (live, op)), now)
+        return None
 
     def interrupted(self, live: LiveRun, op: Op) -> Entry:
         """Settle an at_most_once step that was under way when its worker died."""
@@ -91,10 +87,10 @@ class Steps:
                 return settlement(op, Outcome.VALUE, self._result(live, call, value), attempt)
             except (InvalidInput, PayloadTooLarge) as refused:
                 return final_failure(op, refused, Outcome.UNKNOWN, attempt)
-        if op.promise.cancelled() and isinstance(error, asyncio.CancelledError):
+        if op.cancelled() and isinstance(error, asyncio.CancelledError):
             return settlement(op, Outcome.CANCELLED, None, attempt)
         unknown = isinstance(error, StepTimeout)
-        delay = None if op.promise.done() else self._delay(live, op, call, error)
+        delay = None if op.done() else self._delay(live, op, call, error)
         if delay is None:
             outcome = Outcome.UNKNOWN if unknown or op.unknown else Outcome.ERROR
             return final_failure(op, error, outcome, attempt)
@@ -105,7 +101,7 @@ class Steps:
         return Entry(0, Kind.ATTEMPT, op.number, op.name, op.digest, outcome, attempt, _undone(op), data=data)
 
     def _result(self, live: LiveRun, call: StepCall, value: Any) -> bytes:
-        what = f"result of step {call.step.name}"
+        what = call.step.result_label
         data, _ = call.step.output.journal(value, what)
         if len(data) > self._payload_limit:
             raise too_large(what, len(data), self._payload_limit, live.run.id)
@@ -119,7 +115,7 @@ class Steps:
         rng = seeded("retry", live.number, op.number, attempt)
         delay = options.retry.next(attempt, error, rng)
         if delay is not None and options.total_timeout is not None:
-            ends = live.began[op.number] + options.total_timeout
+            ends = op.tried_at + options.total_timeout
             if self._store.now() + delay >= ends:
                 return None
         return delay
@@ -133,13 +129,13 @@ class Steps:
             live.retries.pop(op.number, None)
             under_way = live.attempts.get(op.number)
             if under_way is not None:
-                under_way[1].cancel()
+                under_way.attempt.cancel()
             elif op.number not in settled:
                 entries.append(settlement(op, Outcome.CANCELLED, None, op.attempts))
         return entries
 
     def abandon(self, live: LiveRun) -> None:
         """Stop listening to all attempts of a run that is not ours, or not alive, any more."""
-        for _, attempt in live.attempts.values():
-            attempt.abandon()
+        for under_way in live.attempts.values():
+            under_way.attempt.abandon()
         live.attempts.clear()

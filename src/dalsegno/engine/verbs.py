@@ -56,20 +56,22 @@ def call_step(step: StepDefinition, args: tuple[Any, ...], kwargs: dict[str, Any
     if step.is_async:
         if execution.loop.fiber is not None:
             _wrong_colour(f"The async def step {step.name}", f"{step.name}.start(…).result()", "def")
-        return _awaited(step, args, kwargs)
+        return _awaited(execution, step, args, kwargs)
     if execution.loop.fiber is None:
         _wrong_colour(f"The def step {step.name}", f"await {step.name}.start(…)", "async def")
-    return start_step(step, args, kwargs).result()
+    return open_step(execution, StepCall(step, args, kwargs, None, scope.get())).result()
 
 
-async def _awaited(step: StepDefinition, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    return await start_step(step, args, kwargs)
+async def _awaited(
+    execution: Execution, step: StepDefinition, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    return await open_step(execution, StepCall(step, args, kwargs, None, scope.get()))
 
 
 def start_step(step: StepDefinition, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Promise[Any]:
     """Begin a step."""
     execution = in_run(f"{step.name}.start()")
-    return open_step(execution, StepCall(step, args, kwargs, None, scope.get())).promise
+    return open_step(execution, StepCall(step, args, kwargs, None, scope.get()))
 
 
 # -- child runs
@@ -102,7 +104,7 @@ def start_child(workflow: Workflow[Any, Any], input: Any, id: str | None, *, det
     call.name(op)
     if detached:
         op.waited()
-    return op.promise
+    return op
 
 
 # -- signals and people
@@ -127,8 +129,7 @@ def receive(*types: Any, name: str | None = None) -> Promise[Any]:
         raise TypeError("receive() takes one type, with or without name=, or several types")
     wanted = {name or signal_name(type_): type_ for type_ in types}
     title = " | ".join(wanted)
-    op = execution.open(Kind.SIGNAL, title, b"", ReceiveCall(wanted), tuple(wanted))
-    return op.promise
+    return execution.open(Kind.SIGNAL, title, b"", ReceiveCall(wanted), tuple(wanted))
 
 
 def signal_name(type_: Any) -> str:
@@ -140,7 +141,7 @@ def hold(name: str, reason: str) -> Promise[None]:
     """Park the run, with a reason that a person sees, until somebody retries it."""
     execution = in_run("hold()")
     execution.reason = reason
-    return execution.open(Kind.HOLD, name, b"", HoldCall()).promise
+    return execution.open(Kind.HOLD, name, b"", HoldCall())
 
 
 # -- time and chance

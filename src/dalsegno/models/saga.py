@@ -123,7 +123,7 @@ class Saga:
     async def _settle(self) -> None:
         """Cancel what is under way and wait until the journal says how each step ended."""
         for op, _ in self._registered:
-            op.promise.cancel()
+            op.cancel()
         for op, _ in self._registered:
             await op.settles()
 
@@ -134,7 +134,7 @@ class Saga:
             undo = _undo_of(registered)
             assert undo is not None
             try:
-                await open_step(self._execution, _undoing(registered, undo)).promise
+                await open_step(self._execution, _undoing(registered, undo))
             except Exception as error:
                 log.warning("run %s: %s failed: %r", self._execution.run_id, undo.name, error)
                 failed.append(registered)

@@ -78,7 +78,7 @@ def write_item(
     item: Write, fence: Fence | None, standing: Standing, now: Now
 ) -> Generator[Ask, Any, Verdict]:
     """Write one item of a group whose fence stands like this."""
-    if standing is Standing.LOST and isinstance(item, Commit | Claim):
+    if standing is Standing.LOST and isinstance(item, (Commit, Claim)):
         return Refused.FENCED
     verdict: Verdict | None = None
     if standing is Standing.LANDED:
