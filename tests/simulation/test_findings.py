@@ -89,7 +89,7 @@ def test_a_person_may_order_a_retry_twice(seed: int) -> None:
 
 
 def test_a_read_of_the_inbox_that_is_older_than_a_commit_brings_no_signal_back() -> None:
-    live = LiveRun(ROW, workflows.mailbox, Execution(1, "run", lambda: None, is_async=False, limits=Limits()))
+    live = LiveRun(ROW, workflows.mailbox, Execution(1, "run", is_async=False, limits=Limits()))
     stale = (Delivery(1, Kind.SIGNAL, "Decision"), Delivery(2, Kind.SIGNAL, "Decision"))
     live.hear(stale)
     live.took([1])
@@ -98,7 +98,7 @@ def test_a_read_of_the_inbox_that_is_older_than_a_commit_brings_no_signal_back()
 
 
 def test_a_read_of_the_inbox_that_is_older_than_another_takes_no_signal_away() -> None:
-    live = LiveRun(ROW, workflows.mailbox, Execution(1, "run", lambda: None, is_async=False, limits=Limits()))
+    live = LiveRun(ROW, workflows.mailbox, Execution(1, "run", is_async=False, limits=Limits()))
     live.hear((Delivery(1, Kind.SIGNAL, "Decision"), Delivery(2, Kind.SIGNAL, "Decision")))
     live.hear((Delivery(1, Kind.SIGNAL, "Decision"),))
     assert (list(live.inbox), live.wakes) == ([1, 2], 2)

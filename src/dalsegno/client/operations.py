@@ -20,8 +20,8 @@ from dalsegno.core.execution import current
 from dalsegno.core.failure import Failure
 from dalsegno.core.ids import Numbers, check_id, new_id
 from dalsegno.core.limits import Limits
+from dalsegno.core.runs import Ending, Status
 from dalsegno.core.runs import Run as Row
-from dalsegno.core.runs import Status
 from dalsegno.engine.calls import too_large
 from dalsegno.engine.commits import CommitQueue
 from dalsegno.engine.definitions import Workflow
@@ -133,7 +133,6 @@ class Operations:
         run_id = new_id() if run_id is None else check_id(run_id)
         data, input_digest = workflow.encode_input(input)
         self._check_size(data, f"input of workflow {workflow.name}", run_id)
-        workflow.bind(data)
         row = start_of(
             workflow,
             (data, input_digest),
@@ -263,25 +262,31 @@ class Operations:
                 "Start it as a child: `await workflow.start(…)`.",
                 run_id=run_id,
             )
-        row = await self.row(run_id)
-        if not row.status.ended:
-            row = await self._ended(row, timeout)
-        return self._outcome(row, workflow)
+        ending = await self._ending(check_id(run_id))
+        if not ending.status.ended:
+            ending = await self._ended(run_id, ending.number, timeout)
+        return self._outcome(run_id, ending, workflow)
 
-    async def _ended(self, row: Row, timeout: Duration | None) -> Row:
+    async def _ending(self, run_id: str) -> Ending:
+        ending = await self.store.ending(self.namespace, run_id)
+        if ending is None:
+            raise self._not_found(run_id)
+        return ending
+
+    async def _ended(self, run_id: str, number: int, timeout: Duration | None) -> Ending:
         limit = None if timeout is None else microseconds(timeout, what="timeout") / SECOND
         try:
             async with asyncio.timeout(limit):
-                return await self._watch(row.number)
+                return await self._watch(run_id, number)
         except TimeoutError:
             raise ResultTimeout(
-                f"Run {row.id} had no result after {timeout}.",
+                f"Run {run_id} had no result after {timeout}.",
                 "The run goes on; only this wait has ended.",
-                f"`dalsegno where {row.id}` tells what it waits for.",
-                run_id=row.id,
+                f"`dalsegno where {run_id}` tells what it waits for.",
+                run_id=run_id,
             ) from None
 
-    async def _watch(self, number: int) -> Row:
+    async def _watch(self, run_id: str, number: int) -> Ending:
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiters = self._waiting.setdefault(number, [])
         waiters.append(ended)
@@ -290,9 +295,9 @@ class Operations:
             while True:
                 if ended.done() or mark != self.store.change_mark():
                     mark = self.store.change_mark()
-                    row = await self.store.get(number)
-                    if row is not None and row.status.ended:
-                        return row
+                    ending = await self._ending(run_id)
+                    if ending.status.ended:
+                        return ending
                 await asyncio.wait([ended], timeout=_LOOK if len(self._waiting) < 100 else 10 * _LOOK)
         finally:
             waiters.remove(ended)
@@ -306,16 +311,16 @@ class Operations:
                 if not waiter.done():
                     waiter.set_result(None)
 
-    def _outcome(self, row: Row, workflow: Workflow[Any, Any] | None) -> Any:
-        if row.status is Status.COMPLETED:
-            workflow = workflow or self.registry.workflows.get((row.workflow, row.version))
+    def _outcome(self, run_id: str, ending: Ending, workflow: Workflow[Any, Any] | None) -> Any:
+        if ending.status is Status.COMPLETED:
+            workflow = workflow or self.registry.workflows.get((ending.workflow, ending.version))
             shape = workflow.output if workflow is not None else shape_of(Any)
-            return shape.decode(row.output or b"null", f"result of run {row.id}")
-        told = failure.decode(row.error) if row.error else None
-        note = f" ({row.reason})" if row.reason else ""
-        if row.status is Status.CANCELLED:
-            raise RunCancelled(f"Run {row.id} was cancelled{note}.", run_id=row.id)
-        raise _failed(row, told, note)
+            return shape.decode(ending.output or b"null", f"result of run {run_id}")
+        told = failure.decode(ending.error) if ending.error else None
+        note = f" ({ending.reason})" if ending.reason else ""
+        if ending.status is Status.CANCELLED:
+            raise RunCancelled(f"Run {run_id} was cancelled{note}.", run_id=run_id)
+        raise _failed(run_id, told, note)
 
     def _check_size(self, data: bytes, what: str, run_id: str) -> None:
         if len(data) > self._limits.payload:
@@ -336,12 +341,12 @@ def _check_sender(sender: str) -> None:
         check_id(sender, "sender")
 
 
-def _failed(row: Row, told: Failure | None, note: str) -> RunFailed:
+def _failed(run_id: str, told: Failure | None, note: str) -> RunFailed:
     what = told.title if told is not None else "without an error"
     return RunFailed(
-        f"Run {row.id} failed{note}: {what}",
-        mend=f"`dalsegno runs show {row.id}` shows its journal.",
-        run_id=row.id,
+        f"Run {run_id} failed{note}: {what}",
+        mend=f"`dalsegno runs show {run_id}` shows its journal.",
+        run_id=run_id,
         error=told,
     )
 

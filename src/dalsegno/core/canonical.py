@@ -19,6 +19,7 @@ import msgspec
 from dalsegno.core import paths
 from dalsegno.core.foreign import foreign_plain, is_foreign
 
+_TEXT = frozenset({str})
 _EXACT = frozenset({type(None), bool, str, int})
 _TEXTUAL = (bytes, bytearray, memoryview, date, time, timedelta, Decimal, UUID)
 
@@ -43,7 +44,7 @@ def encode_args(args: tuple[Any, ...], kwargs: dict[str, Any], what: str) -> byt
     """
     try:
         data = _sorted_json((args, kwargs))
-        if _is_plain(args) and _is_plain(kwargs):
+        if _is_plain(args) and (not kwargs or _is_plain(kwargs)):
             return data
     except Exception:  # the longer way manages, or tells what is wrong
         pass
@@ -62,9 +63,14 @@ def _is_plain(value: Any) -> bool:
     """Tell whether the fast encoder alone writes ``value``, which it accepted, in the one canonical way."""
     todo = [value]
     for item in todo:
-        if type(item) is dict and any(type(key) is not str for key in item):
-            return False
-        for part in item.values() if type(item) is dict else item:
+        parts = item
+        if type(item) is dict:
+            if not _TEXT.issuperset(map(type, item)):
+                return False
+            parts = item.values()
+        if _EXACT.issuperset(map(type, parts)):
+            continue
+        for part in parts:
             kind = type(part)
             if kind is dict or kind is list or kind is tuple:
                 todo.append(part)  # and the loop reaches it

@@ -35,7 +35,6 @@ _ON_THE_WAY = (Kind.ATTEMPT, Kind.INTENT)  # entries that do not settle their st
 class Execution:
     """A live run: its loop, the ops that its code made, and how far the journal was delivered.
 
-    ``body`` is the workflow with its input bound: it returns a coroutine when ``is_async``.
     ``wants`` are ops that the engine has not begun, ``alarms`` the timers that are set,
     ``withdrawn`` ops whose promise the code cancelled after they had begun.
     """
@@ -44,7 +43,6 @@ class Execution:
         self,
         number: int,
         run_id: str,
-        body: Callable[[], Any],
         *,
         is_async: bool,
         limits: Limits,
@@ -72,7 +70,6 @@ class Execution:
         self.replaying = False
         self.cancel_requested = False
         self._key = f"{run_id}/{number:x}/"
-        self._body = body
         self._is_async = is_async
         self._main: RunTask[Any] | Fiber | None = None
         self._sweeping = False
@@ -81,13 +78,16 @@ class Execution:
 
     # -- what the engine does with it
 
-    def begin(self, started_at: int) -> None:
-        """Run the code from its first line until it waits."""
+    def begin(self, body: Callable[[], Any], started_at: int) -> None:
+        """Run the code from its first line until it waits.
+
+        ``body`` is the workflow with its input bound: it returns a coroutine where the run is async.
+        """
         self.loop.time_us = started_at
         if self._is_async:
-            self._main = self.loop.spawn(self._body(), "main")
+            self._main = self.loop.spawn(body(), "main")
         else:
-            self._main = Fiber(self._body, loop=self.loop)
+            self._main = Fiber(body, loop=self.loop)
         self._advance()
 
     def deliver(self, entry: Entry) -> None:
@@ -97,8 +97,7 @@ class Execution:
         """
         op = self._match(entry)
         self.position = entry.position
-        if entry.at > self.loop.time_us:
-            self.loop.time_us = entry.at
+        self.loop.time_us = max(entry.at, self.loop.time_us)
         if op is not None:
             self._answer(op, entry)
         elif entry.kind is Kind.SIGNAL:
@@ -276,9 +275,8 @@ class Execution:
         """Find the op that ``entry`` answers; raise ``Diverged`` where the code made another one."""
         op = self.ops.get(entry.op)
         kind = entry.kind
-        if op is not None and op.name == entry.name and op.digest == entry.digest:
-            if op.kind is kind is not Kind.SIGNAL or (op.kind is Kind.STEP and kind in _ON_THE_WAY):
-                return op
+        if op is not None and op.name == entry.name and op.digest == entry.digest and _answers(kind, op.kind):
+            return op
         if entry.op == 0:
             return None
         if kind is Kind.TIMER:
@@ -394,10 +392,11 @@ class Execution:
         if self.loop.dead:
             return
         self.loop.dead = True
+        stopped = list(self.loop.open_tasks.values())
         outer = events._get_running_loop()
         events._set_running_loop(self.loop)
         try:
-            for task in list(self.loop.open_tasks.values()):
+            for task in stopped:
                 task.forget()
                 _close(task.get_coro())
             for reference in list(self.loop.open_agens.values()):
@@ -406,22 +405,32 @@ class Execution:
                 self._main.unwind(UNWIND_TRIES)
         finally:
             events._set_running_loop(outer)
-            self._let_go()
+            self._let_go(stopped)
 
-    def _let_go(self) -> None:
-        """Part what refers to each other, so that memory is free at once and no collector need find it."""
+    def _let_go(self, stopped: list[RunTask[Any]]) -> None:
+        """Cut the circles: what is left of a run is freed at once, not by a collection that may not come."""
+        for task in stopped:
+            _unhook(task)
+            _unhook(task.awaits())
+        for op in self.ops.values():
+            _unhook(op)
         self.loop.let_go()
         self._main = None
-        for kept in (self.ops, self.unwaited, self.alarms):
+        for kept in (self.ops, self.unwaited, self.alarms, self.wants, self.withdrawn, self.receivers):
             kept.clear()
-        for waiting in (self.wants, self.withdrawn, self.receivers):
-            waiting.clear()
 
 
 def current() -> Execution | None:
     """Return the execution whose code is running right now, None outside workflow code."""
     loop = events._get_running_loop()
     return loop.keeper if type(loop) is RunLoop and isinstance(loop.keeper, Execution) else None
+
+
+def _answers(kind: Kind, asked: Kind) -> bool:
+    """Whether an entry of this kind answers an op of that kind; signals are given out by their names."""
+    if kind is asked:
+        return kind is not Kind.SIGNAL
+    return asked is Kind.STEP and kind in _ON_THE_WAY
 
 
 def _told(data: bytes | None) -> str:
@@ -432,6 +441,12 @@ def _told(data: bytes | None) -> str:
 def _frame(task: asyncio.Task[Any] | None) -> FrameType | None:
     stack = task.get_stack(limit=1) if task is not None else []
     return stack[0] if stack else None
+
+
+def _unhook(future: asyncio.Future[Any] | None) -> None:
+    if future is not None:
+        for callback, _ in list(future._callbacks or ()):
+            future.remove_done_callback(callback)
 
 
 def _close(coro: Any) -> None:

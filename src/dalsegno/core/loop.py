@@ -19,10 +19,11 @@ import sys
 import weakref
 from asyncio import events, tasks
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar, TypeVarTuple, cast
 
+from dalsegno.core.agens import Watch, watched
 from dalsegno.core.durations import MAX, microseconds
 from dalsegno.errors import MisusedInRun, SideEffectInWorkflow
 
@@ -186,7 +187,7 @@ class RunLoop(asyncio.AbstractEventLoop):
     """
 
     def __init__(self, keeper: AlarmKeeper) -> None:
-        self.keeper: AlarmKeeper | None = keeper
+        self.keeper: AlarmKeeper = keeper
         # Apart from other runs': asyncio keeps the tasks of all loops of a process in one set.
         self.hash_base = keeper.number * _SPREAD & _HASH_MASK
         self.time_us = 0
@@ -216,12 +217,16 @@ class RunLoop(asyncio.AbstractEventLoop):
         neighbour's ``finally`` must not run inside this run's turn.
         """
         queue = self._queue
+        if not queue:
+            return
+        if not watched():
+            with Watch(RunLoop):
+                self.drain()
+            return
         outer = events._get_running_loop()
         collecting = gc.isenabled()
         if collecting:
             gc.disable()
-        hooks = sys.get_asyncgen_hooks()
-        sys.set_asyncgen_hooks(firstiter=self._agen_begins, finalizer=self._agen_dropped)
         events._set_running_loop(self)
         try:
             while queue:
@@ -237,21 +242,14 @@ class RunLoop(asyncio.AbstractEventLoop):
                     self.call_exception_handler({"message": "a callback failed", "exception": error})
         finally:
             events._set_running_loop(outer)
-            sys.set_asyncgen_hooks(*hooks)
             if collecting:
                 gc.enable()
 
     def let_go(self) -> None:
         """Forget the keeper and whatever is still here, once the loop is dead and nothing runs on it."""
-        self.keeper = None
-        self.open_tasks.clear()
-        self.open_agens.clear()
-        self._queue.clear()
-
-    def abandon(self) -> None:
-        """Forget the keeper, the tasks and what was ready: the run is dropped."""
         self.keeper = _NOBODY
         self.open_tasks.clear()
+        self.open_agens.clear()
         self._queue.clear()
 
     # -- what asyncio and user code use
@@ -284,16 +282,14 @@ class RunLoop(asyncio.AbstractEventLoop):
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
         ready = Ready(callback, args, contextvars.copy_context() if context is None else context)
-        keeper = self.keeper
-        assert keeper is not None
         if self.dead or when <= self.time():
             if not self.dead:
                 self._queue.append(ready)
-            return Alarm(keeper, 0, when, self.time_us, ready)
+            return Alarm(self.keeper, 0, when, self.time_us, ready)
         delay = when - self.time()
         if not delay <= MAX / _SECOND:  # NaN is neither longer nor shorter
             microseconds(delay, what="delay of a timer")  # raises, and says why
-        return keeper.alarm_set(when, ready)
+        return self.keeper.alarm_set(when, ready)
 
     def time(self) -> float:
         return self.time_us / _SECOND
@@ -326,10 +322,13 @@ class RunLoop(asyncio.AbstractEventLoop):
         assert isinstance(task, RunTask)
         self.open_tasks.pop(task.number, None)
 
-    def _agen_begins(self, agen: Any) -> None:
-        self.open_agens[self.next_number()] = weakref.ref(agen)
+    def agen_begins(self, agen: AsyncGenerator[Any, Any]) -> None:
+        """Hear of an async generator of this run."""
+        number = self.next_number()
+        self.open_agens[number] = weakref.ref(agen, lambda _: self.open_agens.pop(number, None))
 
-    def _agen_dropped(self, agen: Any) -> None:
+    def agen_dropped(self, agen: AsyncGenerator[Any, Any]) -> None:
+        """Close a generator that the code dropped before its end, as ``asyncio`` does."""
         if not self.dead:
             self.call_soon(self.create_task, agen.aclose())
 

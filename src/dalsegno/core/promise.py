@@ -90,15 +90,13 @@ class Promise(RunFuture[T]):
     @property
     def label(self) -> str:
         """What is promised, for messages."""
-        raise NotImplementedError
+        return "a promise"
 
     def _waited(self) -> None:
         """Note that somebody waits, or has asked for the outcome."""
-        raise NotImplementedError
 
     def _withdrawn(self) -> None:
         """Hear that the code does not want it any more."""
-        raise NotImplementedError
 
 
 def _finish(future: RunFuture[None]) -> None:

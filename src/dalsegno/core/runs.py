@@ -79,3 +79,20 @@ class Run(msgspec.Struct, frozen=True, gc=False):
     def parked(self) -> bool:
         """Whether it does not move until a person or a deploy acts."""
         return self.status is Status.WAITING and (self.reason or "").startswith(PARKED)
+
+
+class Ending(msgspec.Struct, frozen=True, gc=False):
+    """As much of a run's row as tells whether, and how, it has ended."""
+
+    number: int
+    workflow: str
+    version: str
+    status: Status
+    reason: str | None
+    output: bytes | None
+    error: bytes | None
+
+
+def ending_of(run: Run) -> Ending:
+    """Return how a run has ended, if it has."""
+    return Ending(run.number, run.workflow, run.version, run.status, run.reason, run.output, run.error)

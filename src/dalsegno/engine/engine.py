@@ -162,14 +162,9 @@ class Engine:
 
     def _new(self, run: Run) -> LiveRun:
         workflow = self._registry.workflow(run.workflow, run.version)
-
-        def body() -> Any:
-            return workflow.bind(run.input)()
-
         execution = Execution(
             run.number,
             run.id,
-            body,
             is_async=workflow.is_async,
             limits=self._limits,
             depth=run.depth,
@@ -194,11 +189,9 @@ class Engine:
 
     def _replay(self, live: LiveRun, loaded: Loaded | None) -> None:
         execution = live.execution
-        workflow = live.workflow
-        if workflow.inputs:
-            workflow.bind(live.run.input)  # an input that no longer fits is divergence, not a failure
+        body = live.workflow.bind(live.run.input)  # an input that no longer fits is divergence, not a failure
         execution.replaying = bool(loaded and loaded.entries)
-        execution.begin(live.at)
+        execution.begin(body, live.at)
         if loaded is None:
             return
         live.take(loaded)
@@ -259,7 +252,8 @@ class Engine:
                     entries.append(family.detached(op))
         if not live.waiting or not self._may_begin:
             return
-        failing = {entry.op for entry in entries} if entries else ()  # their last failure is to be written first
+        # Their last failure is to be written first.
+        failing = {entry.op for entry in entries} if entries else ()
         for op in list(live.waiting.values()):
             if op.number in failing or live.retries.get(op.number, 0) > now:
                 continue

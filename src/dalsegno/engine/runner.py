@@ -51,9 +51,7 @@ class StepRunner:
     def __init__(self, threads: Spawner) -> None:
         self._threads = threads
 
-    def start(
-        self, call: StepCall, info: StepInfo, timeout: int | None, ended: Ended, whose: Any
-    ) -> Attempt:
+    def start(self, call: StepCall, info: StepInfo, timeout: int | None, ended: Ended, whose: Any) -> Attempt:
         """Begin an attempt; ``timeout`` is in microseconds, ``whose`` comes back with its end."""
         if call.step.is_async:
             return AsyncAttempt(call, info, timeout, ended, whose)
@@ -77,9 +75,7 @@ class AsyncAttempt:
 
     __slots__ = ("_ended", "_task", "_whose")
 
-    def __init__(
-        self, call: StepCall, info: StepInfo, timeout: int | None, ended: Ended, whose: Any
-    ) -> None:
+    def __init__(self, call: StepCall, info: StepInfo, timeout: int | None, ended: Ended, whose: Any) -> None:
         self._ended: Ended | None = ended
         self._whose = whose
         self._task = asyncio.get_running_loop().create_task(self._run(call, info, timeout))

@@ -66,6 +66,7 @@ class Threads:
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             job()
+            del job  # an idle thread keeps nothing of what it did last
             with self._lock:
                 self._open -= 1
                 if self._alive > self._most:

@@ -40,7 +40,7 @@ from dalsegno.core.commit import (
 )
 from dalsegno.core.entries import Delivery, Entry, Kind, Timer
 from dalsegno.core.notes import LongAttempt
-from dalsegno.core.runs import KILLS_ITS_WORKER, PARKED, Run, Status
+from dalsegno.core.runs import KILLS_ITS_WORKER, PARKED, Ending, Run, Status, ending_of
 from dalsegno.store.protocol import DueRuns, RunQuery, StoreFacts
 from dalsegno.store.verbs import Standing, for_session, is_child, is_same_session, new_run
 
@@ -383,6 +383,10 @@ class MemoryStore:
     async def find(self, namespace: str, run_id: str) -> Run | None:
         number = self._ids.get((namespace, run_id))
         return None if number is None else self._rows[number].run
+
+    async def ending(self, namespace: str, run_id: str) -> Ending | None:
+        run = await self.find(namespace, run_id)
+        return None if run is None else ending_of(run)
 
     async def get(self, number: int) -> Run | None:
         rows = self._rows.get(number)

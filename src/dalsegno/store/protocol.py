@@ -17,7 +17,7 @@ import msgspec
 from dalsegno.core.commit import Fence, Loaded, Session, Verdict, Write
 from dalsegno.core.entries import Delivery, Entry, Timer
 from dalsegno.core.notes import LongAttempt
-from dalsegno.core.runs import Run
+from dalsegno.core.runs import Ending, Run
 
 
 class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +96,10 @@ class Store(Protocol):
 
     async def find(self, namespace: str, run_id: str) -> Run | None:
         """Read a run by its id."""
+        ...
+
+    async def ending(self, namespace: str, run_id: str) -> Ending | None:
+        """Read whether, and how, a run has ended: what is asked most often, and by its id."""
         ...
 
     async def get(self, number: int) -> Run | None:

@@ -395,6 +395,7 @@ def new_run(item: Start, now: int) -> Run:
     )
 
 
+STATUS_OF = {status.value: status for status in Status}
 _STATUS = Run.__struct_fields__.index("status")
 _ATTACHED = Run.__struct_fields__.index("attached")
 
@@ -402,7 +403,7 @@ _ATTACHED = Run.__struct_fields__.index("attached")
 def run_of(row: Sequence[Any]) -> Run:
     """Make a run of a row of ``run_columns``."""
     values = list(row)
-    values[_STATUS] = Status(values[_STATUS])
+    values[_STATUS] = STATUS_OF[values[_STATUS]]
     values[_ATTACHED] = bool(values[_ATTACHED])
     return Run(*values)
 

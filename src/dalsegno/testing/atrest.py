@@ -56,19 +56,18 @@ def _moves_or_tells(run: Run, now: int) -> None:
 
 def replay(run: Run, workflow: Workflow[Any, Any], entries: Sequence[Entry]) -> Execution:
     """Bring a run's code to where its journal says that it is."""
-    execution = fresh(run, workflow)
-    execution.begin(run.started_at or run.created_at)
+    execution = _fresh(run, workflow)
+    execution.begin(workflow.bind(run.input), run.started_at or run.created_at)
     for entry in entries:
         execution.deliver(entry)
     return execution
 
 
-def fresh(run: Run, workflow: Workflow[Any, Any]) -> Execution:
+def _fresh(run: Run, workflow: Workflow[Any, Any]) -> Execution:
     """Make an execution of a run that has not begun."""
     return Execution(
         run.number,
         run.id,
-        workflow.bind(run.input),
         is_async=workflow.is_async,
         limits=Limits(),
         depth=run.depth,
@@ -103,7 +102,7 @@ def _waits_for_what_may_come(
     if unheard:
         raise Broken(f"P11: {run.id} waits, and has not looked at {unheard}")
     for op in execution.open_children():
-        if isinstance(op.request, ChildCall) and op.request.child_id in ended and not op.promise.cancelled():
+        if isinstance(op.request, ChildCall) and op.request.child_id in ended and not op.cancelled():
             raise Broken(f"P11: {run.id} waits for child {op.request.child_id}, which has ended")
 
 

@@ -8,10 +8,12 @@ import logging
 import sys
 from dataclasses import dataclass
 
+from dalsegno.core.agens import Watch
 from dalsegno.core.clock import SECOND, Clock, nap
 from dalsegno.core.commit import EndSession, OpenSession, Refused, Rest
 from dalsegno.core.ids import Numbers
 from dalsegno.core.limits import Limits
+from dalsegno.core.loop import RunLoop
 from dalsegno.core.runs import Run
 from dalsegno.engine.commits import CommitQueue
 from dalsegno.engine.engine import Engine
@@ -71,6 +73,7 @@ class Worker:
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
         self._thresholds = gc.get_threshold()
+        self._agens = Watch(RunLoop)
         self._reopening: asyncio.Task[None] | None = None
         self.claimer = Claimer(
             store, commits, engine, queue=options.queue, slots=options.slots, suspect_after=limits.suspect
@@ -87,6 +90,7 @@ class Worker:
     async def start(self) -> None:
         """Open a session and begin to claim."""
         refuse_side_effects()
+        self._agens.__enter__()
         self._thresholds = gc.get_threshold()
         if self._thresholds[0] < _GC_THRESHOLD:
             # Thousands of live runs are many objects: the default would walk over them all the time.
@@ -112,6 +116,7 @@ class Worker:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._engine.drop_all()
         gc.set_threshold(*self._thresholds)
+        self._agens.__exit__()
         session, self._engine.session = self._engine.session, 0
         if self._heart is not None:
             self._heart.stop()

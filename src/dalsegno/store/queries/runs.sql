@@ -14,6 +14,10 @@ ON CONFLICT DO NOTHING;
 -- find_run(namespace, id)
 SELECT {run_columns} FROM runs WHERE namespace = :namespace AND id = :id;
 
+-- read_ending(namespace, id)
+SELECT number, workflow, version, status, reason, output, error
+  FROM runs WHERE namespace = :namespace AND id = :id;
+
 -- get_run(number)
 SELECT {run_columns} FROM runs WHERE number = :number;
 

@@ -11,7 +11,7 @@ from dalsegno.core.clock import Clock
 from dalsegno.core.commit import Fence, Loaded, Session, Verdict, Write
 from dalsegno.core.entries import Delivery, Entry, Timer
 from dalsegno.core.notes import LongAttempt
-from dalsegno.core.runs import Run
+from dalsegno.core.runs import Ending, Run
 from dalsegno.errors import StoreError
 from dalsegno.store.migrate import read_migrations
 from dalsegno.store.protocol import DueRuns, RunQuery, StoreFacts
@@ -20,7 +20,7 @@ from dalsegno.store.sqlite.errors import translate
 from dalsegno.store.sqlite.file import StoreFile
 from dalsegno.store.sqlite.lane import Lane
 from dalsegno.store.sqlite.writer import Writer
-from dalsegno.store.verbs import delivery_of, entry_of, run_of, timer_of
+from dalsegno.store.verbs import STATUS_OF, delivery_of, entry_of, run_of, timer_of
 
 T = TypeVar("T")
 
@@ -111,6 +111,13 @@ class SqliteStore:
         rows = self._point("find_run", namespace, run_id)
         return run_of(rows[0]) if rows else None
 
+    async def ending(self, namespace: str, run_id: str) -> Ending | None:
+        rows = self._point("read_ending", namespace, run_id)
+        if not rows:
+            return None
+        number, workflow, version, status, *rest = rows[0]
+        return Ending(number, workflow, version, STATUS_OF[status], *rest)
+
     async def get(self, number: int) -> Run | None:
         rows = self._point("get_run", number)
         return run_of(rows[0]) if rows else None
@@ -192,7 +199,10 @@ class SqliteStore:
         """Read a row by its key, in place: a thread would cost more than the read."""
         if self._watch is None:
             raise self._closed()
-        return self._told(lambda connection: self._rows(connection, name, *parameters), self._watch)
+        try:
+            return self._watch.execute(self._queries[name].text, parameters).fetchall()
+        except apsw.Error as error:
+            raise self._explained(error) from error
 
     async def _select(self, name: str, *parameters: Any) -> list[Any]:
         return await self._read(lambda connection: self._rows(connection, name, *parameters))
@@ -212,10 +222,10 @@ class SqliteStore:
         try:
             return job(connection)
         except apsw.Error as error:
-            wide = translate(error, self._file.path)
-            if wide is None:
-                raise
-            raise wide from error
+            raise self._explained(error) from error
+
+    def _explained(self, error: apsw.Error) -> Exception:
+        return translate(error, self._file.path) or error
 
     def _closed(self) -> StoreError:
         return StoreError(f"The store {self.address} is not open.", "", "Use the App in a `with` block.")
