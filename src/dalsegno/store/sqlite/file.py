@@ -99,6 +99,7 @@ class StoreFile:
     def connect(self, *, writes: bool) -> apsw.Connection:
         """Open a connection with our settings; one that ``writes`` also checks what the file is."""
         _guard().protect(self.path)
+        connection: apsw.Connection | None = None
         try:
             connection = apsw.Connection(self.path, flags=apsw.SQLITE_OPEN_READWRITE)
             connection.set_busy_handler(self._busy)
@@ -107,7 +108,10 @@ class StoreFile:
             else:
                 connection.execute("PRAGMA query_only = 1").fetchall()
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
-        except apsw.Error as error:
+        except BaseException as error:
+            shut(connection)
+            if not isinstance(error, apsw.Error):
+                raise
             raise translate(error, self.path, self.holder()) or damaged(self.path, str(error)) from error
         self._remember()
         return connection
@@ -252,6 +256,13 @@ class StoreFile:
         except (OSError, ValueError, IndexError):
             return None
         return None
+
+
+def shut(connection: apsw.Connection | None) -> None:
+    """Close a connection, if there is one; what a failing disk keeps it from doing, the next one to open does."""
+    if connection is not None:
+        with contextlib.suppress(apsw.Error):
+            connection.close()
 
 
 class OpenGuard:

@@ -17,7 +17,7 @@ from dalsegno.store.migrate import read_migrations
 from dalsegno.store.protocol import DueRuns, RunQuery, StoreFacts
 from dalsegno.store.queries import Query, read_queries
 from dalsegno.store.sqlite.errors import translate
-from dalsegno.store.sqlite.file import StoreFile
+from dalsegno.store.sqlite.file import StoreFile, shut
 from dalsegno.store.sqlite.lane import Lane
 from dalsegno.store.sqlite.writer import Writer
 from dalsegno.store.verbs import STATUS_OF, delivery_of, entry_of, run_of, timer_of
@@ -66,6 +66,7 @@ class SqliteStore:
             self._reader = self._file.connect(writes=False)
         except BaseException:
             writer.close()
+            self._close_readers()
             self._file.release()
             raise
         self._writer = writer
@@ -78,11 +79,13 @@ class SqliteStore:
         writer.close()
         if self._reading is not None:
             self._reading.close()
-        for connection in (self._watch, self._reader):
-            if connection is not None:
-                connection.close()
-        self._watch = self._reader = None
+        self._close_readers()
         self._file.release()
+
+    def _close_readers(self) -> None:
+        for connection in (self._watch, self._reader):
+            shut(connection)
+        self._watch = self._reader = None
 
     async def write(self, group: Sequence[Write], fence: Fence | None = None) -> list[Verdict]:
         if self._writer is None:

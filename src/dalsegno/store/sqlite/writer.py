@@ -21,7 +21,7 @@ from dalsegno.errors import StoreError
 from dalsegno.store.migrate import APPLIED, TABLE, Migration, pending, read_migrations
 from dalsegno.store.queries import Query
 from dalsegno.store.sqlite.errors import translate
-from dalsegno.store.sqlite.file import StoreFile
+from dalsegno.store.sqlite.file import StoreFile, shut
 from dalsegno.store.sqlite.lane import Lane
 from dalsegno.store.verbs import Ask, Now, hold, write_group, write_item
 
@@ -59,9 +59,8 @@ class Writer:
         """Finish what was given, then disconnect."""
         self._patient.close()
         self._committing.close()
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        connection, self._connection = self._connection, None
+        shut(connection)
 
     # -- the two ways
 
