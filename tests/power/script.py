@@ -48,7 +48,7 @@ def _life() -> Iterator[Group]:
     yield [Claim(ME, "default", 100)], fence()
     for turn in range(1, ROUNDS + 1):
         yield [_step(run, turn) for run in RUNS], fence()
-        yield [Send(Kind.SIGNAL, run=RUNS[0], name="Paid", data=b"%d" % turn)], fence()
+        yield [Send(Kind.SIGNAL, run=RUNS[0], name="Paid", id=f"paid {turn}")], fence()
         yield [Beat(ME, LEASE, 0)], None
     yield [_end(run) for run in RUNS], fence()
     yield [EndSession(ME, goodbye=True)], fence()
