@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
+from dalsegno.client.endings import Endings
 from dalsegno.core import failure
 from dalsegno.core.clock import SECOND, Clock, to_datetime
 from dalsegno.core.codec import shape_of
@@ -37,8 +38,6 @@ from dalsegno.errors import (
     RunNotFound,
 )
 from dalsegno.store.protocol import RunQuery, Store
-
-_LOOK = 0.05  # seconds between looks at runs that other processes may end
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +117,7 @@ class Operations:
         self._limits = limits
         self._queue = queue
         self._local = local or NoWorker()
-        self._waiting: dict[int, list[asyncio.Future[None]]] = {}
+        self._endings = Endings(store)
 
     # -- start
 
@@ -277,7 +276,7 @@ class Operations:
         limit = None if timeout is None else microseconds(timeout, what="timeout") / SECOND
         try:
             async with asyncio.timeout(limit):
-                return await self._watch(run_id, number)
+                return await self._endings.wait(number)
         except TimeoutError:
             raise ResultTimeout(
                 f"Run {run_id} had no result after {timeout}.",
@@ -286,30 +285,11 @@ class Operations:
                 run_id=run_id,
             ) from None
 
-    async def _watch(self, run_id: str, number: int) -> Ending:
-        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        waiters = self._waiting.setdefault(number, [])
-        waiters.append(ended)
-        mark = -1
-        try:
-            while True:
-                if ended.done() or mark != self.store.change_mark():
-                    mark = self.store.change_mark()
-                    ending = await self._ending(run_id)
-                    if ending.status.ended:
-                        return ending
-                await asyncio.wait([ended], timeout=_LOOK if len(self._waiting) < 100 else 10 * _LOOK)
-        finally:
-            waiters.remove(ended)
-            if not waiters:
-                self._waiting.pop(number, None)
-
     def rested(self, run: Row, rest: Rest) -> None:
         """Hear from this process's worker that a run came to rest."""
         if rest.status.ended:
-            for waiter in self._waiting.get(run.number, ()):
-                if not waiter.done():
-                    waiter.set_result(None)
+            row = (run.number, run.workflow, run.version, rest.status, rest.reason, rest.output, rest.error)
+            self._endings.tell(Ending(*row))
 
     def _outcome(self, run_id: str, ending: Ending, workflow: Workflow[Any, Any] | None) -> Any:
         if ending.status is Status.COMPLETED:

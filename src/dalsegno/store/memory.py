@@ -388,6 +388,10 @@ class MemoryStore:
         run = await self.find(namespace, run_id)
         return None if run is None else ending_of(run)
 
+    async def endings(self, numbers: Sequence[int]) -> list[Ending]:
+        found = (self._rows[number].run for number in numbers if number in self._rows)
+        return [ending_of(run) for run in found if run.status.ended]
+
     async def get(self, number: int) -> Run | None:
         rows = self._rows.get(number)
         return None if rows is None else rows.run

@@ -102,6 +102,10 @@ class Store(Protocol):
         """Read whether, and how, a run has ended: what is asked most often, and by its id."""
         ...
 
+    async def endings(self, numbers: Sequence[int]) -> list[Ending]:
+        """Read how runs have ended, of those among many that have."""
+        ...
+
     async def get(self, number: int) -> Run | None:
         """Read a run by its number."""
         ...

@@ -18,6 +18,12 @@ SELECT {run_columns} FROM runs WHERE namespace = :namespace AND id = :id;
 SELECT number, workflow, version, status, reason, output, error
   FROM runs WHERE namespace = :namespace AND id = :id;
 
+-- read_endings(numbers) [sqlite]
+-- Of many runs, given as a JSON array of their numbers, those that have ended.
+SELECT number, workflow, version, status, reason, output, error
+  FROM runs WHERE number IN (SELECT value FROM JSON_EACH(:numbers))
+   AND status IN ('completed', 'failed', 'cancelled');
+
 -- get_run(number)
 SELECT {run_columns} FROM runs WHERE number = :number;
 

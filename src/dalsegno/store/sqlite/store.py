@@ -116,10 +116,10 @@ class SqliteStore:
 
     async def ending(self, namespace: str, run_id: str) -> Ending | None:
         rows = self._point("read_ending", namespace, run_id)
-        if not rows:
-            return None
-        number, workflow, version, status, *rest = rows[0]
-        return Ending(number, workflow, version, STATUS_OF[status], *rest)
+        return _ending_of(rows[0]) if rows else None
+
+    async def endings(self, numbers: Sequence[int]) -> list[Ending]:
+        return [_ending_of(row) for row in await self._select("read_endings", str(list(numbers)))]
 
     async def get(self, number: int) -> Run | None:
         rows = self._point("get_run", number)
@@ -232,3 +232,8 @@ class SqliteStore:
 
     def _closed(self) -> StoreError:
         return StoreError(f"The store {self.address} is not open.", "", "Use the App in a `with` block.")
+
+
+def _ending_of(row: Sequence[Any]) -> Ending:
+    number, workflow, version, status, *rest = row
+    return Ending(number, workflow, version, STATUS_OF[status], *rest)

@@ -98,6 +98,24 @@ async def many_runs_are_loaded_at_once(world: World) -> None:
     expect([inboxes[n][0].name for n in numbers], ["n-0", "n-1", "n-2"], "the inbox of each")
 
 
+async def endings_are_read_together(world: World) -> None:
+    """Of many runs, those that have ended are read in one go, each with how it ended."""
+    runs = [
+        await world.ended("done"),
+        await world.ended("gone", Status.CANCELLED),
+        await world.resting("waiting"),
+        await world.start("fresh"),
+    ]
+    other = await world.ended("other")
+    read = await world.store.endings([5, *(run.number for run in runs)])
+    seen = {ending.number: (ending.status, ending.output, ending.workflow) for ending in read}
+    how = {run.number: (run.status, b'"done"', run.workflow) for run in runs[:2]}
+    expect(seen, how, "the endings")
+    expect(await world.store.endings([]), [], "the endings of none")
+    many = [*range(1_000_000, 1_002_000), other.number]
+    expect([ending.number for ending in await world.store.endings(many)], [other.number], "one among many")
+
+
 async def what_is_not_there_reads_as_empty(world: World) -> None:
     """What hangs on a run that is not there reads as empty."""
     expect(dict(await world.store.load([5])), {5: Loaded((), (), ())}, "what is loaded of nobody")
@@ -139,6 +157,7 @@ CASES = (
     Case(runs_are_counted),
     Case(journals_are_read_in_part),
     Case(many_runs_are_loaded_at_once),
+    Case(endings_are_read_together),
     Case(what_is_not_there_reads_as_empty),
     Case(everything_is_there_after_reopening, Capability.DURABLE),
     Case(opening_and_closing_may_be_repeated),
