@@ -109,6 +109,17 @@ class Commit(msgspec.Struct, frozen=True, gc=False):
     notes: bytes | None = None
     clear_crashes: bool = False
 
+    @property
+    def plain(self) -> bool:
+        """Whether it is one entry and nothing else, as most are."""
+        return (
+            len(self.entries) == 1
+            and self.rest is None
+            and self.reason is None
+            and not (self.timers or self.dropped or self.consumed or self.starts or self.sends)
+            and not self.clear_crashes
+        )
+
 
 class Claim(msgspec.Struct, frozen=True):
     """Take due runs for a session: up to ``limit``, and one suspect of killing its worker if asked.

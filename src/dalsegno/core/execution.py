@@ -58,7 +58,7 @@ class Execution:
         self.position = 0
         self.made = 0
         self.ops: dict[int, Op] = {}
-        self.unwaited: dict[int, Op] = {}
+        self.unheard: list[Op] = []
         self.wants: list[Op] = []
         self.withdrawn: list[Op] = []
         self.alarms: dict[int, Alarm] = {}
@@ -135,8 +135,10 @@ class Execution:
         if self._overrun is not None:
             raise self._overrun
         value = self._main.result()
-        forgotten = [op for op in self.unwaited.values() if not op.cancelled()]
+        started = (*self.unheard, *self.ops.values())
+        forgotten = [op for op in started if not op.waited_for and not op.cancelled()]
         if forgotten:
+            forgotten.sort(key=lambda op: op.number)
             names = ", ".join(op.label for op in forgotten[:5])
             raise PromiseNeverAwaited(
                 f"Run {self.run_id} returned while nobody had waited for {names}.",
@@ -154,12 +156,13 @@ class Execution:
 
     def take_wants(self) -> list[Op]:
         """Hand over the ops that came since the last call and are still wanted."""
-        wants, self.wants = self.wants, []
-        if any(op.done() or op.settled is not None for op in wants):
-            wants = [op for op in wants if op.settled is None and not op.done()]
-        for op in wants:
-            op.begun = True
-        return wants
+        wanted: list[Op] = []
+        for op in self.wants:
+            if op.settled is None and not op.done():
+                op.begun = True
+                wanted.append(op)
+        self.wants.clear()
+        return wanted
 
     def take_withdrawn(self, kind: Kind) -> list[Op]:
         """Hand over the ops of a kind that the code cancelled after they had begun, and nothing has settled."""
@@ -202,7 +205,6 @@ class Execution:
         self._count()
         op = Op(self, self.made, kind, name, digest, request, names)
         self.ops[op.number] = op
-        self.unwaited[op.number] = op
         if kind is Kind.SIGNAL:
             self._receive(op)
         else:
@@ -416,7 +418,7 @@ class Execution:
             _unhook(op)
         self.loop.let_go()
         self._main = None
-        for kept in (self.ops, self.unwaited, self.alarms, self.wants, self.withdrawn, self.receivers):
+        for kept in (self.ops, self.unheard, self.alarms, self.wants, self.withdrawn, self.receivers):
             kept.clear()
 
 

@@ -46,7 +46,8 @@ class RunFuture(asyncio.Future[T]):
 
     def __init__(self, *, loop: RunLoop) -> None:
         self.run_loop = loop
-        self.order = loop.next_number()
+        loop.numbers += 1
+        self.order = loop.numbers
         asyncio.Future.__init__(self, loop=loop)
 
     def __hash__(self) -> int:
@@ -196,14 +197,14 @@ class RunLoop(asyncio.AbstractEventLoop):
         self.open_tasks: dict[int, RunTask[Any]] = {}
         self.open_agens: dict[int, weakref.ref[Any]] = {}
         self._queue: deque[Ready] = deque()
-        self._numbers = 0
+        self.numbers = 0  # of futures, tasks and async generators, in the order of making
 
     # -- what the owner uses
 
     def next_number(self) -> int:
         """Number a future, a task or an async generator in the order of making."""
-        self._numbers += 1
-        return self._numbers
+        self.numbers += 1
+        return self.numbers
 
     def fire(self, alarm: Alarm) -> None:
         """Put a due timer's callback into the ready queue."""

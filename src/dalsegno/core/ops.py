@@ -108,14 +108,7 @@ class Op(Promise[Any]):
         """Whether it has outlived the turn that made it: the same in a replay, where nothing is begun."""
         return self.begun or self.made_at != self.execution.position
 
-    def waited(self) -> None:
-        """Note that somebody waits, or has asked for the outcome."""
-        self.execution.unwaited.pop(self.number, None)
-
-    _waited = waited
-
     def _withdrawn(self) -> None:
-        self.waited()
         if self.successor is not None:
             self.successor.cancel()
         self.begun = self.outlived
@@ -133,6 +126,8 @@ class Op(Promise[Any]):
             elif not self.request.recover(self, entry):
                 self.fail(self.request.error(entry))
         self.settled = entry
+        if not self.waited_for:
+            self.execution.unheard.append(self)
         if self.settlement is not None and not self.settlement.done():
             self.settlement.set_result(None)
 

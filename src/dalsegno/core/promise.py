@@ -20,11 +20,12 @@ class Promise(RunFuture[T]):
     cancels what it stands for. ``sender`` is known once a signal has come.
     """
 
-    __slots__ = ("sender",)
+    __slots__ = ("sender", "waited_for")
 
     def __init__(self, *, loop: RunLoop) -> None:
         RunFuture.__init__(self, loop=loop)
         self.sender = ""
+        self.waited_for = False  # whether anybody waits, or has asked for the outcome
 
     def result(self, timeout: str | float | None = None) -> T:
         """Return what was promised, waiting for it in ``def`` code.
@@ -33,7 +34,7 @@ class Promise(RunFuture[T]):
         raised and the promise stays as it was. In ``async def`` code this is ``Future.result``:
         write ``await promise`` to wait.
         """
-        self._waited()
+        self.waited_for = True
         fiber = self.run_loop.fiber
         if not self.done():
             if fiber is None:
@@ -72,17 +73,17 @@ class Promise(RunFuture[T]):
     # Whoever awaits, or hooks a callback, has waited: a promise that nobody waited for is an error.
 
     def __await__(self) -> Generator[Any, None, T]:
-        self._waited()
+        self.waited_for = True
         return super().__await__()
 
     __iter__ = __await__
 
     def add_done_callback(self, fn: Callable[[Any], object], /, *, context: Context | None = None) -> None:
-        self._waited()
+        self.waited_for = True
         super().add_done_callback(fn, context=context)
 
     def exception(self) -> BaseException | None:
-        self._waited()
+        self.waited_for = True
         return super().exception()
 
     # -- what it stands for hears of it
@@ -91,9 +92,6 @@ class Promise(RunFuture[T]):
     def label(self) -> str:
         """What is promised, for messages."""
         return "a promise"
-
-    def _waited(self) -> None:
-        """Note that somebody waits, or has asked for the outcome."""
 
     def _withdrawn(self) -> None:
         """Hear that the code does not want it any more."""

@@ -56,7 +56,7 @@ class CommitQueue:
         self._session = 0
         self._lease = 0
         self._commits = 0
-        self._renewed_at = 0.0
+        self.renewed_at = 0.0  # by this process's own stopwatch: when the lease was surely renewed
         self.on_fenced: Callable[[], None] | None = None
         self.on_hopeless: Callable[[StoreError], None] | None = None
 
@@ -76,21 +76,22 @@ class CommitQueue:
     def begin_session(self, session: int, lease: int) -> None:
         """Write under this session's fence from now on; 0 is none."""
         self._session, self._lease, self._commits = session, lease, 0
-        self._renewed_at = self._clock.monotonic()
+        self.renewed_at = self._clock.monotonic()
 
     def renewed(self, since: float) -> None:
         """Hear that a heartbeat that began at ``since`` has renewed the lease."""
-        self._renewed_at = max(self._renewed_at, since)
+        self.renewed_at = max(self.renewed_at, since)
 
     @property
     def unrenewed(self) -> float:
-        """Seconds since the lease was surely renewed, by this process's own stopwatch."""
-        return self._clock.monotonic() - self._renewed_at
+        """Seconds since the lease was surely renewed."""
+        return self._clock.monotonic() - self.renewed_at
 
     def put(self, item: Write, answer: Answer, *, impatient_at: float | None = None) -> None:
         """Have an item written; ``answer`` is called with its verdict, on this loop."""
+        if not self._pending:
+            self._filled.set()
         self._pending.append(Pending(item, answer, impatient_at))
-        self._filled.set()
 
     async def submit(self, item: Write, heard: Answer | None = None, *, patient: bool = False) -> Verdict:
         """Have an item from outside written, and await its verdict; raise what it failed with.
@@ -116,7 +117,8 @@ class CommitQueue:
 
     async def _run(self) -> None:
         while not self._closing or self._pending:
-            await self._filled.wait()
+            if not self._pending:
+                await self._filled.wait()
             self._filled.clear()
             group, self._pending = self._pending[:_LARGEST], self._pending[_LARGEST:]
             if self._pending:
@@ -170,7 +172,7 @@ class CommitQueue:
         fenced = Refused.FENCED in verdicts
         if fence.session == self._session and not fenced:
             self._commits += 1
-            self._renewed_at = max(self._renewed_at, began)
+            self.renewed_at = max(self.renewed_at, began)
         return verdicts[: len(group)], fenced and fence.session == self._session
 
     def _answer(self, group: list[Pending], verdicts: list[Verdict], fenced: bool) -> None:

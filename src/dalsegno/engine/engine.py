@@ -79,12 +79,13 @@ class Engine:
         self.on_rest: Callable[[Run, Rest], None] | None = None
         self._store = store
         self._now = store.now
+        self._monotonic = clock.monotonic
         self._commits = commits
         self._registry = registry
         self._clock = clock
         self._numbers = numbers
         self._limits = limits
-        self._lease = lease
+        self._margin = lease * _LEASE_MARGIN
         self._queue = queue  # its runs came from there, and their children go there
         self._steps = Steps(store, runner, limits.payload)
         self._cache = Cache(cache)
@@ -240,32 +241,29 @@ class Engine:
     @property
     def _may_begin(self) -> bool:
         """Whether steps may begin: the worker is not ending, and its lease was renewed lately enough."""
-        return not self.draining and self._commits.unrenewed < self._lease * _LEASE_MARGIN
+        return not self.draining and self._monotonic() - self._commits.renewed_at < self._margin
 
     def _begin_wants(self, live: LiveRun, now: int, entries: list[Entry], starts: list[Start]) -> None:
+        waiting = live.waiting
         for op in live.execution.take_wants():
-            if op.kind is Kind.STEP:
-                self._queue_step(live, op, entries)
+            if op.intent:
+                entries.append(self._steps.interrupted(live, op))
+            elif op.kind is Kind.STEP:
+                waiting[op.number] = op
             elif op.kind is Kind.CHILD:
                 starts.append(self._child(live, op))
                 if family.is_detached(op):
                     entries.append(family.detached(op))
-        if not live.waiting or not self._may_begin:
+        if not waiting or not self._may_begin:
             return
         # Their last failure is to be written first.
         failing = {entry.op for entry in entries} if entries else ()
-        for op in list(live.waiting.values()):
+        for op in list(waiting.values()):
             if op.number in failing or live.retries.get(op.number, 0) > now:
                 continue
             entry = self._steps.begin(live, op, now, self._ended)
             if entry is not None:
                 entries.append(entry)
-
-    def _queue_step(self, live: LiveRun, op: Op, entries: list[Entry]) -> None:
-        if op.intent:
-            entries.append(self._steps.interrupted(live, op))
-        else:
-            live.waiting[op.number] = op
 
     def _ended(self, whose: tuple[LiveRun, Op], value: Any, error: BaseException | None) -> None:
         live, op = whose
@@ -396,8 +394,7 @@ class Engine:
             self.on_cleared()
 
     def _deliver(self, live: LiveRun, entries: Sequence[Entry], at: int) -> bool:
-        monotonic = self._clock.monotonic
-        began = monotonic()
+        began = self._monotonic()
         execution = live.execution
         try:
             for entry in entries:
@@ -406,7 +403,7 @@ class Engine:
         except (Diverged, NotDecodable) as error:
             self._park_broken(live, DIVERGED, error)
             return False
-        took = monotonic() - began
+        took = self._monotonic() - began
         if took > self._limits.turn_seconds or execution.made >= self._limits.ops_warned:
             warn_of_excess(live, took, self._limits)
         return True

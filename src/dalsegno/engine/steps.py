@@ -84,7 +84,10 @@ class Steps:
         attempt = op.attempts + 1
         if error is None:
             try:
-                return settlement(op, Outcome.VALUE, self._result(live, call, value), attempt)
+                data, _ = call.step.output.journal(value, call.step.result_label)
+                if len(data) > self._payload_limit:
+                    raise too_large(call.step.result_label, len(data), self._payload_limit, live.run.id)
+                return settlement(op, Outcome.VALUE, data, attempt)
             except (InvalidInput, PayloadTooLarge) as refused:
                 return final_failure(op, refused, Outcome.UNKNOWN, attempt)
         if op.cancelled() and isinstance(error, asyncio.CancelledError):
@@ -99,13 +102,6 @@ class Steps:
         data = failure.encode(Failure.of(error))
         outcome = Outcome.UNKNOWN if unknown else Outcome.ERROR
         return Entry(0, Kind.ATTEMPT, op.number, op.name, op.digest, outcome, attempt, _undone(op), data=data)
-
-    def _result(self, live: LiveRun, call: StepCall, value: Any) -> bytes:
-        what = call.step.result_label
-        data, _ = call.step.output.journal(value, what)
-        if len(data) > self._payload_limit:
-            raise too_large(what, len(data), self._payload_limit, live.run.id)
-        return data
 
     def _delay(self, live: LiveRun, op: Op, call: StepCall, error: BaseException) -> int | None:
         options = call.step.options

@@ -103,7 +103,7 @@ def start_child(workflow: Workflow[Any, Any], input: Any, id: str | None, *, det
     op = execution.open(Kind.CHILD, workflow.name, input_digest, call)
     call.name(op)
     if detached:
-        op.waited()
+        op.waited_for = True
     return op
 
 
