@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from hashlib import blake2b
 from threading import Lock
 
@@ -127,6 +128,17 @@ def seeded(*parts: str | int | bytes) -> random.Random:
         seed.update(f"{kind}{len(data)}:".encode())
         seed.update(data)
     return random.Random(int.from_bytes(seed.digest(), "big"))
+
+
+@contextmanager
+def steadied(rng: random.Random) -> Generator[None]:
+    """Have the module ``random`` itself give what ``rng`` says, for as long as a simulation lasts."""
+    before = random.getstate()
+    random.seed(rng.getrandbits(64))
+    try:
+        yield
+    finally:
+        random.setstate(before)
 
 
 def _letters(number: int, length: int) -> str:

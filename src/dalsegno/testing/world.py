@@ -135,7 +135,7 @@ class World:
 
     def run(self, scenario: Scenario) -> dict[str, End]:
         """Play a scenario, come to rest, check all that must hold; return how each run ended."""
-        with _as_it_was():
+        with as_it_was():
             return self._run(scenario)
 
     def _run(self, scenario: Scenario) -> dict[str, End]:
@@ -413,7 +413,7 @@ class World:
 
 
 @contextmanager
-def _as_it_was() -> Generator[None]:
+def as_it_was() -> Generator[None]:
     """Leave alone what belongs to the real process, though workers that are killed give nothing back."""
     factory, thresholds = logging.getLogRecordFactory(), gc.get_threshold()
     logger = logging.getLogger("dalsegno")

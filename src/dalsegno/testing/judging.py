@@ -1,0 +1,140 @@
+"""What every play must keep, whatever a user's check says of it."""
+
+from __future__ import annotations
+
+from dalsegno.core import failure
+from dalsegno.core.entries import Kind, Outcome
+from dalsegno.core.runs import COMPENSATED, DIVERGED, Run
+from dalsegno.engine.definitions import StepDefinition
+from dalsegno.engine.registry import Registry
+from dalsegno.insight.recording import record
+from dalsegno.testing.invariants import peek
+from dalsegno.testing.plans import FAILURES, CrashPlan
+from dalsegno.testing.replaying import replay
+from dalsegno.testing.script import Point
+from dalsegno.testing.stage import Stage
+from dalsegno.testing.world import End
+
+_MISUSES = (
+    "JournalFull",
+    "MisusedInRun",
+    "NotEncodable",
+    "NotInRun",
+    "PromiseNeverAwaited",
+    "SideEffectInWorkflow",
+    "WrongColour",
+)
+
+
+class Misplayed(AssertionError):
+    """Something that no play may come to: its kind in two words, and what it is."""
+
+    def __init__(self, kind: str, what: str) -> None:
+        super().__init__(f"{kind}: {what}")
+        self.kind = kind
+        self.what = what
+
+
+class Judge:
+    """Judges plays by themselves and by the clean one. With ``strict``, all must end as that did.
+
+    ``clean`` is how the clean play ended, None as long as there is none. ``settled`` says that it does
+    not depend on the order in which steps answer.
+    """
+
+    def __init__(self, registry: Registry, *, strict: bool) -> None:
+        self.clean: dict[str, End] | None = None
+        self.settled = True
+        self._registry = registry
+        self._strict = strict
+        self._steps = dict(registry.steps)
+        for workflow in registry.workflows.values():
+            self._steps |= {step.name: step for step in workflow.named_steps()}
+
+    def judge(self, stage: Stage) -> None:
+        """Raise ``Misplayed`` for the first thing that is wrong with a play that has come to rest."""
+        runs = stage.runs()
+        for run in runs:
+            self._parked(run)
+        for run in runs:
+            self._replays(stage, run)
+            self._misuses(run)
+            self._stands(stage, run)
+        plan = stage.script.plan
+        if plan.order and stage.ends() != self.clean:
+            self.settled = False
+        if stage.script.unreached:
+            points = len(stage.script.points)
+            raise Misplayed("not the plan", f"the play has {points} points and never came to all of {plan}")
+        if self._strict and self.settled and not any(mishap in FAILURES for _, mishap in plan.mishaps):
+            self._ends_alike(stage)
+
+    def same_way(self, before: list[Point], points: list[Point], plan: CrashPlan) -> None:
+        """Raise ``Misplayed`` where a play went another way although nothing had happened yet."""
+        for one, other in zip(before[: plan.last], points[: plan.last], strict=False):
+            if one != other:
+                raise Misplayed(
+                    "another way",
+                    f"point {one.number} was {one}, and is {other} in this play though nothing has happened "
+                    "before it: something else than the run decides, such as a variable kept between plays",
+                )
+
+    def _parked(self, run: Run) -> None:
+        if not run.parked or (self.clean is not None and self._was(run) == (run.status.value, run.reason)):
+            return
+        told = failure.decode(run.error) if run.error else None
+        kind = "not deterministic" if run.reason == DIVERGED else str(run.reason)
+        raise Misplayed(kind, told.message if told is not None else f"run {run.id} waits for a person")
+
+    def _was(self, run: Run) -> tuple[str, str | None] | None:
+        end = (self.clean or {}).get(run.id)
+        return end[:2] if end is not None else None
+
+    def _replays(self, stage: Stage, run: Run) -> None:
+        workflow = self._registry.workflow(run.workflow, run.version)
+        parted = replay(peek(record(stage.store, run)), workflow)
+        if parted is not None:
+            raise Misplayed("not deterministic", f"replay of {run.id}, {parted}")
+
+    def _misuses(self, run: Run) -> None:
+        told = failure.decode(run.error) if run.error else None
+        if told is not None and told.type in [f"dalsegno.errors.{name}" for name in _MISUSES]:
+            raise Misplayed(told.type.rpartition(".")[2], told.message)
+
+    def _stands(self, stage: Stage, run: Run) -> None:
+        """Look for what a saga that undid itself left standing, and nobody said that it may."""
+        if run.reason != COMPENSATED:
+            return
+        for entry in peek(stage.store.journal(run.number)):
+            step = self._steps.get(entry.name)
+            if entry.kind is not Kind.STEP or entry.outcome is Outcome.ERROR or entry.source or step is None:
+                continue
+            if step.options.compensate is None and not self._undoes(step):
+                raise Misplayed(
+                    "not undone",
+                    f"run {run.id} is compensated and its {step.name} stands ({step.place}): give the step "
+                    "compensate=, or compensate=NOTHING if nothing is to be undone",
+                )
+
+    def _undoes(self, step: StepDefinition) -> bool:
+        """Whether a step is another's compensation, called by itself."""
+        return any(each.options.compensate is step for each in self._steps.values())
+
+    def _ends_alike(self, stage: Stage) -> None:
+        ends = stage.ends()
+        if self.clean is None or ends == self.clean:
+            return
+        for run_id in sorted(ends.keys() | self.clean.keys()):
+            before, now = self.clean.get(run_id), ends.get(run_id)
+            if before != now:
+                raise Misplayed(
+                    "another end", f"{run_id} ended {_shown(now)}, without faults {_shown(before)}"
+                )
+
+
+def _shown(end: End | None) -> str:
+    if end is None:
+        return "not at all: it is not there"
+    status, reason, told = end
+    value = told.decode(errors="replace") if isinstance(told, bytes) else told
+    return f"{status}{f' ({reason})' if reason else ''} with {value}"

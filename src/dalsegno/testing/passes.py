@@ -1,0 +1,194 @@
+"""The passes of an exploration: which plans are played, in which order, and when it is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import TypeVar
+
+from dalsegno.core.ids import seeded
+from dalsegno.testing.plans import CRASHES, FAILURES, CrashPlan, Mishap
+from dalsegno.testing.player import Played, Player
+from dalsegno.testing.rehash import SEEDS, Rehash, local
+from dalsegno.testing.report import Exploration, Finding, Pass
+from dalsegno.testing.script import Place, Point
+
+T = TypeVar("T")
+
+ORDERS, CRASH, ZOMBIES, FAILING, PAIRS, HASHES = ALL = (
+    "orders",
+    "crashes",
+    "zombies",
+    "failing steps",
+    "pairs",
+    "hash seeds",
+)
+
+_ORDERS = 20
+
+
+class Passes:
+    """Plays pass after pass and notes what is found; after the first pass with a failure it stops."""
+
+    def __init__(self, player: Player, found: Exploration, pairs: int, seed: int) -> None:
+        self._player = player
+        self._found = found
+        self._pairs = pairs
+        self._seed = seed
+        self._clean = Played(CrashPlan())
+        self._crashed: list[Played] = []
+        self._warned: set[str] = set()
+
+    def play(self, wanted: Collection[str]) -> None:
+        """Play the passes that are wanted."""
+        self._play_clean()
+        rehash = self._rehash(SEEDS) if HASHES in wanted and not self._found.failures else None
+        passes: dict[str, Callable[[], None]] = {
+            ORDERS: self._orders,
+            CRASH: self._crashes,
+            ZOMBIES: self._zombies,
+            FAILING: self._failing,
+            HASHES: lambda: self._collect(rehash),
+            PAIRS: self._pairs_of_crashes,
+        }
+        try:
+            for name, one_pass in passes.items():
+                if name in wanted and not self._found.failures:
+                    one_pass()
+        finally:
+            if rehash is not None:
+                rehash.close()
+        self._found.failures.sort(key=lambda finding: len(finding.plan.mishaps))
+
+    def replay(self, plan: CrashPlan) -> None:
+        """Play one plan alone, after the clean play by which it is judged."""
+        self._play_clean()
+        if plan.hash_seed:
+            self._collect(self._rehash([plan.hash_seed]))
+        elif plan != CrashPlan() and not self._found.failures:
+            self._all(str(plan), [plan], watch=True)
+
+    # -- the passes
+
+    def _play_clean(self) -> None:
+        [self._clean] = self._all("clean", [CrashPlan()], watch=True)
+        self._player.judge.clean = self._clean.ends
+        self._found.points = len(self._clean.points)
+        kinds = [sum(p.place is place for p in self._clean.points) for place in Place]
+        self._found.passes[0].note = "{} writes, {} step bodies, {} service calls".format(*kinds)
+
+    def _orders(self) -> None:
+        self._all(ORDERS, [CrashPlan(order=number) for number in range(1, _ORDERS + 1)])
+        if not self._player.judge.settled:
+            self._found.passes[-1].note = "how it ends depends on the order of answers: `check` judges it"
+
+    def _crashes(self) -> None:
+        plans = [CrashPlan().then(number, mishap) for number, mishap in _befalling(self._clean.points)]
+        self._crashed = self._all(CRASH, plans, "before, after, and acknowledged too late", self._clean)
+
+    def _zombies(self) -> None:
+        stalls = [p.number for p in self._clean.points if p.place is not Place.CALL and p.of_worker]
+        plans = [CrashPlan().then(number, Mishap.ZOMBIE) for number in stalls]
+        self._all(ZOMBIES, plans, "stood still past the lease, and woke", self._clean)
+
+    def _failing(self) -> None:
+        steps = [point.number for point in self._clean.points if point.fails]
+        singles = [CrashPlan().then(number, mishap) for number in steps for mishap in FAILURES]
+        if not singles:
+            return
+        failed = self._all(FAILING, singles, "refused, and timed out", self._clean, watch=True)
+        if not self._found.failures:
+            plans = [p.plan.then(*what) for p in failed for what in _crashes_after(p)]
+            drawn, note = self._drawn(plans)
+            self._all("… and a crash", drawn, note)
+
+    def _pairs_of_crashes(self) -> None:
+        first = self._crashed or self._all(CRASH, self._single_crashes(), "", self._clean)
+        plans = [
+            played.plan.then(*what)
+            for played in first
+            if played.plan.mishaps[0][1] in CRASHES
+            for what in _crashes_after(played)
+        ]
+        drawn, note = self._drawn(plans)
+        self._all(PAIRS, drawn, note)
+
+    def _single_crashes(self) -> list[CrashPlan]:
+        return [CrashPlan().then(*what) for what in _befalling(self._clean.points) if what[1] in CRASHES]
+
+    def _drawn(self, plans: list[CrashPlan]) -> tuple[list[CrashPlan], str]:
+        """All of them, or as many as are wanted, drawn by the seed."""
+        if len(plans) <= self._pairs:
+            return plans, "all of them"
+        rng = seeded("pairs", self._seed)
+        ranked = sorted(range(len(plans)), key=lambda _: rng.random())[: self._pairs]
+        return [plans[index] for index in sorted(ranked)], f"drawn from {len(plans):,}"
+
+    # -- hash seeds
+
+    def _rehash(self, seeds: Collection[int]) -> Rehash | None:
+        workflows = list(self._player.registry.workflows.values())
+        played = {recording.run.workflow for recording in self._clean.recordings}
+        unknown = [w.name for w in workflows if w.name in played and local(w)]
+        if unknown:
+            note = (
+                f"not checked: {', '.join(unknown)} is defined in a function, where no other process finds it"
+            )
+            self._found.passes.append(Pass(HASHES, 0, note))
+            return None
+        used = [w for w in workflows if w.name in played]
+        recordings = [each for each in self._clean.recordings if not each.run.parked]
+        return Rehash(used, recordings, list(seeds))
+
+    def _collect(self, rehash: Rehash | None) -> None:
+        if rehash is None:
+            return
+        parted = rehash.collect()
+        self._found.passes.append(Pass(HASHES, len(rehash.seeds), "replayed in processes of their own"))
+        for each in parted:
+            plan = CrashPlan(hash_seed=each.hash_seed)
+            what = f"replay of {each.run} under hash seed {each.hash_seed}, {each.what}"
+            story = ("a set, or what is made of one, has another order in each process: sort it",)
+            self._found.failures.append(Finding(plan, "not deterministic", what, story))
+
+    # -- playing
+
+    def _all(
+        self,
+        name: str,
+        plans: Iterable[CrashPlan],
+        note: str = "",
+        before: Played | None = None,
+        *,
+        watch: bool = False,
+    ) -> list[Played]:
+        """Play these plans as one pass; note what they find."""
+        points = before.points if before is not None else None
+        done = [self._player.play(plan, watch=watch, before=points) for plan in plans]
+        self._found.passes.append(Pass(name, len(done), note))
+        for played in done:
+            if played.failure is not None:
+                self._found.failures.append(played.failure)
+            for finding in played.twice:
+                what = finding.what.partition(" happened")[0]
+                if what not in self._warned:
+                    self._warned.add(what)
+                    self._found.warnings.append(finding)
+        return done
+
+
+def _befalling(points: list[Point]) -> Iterator[tuple[int, Mishap]]:
+    """Yield all crashes, and lost replies, that may befall these points."""
+    for point in points:
+        first_call = point.place is Place.CALL and points[point.number - 2].place is Place.STEP
+        if not first_call:  # before it is no other place than before its step's body
+            yield point.number, Mishap.BEFORE
+        yield point.number, Mishap.AFTER
+        if point.place is Place.WRITE:
+            yield point.number, Mishap.LATE
+
+
+def _crashes_after(played: Played) -> Iterator[tuple[int, Mishap]]:
+    """Yield the crashes that may follow the last mishap of a play."""
+    for number, mishap in _befalling(played.points):
+        if number > played.plan.last and mishap in CRASHES:
+            yield number, mishap

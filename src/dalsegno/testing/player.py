@@ -1,0 +1,133 @@
+"""Plays a scenario once, under one plan, and says what came of it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+from dalsegno.engine.registry import Registry
+from dalsegno.errors import RunCancelled, RunFailed
+from dalsegno.insight.recording import Recording, record
+from dalsegno.testing.deeds import Repeat
+from dalsegno.testing.invariants import Broken, peek
+from dalsegno.testing.judging import Judge, Misplayed
+from dalsegno.testing.plans import CrashPlan
+from dalsegno.testing.play import Play
+from dalsegno.testing.report import Finding
+from dalsegno.testing.script import Point
+from dalsegno.testing.simloop import Deadlock, Livelock
+from dalsegno.testing.stage import Stage
+from dalsegno.testing.watch import watching
+from dalsegno.testing.world import End, Stuck
+
+
+@dataclass(slots=True)
+class Played:
+    """What one play came to: its points, how its runs ended, what went wrong, what happened twice."""
+
+    plan: CrashPlan
+    points: list[Point] = field(default_factory=list)
+    ends: dict[str, End] = field(default_factory=dict)
+    recordings: list[Recording] = field(default_factory=list)
+    failure: Finding | None = None
+    twice: list[Finding] = field(default_factory=list)
+
+
+class Player:
+    """Plays one scenario as often as it is asked to, always with the same seed.
+
+    ``clean`` is the first play, by which the others are judged.
+    """
+
+    def __init__(
+        self,
+        scenario: Callable[[Play], object],
+        registry: Registry,
+        check: Callable[[Play], object] | None,
+        may_repeat: Collection[str],
+        error: Exception | None,
+        seed: int,
+    ) -> None:
+        self.registry = registry
+        self.judge = Judge(registry, strict=check is None)
+        self._scenario = scenario
+        self._check = check
+        self._may_repeat = may_repeat
+        self._error = error
+        self._seed = seed
+
+    def play(self, plan: CrashPlan, *, watch: bool = False, before: list[Point] | None = None) -> Played:
+        """Play once.
+
+        ``watch`` sees what workflow code asks the machine for; ``before`` are the points to which the
+        play must come before its last mishap.
+        """
+        played = Played(plan)
+        stage = Stage(self.registry, plan, seed=self._seed, error=self._error)
+        try:
+            with stage:
+                try:
+                    self._perform(stage, watch=watch)
+                finally:
+                    played.points = stage.script.points
+                    played.twice = self._twice(stage, plan)
+                played.ends = stage.ends()
+                played.recordings = [peek(record(stage.store, row)) for row in stage.runs()]
+                if before is not None:
+                    self.judge.same_way(before, played.points, plan)
+        except Exception as error:
+            played.failure = _finding(plan, stage, error)
+        return played
+
+    def _perform(self, stage: Stage, *, watch: bool) -> None:
+        play = Play(stage)
+        with watching() if watch else contextlib.nullcontext() as watcher:
+            with contextlib.suppress(RunFailed, RunCancelled):  # how runs end is for the check
+                self._scenario(play)
+            stage.come_to_rest()
+        if watcher is not None and watcher.readings:
+            raise Misplayed("not deterministic", "; ".join(map(str, watcher.readings)))
+        self.judge.judge(stage)
+        if self._check is not None:
+            self._check(play)
+
+    def _twice(self, stage: Stage, plan: CrashPlan) -> list[Finding]:
+        story = tuple(stage.script.tell())
+        return [
+            Finding(plan, "happened twice", _told(repeat), story)
+            for repeat in stage.deeds.repeats()
+            if not {repeat.name, repeat.step} & set(self._may_repeat)
+        ]
+
+
+def _told(repeat: Repeat) -> str:
+    where = "" if repeat.name == repeat.step else f" in step {repeat.step}"
+    return (
+        f"{repeat.name}{where} happened {repeat.times} times for {repeat.run_id}, without an idempotency key"
+    )
+
+
+def _finding(plan: CrashPlan, stage: Stage, error: Exception) -> Finding:
+    match error:
+        case Misplayed():
+            kind, what = error.kind, error.what
+        case Broken():
+            kind, what = "a promise of dalsegno is broken, please report it", str(error)
+        case Stuck() | Deadlock() | Livelock():
+            kind, what = "it does not come to an end", str(error)
+        case AssertionError():
+            kind, what = "check", str(error) or _where(error)
+        case _:
+            kind, what = type(error).__name__, str(error)
+    lines = what.strip().splitlines()
+    story = [*stage.script.tell(), *lines[1:]]
+    return Finding(plan, kind, lines[0] if lines else "", tuple(story), error)
+
+
+def _where(error: BaseException) -> str:
+    """Say where a bare ``assert`` stands."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else "it failed"

@@ -1,0 +1,158 @@
+"""Replays journals in other processes, under other hash seeds: there a set of texts has another order.
+
+Inside one process nothing can change how texts hash, so these are real ones. They import the modules
+of the workflows afresh and replay what was recorded here.
+
+    python -m dalsegno.testing.rehash FOLDER
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from dalsegno.engine.definitions import Workflow
+from dalsegno.engine.registry import Registry
+from dalsegno.insight.recording import Recording, read_recording
+from dalsegno.testing.replaying import replay
+
+CHILD = "DALSEGNO_REHASH"
+"""Set in a process that replays: ``explore`` in a module that it imports explores nothing."""
+
+SEEDS = (1, 2, 3)
+_PATIENCE = 60  # seconds
+
+
+class NotHere(BaseException):
+    """Raised by ``explore`` in a process that only wants the definitions of a module."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rehashed:
+    """What came of a replay under a hash seed: which run parted, and how."""
+
+    hash_seed: int
+    run: str
+    what: str
+
+
+class Rehash:
+    """Processes that replay recordings; they begin at once, and ``collect`` waits for them."""
+
+    def __init__(
+        self, workflows: Iterable[Workflow[Any, Any]], recordings: Sequence[Recording], seeds: Sequence[int]
+    ) -> None:
+        self.seeds = seeds
+        self._folder = tempfile.TemporaryDirectory(prefix="dalsegno-")
+        folder = Path(self._folder.name)
+        modules = {w.function.__module__: w.function.__code__.co_filename for w in workflows}
+        wanted = {"path": [str(Path(each).resolve()) for each in sys.path], "modules": modules}
+        (folder / "modules").write_text(json.dumps(wanted), "utf-8")
+        for recording in recordings:
+            recording.save(folder)
+        self._children = {seed: self._begin(seed) for seed in seeds}
+
+    def _begin(self, seed: int) -> subprocess.Popen[str]:
+        ours = str(Path(__file__).resolve().parents[2])
+        environment = os.environ | {"PYTHONHASHSEED": str(seed), CHILD: "1"}
+        environment["PYTHONPATH"] = os.pathsep.join([ours, *filter(None, [os.environ.get("PYTHONPATH")])])
+        return subprocess.Popen(
+            [sys.executable, "-m", "dalsegno.testing.rehash", self._folder.name],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def collect(self) -> list[Rehashed]:
+        """Wait for all of them; return where a replay parted from its journal."""
+        found = []
+        for seed, child in self._children.items():
+            out, err = child.communicate(timeout=_PATIENCE)
+            if child.returncode:
+                raise RuntimeError(f"a replay under hash seed {seed} did not end well:\n{err}")
+            answers = json.loads(out.splitlines()[-1])
+            found += [Rehashed(seed, run, what) for run, what in answers]
+        self.close()
+        return found
+
+    def close(self) -> None:
+        """End what still runs."""
+        for child in self._children.values():
+            if child.poll() is None:
+                child.kill()
+                child.communicate()
+        self._folder.cleanup()
+
+
+def local(workflow: Workflow[Any, Any]) -> bool:
+    """Whether a workflow is defined inside a function, where no other process finds it."""
+    return "<locals>" in workflow.function.__qualname__
+
+
+# -- in the other process
+
+
+def main(folder: Path) -> None:
+    """Import what was named, replay what was recorded, print what parted as JSON."""
+    wanted = json.loads((folder / "modules").read_text("utf-8"))
+    sys.path[:] = wanted["path"]
+    registry = Registry()
+    for name, file in wanted["modules"].items():
+        registry.add_found(vars(_module(name, Path(file))))
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        recording = read_recording(path)
+        workflow = registry.workflow(recording.run.workflow, recording.run.version)
+        parted = replay(recording, workflow)
+        if parted is not None:
+            found.append((recording.run.id, str(parted)))
+    print_line(json.dumps(found))
+
+
+def print_line(text: str) -> None:
+    """Write the answer, after whatever the modules printed."""
+    sys.stdout.write(f"\n{text}\n")
+
+
+def _module(name: str, file: Path) -> ModuleType:
+    """Import a module as it was there: by its name where that leads to its file, else from the file."""
+    if name == "__main__":
+        name = file.stem
+    known = sys.modules.get(name)
+    if known is not None and known.__file__ and Path(known.__file__) == file:
+        return known
+    if _leads_to(name, file):
+        with contextlib.suppress(NotHere):
+            return importlib.import_module(name)
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    with contextlib.suppress(NotHere):  # what it defines above that line is there
+        spec.loader.exec_module(module)
+    return module
+
+
+def _leads_to(name: str, file: Path) -> bool:
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return False
+    return spec is not None and spec.origin is not None and Path(spec.origin) == file
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

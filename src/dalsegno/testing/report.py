@@ -1,0 +1,131 @@
+"""What an exploration found, as people read it: counts of what was played, and each finding with its plan."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import warnings
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from dalsegno.testing.plans import CrashPlan
+
+_SHOWN = 5
+CRASH_PLAN = "DALSEGNO_CRASH_PLAN"
+"""The environment's name for a plan to replay; ``pytest --crash-plan`` sets it."""
+
+_CURRENT = "PYTEST_CURRENT_TEST"
+_COUNTED = "DALSEGNO_EXPLORED"
+
+
+class EffectHappenedTwice(UserWarning):
+    """A step did something twice that the workflow asked for once, and gave no idempotency key."""
+
+
+class ExplorationFailed(AssertionError):
+    """Some play went wrong; the message is the report."""
+
+
+class Finding(NamedTuple):
+    """Something that is wrong: in which play, of what kind, told in a line, and how the play came there."""
+
+    plan: CrashPlan
+    kind: str
+    what: str
+    story: tuple[str, ...] = ()
+    error: BaseException | None = None
+
+
+@dataclass
+class Pass:
+    """One kind of play: how many were played, and what else there is to say."""
+
+    name: str
+    plays: int = 0
+    note: str = ""
+
+
+@dataclass
+class Exploration:
+    """What was explored and what was found. Print it, or let ``assert_ok`` judge.
+
+    ``failures`` and ``warnings`` have the shortest plan first. ``nth`` tells the explorations of one
+    test apart.
+    """
+
+    name: str
+    nth: int = 1
+    points: int = 0
+    passes: list[Pass] = field(default_factory=list)
+    failures: list[Finding] = field(default_factory=list)
+    warnings: list[Finding] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def plays(self) -> int:
+        """How many plays there were, in all passes."""
+        return sum(each.plays for each in self.passes)
+
+    @property
+    def ok(self) -> bool:
+        """Whether no play failed; there may be warnings."""
+        return not self.failures
+
+    def assert_ok(self) -> None:
+        """Raise ``ExplorationFailed`` with the report if a play failed; warn of effects that happened twice."""
+        if self.failures:
+            raise ExplorationFailed(str(self)) from self.failures[0].error
+        for finding in self.warnings:
+            warnings.warn(
+                f"{finding.what}\n  {self.command(finding.plan)}", EffectHappenedTwice, stacklevel=2
+            )
+
+    def command(self, plan: CrashPlan) -> str:
+        """Return the line that plays a plan again."""
+        word = str(plan) if self.nth == 1 else f"{self.nth}:{plan}"
+        test = os.environ.get(_CURRENT, "").rpartition(" (")[0]
+        if test:
+            return f"pytest {shlex.quote(test)} --crash-plan={word}"
+        return f"{CRASH_PLAN}={word} python {shlex.quote(sys.argv[0] or '…')}"
+
+    def summary(self) -> str:
+        """Say in a line what was played and found."""
+        found = [_count(len(self.failures), "failure"), _count(len(self.warnings), "warning")]
+        return f"{self.name}: {_count(self.plays, 'play')} over {_count(self.points, 'point')}, {', '.join(found)}"
+
+    def __str__(self) -> str:
+        lines = [f"{self.summary()} ({self.seconds:.1f} s)"]
+        wide = max((len(each.name) for each in self.passes), default=0)
+        lines += [f"  {p.name:{wide}}  {p.plays:6,}  {p.note}".rstrip() for p in self.passes]
+        for title, findings in (("FAILED", self.failures), ("TWICE", self.warnings)):
+            lines += [line for finding in findings[:_SHOWN] for line in self._told(title, finding)]
+            if len(findings) > _SHOWN:
+                lines.append(f"and {len(findings) - _SHOWN} more")
+        return "\n".join(lines)
+
+    def _told(self, title: str, finding: Finding) -> list[str]:
+        head = f"{title} {finding.plan}  {finding.kind}: {finding.what}"
+        return ["", head, *(f"    {line}" for line in finding.story), f"    {self.command(finding.plan)}"]
+
+
+def nth_of_test() -> int:
+    """Count the explorations of the test that runs now; 1 outside of one."""
+    test = os.environ.get(_CURRENT, "")
+    if not test:
+        return 1
+    before, _, number = os.environ.get(_COUNTED, "").rpartition("|")
+    nth = int(number) + 1 if before == test else 1
+    os.environ[_COUNTED] = f"{test}|{nth}"
+    return nth
+
+
+def announce(exploration: Exploration) -> None:
+    """Let the pytest plugin hear of an exploration, where there is one."""
+    plugin = sys.modules.get("pytest_dalsegno")
+    if plugin is not None:
+        plugin.heard.append(exploration.summary())
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,346 @@
+"""A simulated world that looks into steps: where ``explore`` and ``rehearse`` play.
+
+To what a ``World`` has it adds the points inside steps (before a body, after it, at each call of a
+``Service``), a process that stands still until another has taken over, and blocking verbs, so that
+whoever plays here needs no ``async``. Its clock jumps over whatever nobody is awake in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from asyncio import events
+from collections.abc import Callable, Coroutine
+from contextvars import copy_context
+from typing import Any, Self, TypeVar, cast
+from unittest import mock
+
+from dalsegno.core.clock import nap
+from dalsegno.core.execution import current
+from dalsegno.core.ids import seeded, steadied
+from dalsegno.core.limits import Limits
+from dalsegno.engine.calls import StepCall
+from dalsegno.engine.context import StepInfo
+from dalsegno.engine.definitions import StepDefinition
+from dalsegno.engine.registry import Registry
+from dalsegno.engine.runner import Attempt, Ended, StepRunner
+from dalsegno.errors import SideEffectInWorkflow, StepTimeout
+from dalsegno.testing.deeds import Deeds, Doing, WatchedInfo, under_way
+from dalsegno.testing.faults import Fault, Moment
+from dalsegno.testing.plans import CrashPlan, Mishap
+from dalsegno.testing.script import Place, Script, written
+from dalsegno.testing.services import Gone, on_stage
+from dalsegno.testing.simclock import SimThreads
+from dalsegno.testing.simloop import SECOND, Host
+from dalsegno.testing.world import Setting, Stuck, World, as_it_was
+
+T = TypeVar("T")
+
+_LEASE = 200_000
+_STALL = 3 * SECOND  # far beyond the lease, and longer than a write can be slow
+_TICK = 0.05  # seconds of virtual time between looks at whether everything rests
+_SHUFFLE = 0.02  # seconds at most by which an answer is late in another order
+_SETTING = Setting(
+    lease=_LEASE,
+    latency=0,
+    rebirth=SECOND // 50,
+    patience=600 * SECOND,
+    limits=Limits(crashes=1_000, suspect=500),
+)
+
+
+class StepMadeToFail(Exception):
+    """What a step raises that ``explore`` makes fail."""
+
+
+class Stage(World):
+    """See the module. A context manager: the world is there as long as the ``with`` lasts."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        plan: CrashPlan | None = None,
+        *,
+        seed: int | str = 0,
+        error: BaseException | None = None,
+        setting: Setting = _SETTING,
+    ) -> None:
+        self.script = Script(plan or CrashPlan())
+        order = self.script.plan.order
+        super().__init__(f"{seed}/{order}" if order else seed, registry, setting=setting, plan=_Writes(self))
+        self.deeds = Deeds(self.clock.now)
+        self.threads: dict[str, SimThreads] = {}
+        self.slept_in_workflow: list[str] = []
+        self._chance = seeded("order", seed, order) if order else None
+        self._failing: dict[str, Mishap] = {}
+        self._error = error or StepMadeToFail("explore() made this step fail")
+        self._open_things = contextlib.ExitStack()
+        self._named = 0
+
+    def __enter__(self) -> Self:
+        if events._get_running_loop() is not None:
+            raise RuntimeError("a play has an event loop of its own: call this in a plain def test")
+        with contextlib.ExitStack() as opened:
+            opened.enter_context(as_it_was())
+            opened.enter_context(steadied(seeded("stage", self.seed)))
+            opened.enter_context(mock.patch("time.sleep", self._sleep))
+            opened.callback(self.close)
+            token = on_stage.set(self)
+            try:
+                self._ground = copy_context()
+            finally:
+                on_stage.reset(token)
+            self.loop.run(self._opening())
+            self._open_things = opened.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open_things.close()
+
+    async def _opening(self) -> None:
+        await self.store.open()
+        self._begin("client")
+        self._begin("worker1")
+
+    # -- blocking verbs
+
+    def next_number(self) -> int:
+        """Count what a scenario left without a name."""
+        self._named += 1
+        return self._named
+
+    def drive(self, coro: Coroutine[Any, Any, T]) -> T:
+        """Let the world turn until a coroutine has ended."""
+        return self.loop.run(coro)
+
+    def pass_time(self, microseconds: int) -> None:
+        """Let time pass; what is due by then is done, unless a step takes longer."""
+        self.drive(self._pass_time(self.clock.now() + microseconds))
+
+    async def _pass_time(self, target: int) -> None:
+        await self._turn(lambda: False, target)
+        ends = self.loop.now_us + SECOND
+        while self._idle() is None and self.loop.now_us < ends:
+            await nap(_TICK)
+
+    def until_ended(self, run_id: str, target: int | None = None) -> bool:
+        """Let time pass until a run has ended; False when it has not by ``target``, or never will."""
+        return self.drive(self._turn(lambda: self._has_ended(run_id), target))
+
+    def come_to_rest(self) -> None:
+        """Let time pass until nothing will happen any more; then let go of those that stand still."""
+        self.drive(self._turn(lambda: False, None))
+        self.drive(self.settle())
+        self.check_loop()
+
+    async def _turn(self, done: Callable[[], bool], target: int | None) -> bool:
+        """Turn until ``done``, or ``target``, or the end; skip what nobody is awake in."""
+        patience = self.loop.now_us + self.setting.patience
+        while not done():
+            self.check_loop()
+            now = self.clock.now()
+            if target is not None and now >= target:
+                return False
+            wait = self._idle()
+            if wait is not None:
+                if wait < 0 and target is None:
+                    return False
+                left = [each for each in (wait, None if target is None else target - now) if each is not None]
+                jump = min(each for each in left if each >= 0)
+                if jump > SECOND:
+                    self._fly(jump)
+                    patience = self.loop.now_us + self.setting.patience
+            if self.loop.now_us > patience:
+                raise Stuck(f"for {self.setting.patience // SECOND} s nothing has come to an end")
+            await nap(_TICK)
+        return True
+
+    def _idle(self) -> int | None:
+        """How long until something is due, -1 for never; None while somebody is at work."""
+        soonest = -1
+        now = self.clock.now()
+        for run in self.runs():
+            if run.status.ended:
+                continue
+            if run.session is not None:
+                return None
+            if run.due_at is not None:
+                wait = max(0, run.due_at - now)
+                soonest = wait if soonest < 0 else min(soonest, wait)
+        return None if soonest == 0 else soonest
+
+    def _has_ended(self, run_id: str) -> bool:
+        row = self.row(run_id)
+        return row is not None and row.status.ended
+
+    def name_of(self, number: int) -> str:
+        """Return the id of a run."""
+        shadow = self.invariants.shadows.get(number)
+        return shadow.run.id if shadow is not None else f"{number:x}"
+
+    # -- mishaps
+
+    def stall(self, host: Host) -> None:
+        """Let a process stand still past its lease, and let another worker be there."""
+        self.pause(host.name, _STALL / SECOND)
+        name = f"worker{len([name for name in self.lives if name.startswith('worker')]) + 1}"
+        if host.name.startswith("worker"):
+            self._begin(name)
+
+    def _runner(self, host: Host, threads: SimThreads) -> StepRunner:
+        self.threads[str(host)] = threads
+        return _WatchedRunner(self, host, threads)
+
+    def body(self, call: StepCall, info: StepInfo, host: Host) -> StepCall:
+        """Come to a step's body: return the call with a body that knows its points."""
+        doing = Doing(info.idempotency_key, info.run_id, info.step, info.attempt, host)
+        number, mishap = 0, None
+        if host.alive:
+            what = f"{info.step} of {info.run_id}" + (f", attempt {info.attempt}" if info.attempt > 1 else "")
+            fails = info.attempt == 1 and not call.undoes and self._is_saga(info)
+            number, mishap = self.script.visit(Place.STEP, what, info.run_id, fails=fails)
+        if mishap in (Mishap.REFUSED, Mishap.TIMED_OUT):
+            self._failing[doing.key] = mishap
+        elif mishap is Mishap.BEFORE:
+            self.kill(host)
+        elif mishap is Mishap.ZOMBIE:
+            self.stall(host)
+        step = cast("StepDefinition", _Body(self, call.step, doing, number))
+        return StepCall(step, call.args, call.kwargs, call.key, call.scope, call.undoes)
+
+    def _is_saga(self, info: StepInfo) -> bool:
+        return any(
+            w.model == "saga" for (name, _), w in self.registry.workflows.items() if name == info.workflow
+        )
+
+    def enter_body(self, doing: Doing) -> None:
+        """Begin a body; raise what it was told to raise instead."""
+        under_way.set(doing)
+        if not doing.host.alive:
+            raise Gone
+        if self._failing.get(doing.key) is Mishap.REFUSED:
+            raise self._error
+
+    def leave_body(self, doing: Doing, number: int, call: tuple[Any, Any, Any]) -> float:
+        """End a body that has returned; return how many seconds late its answer is to come."""
+        self.deeds.body_done(doing, *call)
+        self.after_call(doing, number)
+        if self._failing.get(doing.key) is Mishap.TIMED_OUT:
+            raise StepTimeout(
+                f"explore() let step {doing.step} time out.", run_id=doing.run_id, step=doing.step
+            )
+        return self._chance.random() * _SHUFFLE if self._chance is not None else 0.0
+
+    def before_call(self, doing: Doing, name: str) -> int:
+        """Come to a call of a service."""
+        if not doing.host.alive:
+            raise Gone
+        number, mishap = self.script.visit(Place.CALL, name, doing.run_id)
+        if mishap is Mishap.BEFORE:
+            self.kill(doing.host)
+            raise Gone
+        return number
+
+    def after_call(self, doing: Doing, number: int) -> None:
+        """Leave a call of a service, or a body."""
+        if not doing.host.alive:
+            raise Gone
+        if self.script.mishap(number) is Mishap.AFTER:
+            self.kill(doing.host)
+            raise Gone
+
+    def _sleep(self, seconds: float) -> None:
+        """Stand in for ``time.sleep``: a step takes long in virtual time."""
+        run, doing = current(), under_way.get()
+        if run is not None:
+            raise SideEffectInWorkflow(
+                "Workflow code called time.sleep(), which blocks the worker and all its runs.",
+                "And it would sleep again at each replay.",
+                "Use dalsegno.sleep(), or asyncio.sleep() in async def code.",
+                run_id=run.run_id,
+            )
+        if doing is not None:
+            self.threads[str(doing.host)].takes(round(seconds * SECOND))
+
+
+class _Writes:
+    """The plan's share of the writes."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def write(self, moment: Moment) -> Fault | None:
+        what, run_id = written(moment.group, self._stage.name_of)
+        if not what:
+            return None
+        _, mishap = self._stage.script.visit(
+            Place.WRITE, what, run_id, of_worker=moment.host.name != "client"
+        )
+        if mishap is Mishap.ZOMBIE:
+            self._stage.stall(moment.host)
+            return Fault.SLOW  # it is awake again when that is over
+        return _FAULTS.get(mishap) if mishap is not None else None
+
+    def read(self, host: Host, name: str) -> Fault | None:
+        return None
+
+    def __repr__(self) -> str:
+        return str(self._stage.script.plan)
+
+
+_FAULTS = {Mishap.BEFORE: Fault.BEFORE, Mishap.AFTER: Fault.AFTER, Mishap.LATE: Fault.LATE}
+
+
+class _WatchedRunner(StepRunner):
+    """Runs steps whose bodies have points."""
+
+    def __init__(self, stage: Stage, host: Host, threads: SimThreads) -> None:
+        super().__init__(threads)
+        self._stage = stage
+        self._host = host
+
+    def start(self, call: StepCall, info: StepInfo, timeout: int | None, ended: Ended, whose: Any) -> Attempt:
+        known = WatchedInfo(
+            info.run_id, info.workflow, info.step, info.attempt, info.idempotency_key, info.case_id
+        )
+        return super().start(self._stage.body(call, info, self._host), known, timeout, ended, whose)
+
+
+class _Body:
+    """A step as its runner sees it, with a function that comes to its points."""
+
+    def __init__(self, stage: Stage, step: StepDefinition, doing: Doing, number: int) -> None:
+        self._stage = stage
+        self._step = step
+        self._doing = doing
+        self._number = number
+        self.is_async = step.is_async
+        self.function: Callable[..., Any] = self._awaited if step.is_async else self._called
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._step, name)
+
+    def _called(self, *args: Any, **kwargs: Any) -> Any:
+        stage, doing = self._stage, self._doing
+        stage.enter_body(doing)
+        loop = events._get_running_loop()
+        events._set_running_loop(None)  # as in a thread, where a def step is at home
+        try:
+            answer = self._step.function(*args, **kwargs)
+        finally:
+            events._set_running_loop(loop)
+        late = stage.leave_body(doing, self._number, (args, kwargs, answer))
+        stage.threads[str(doing.host)].takes(round(late * SECOND))
+        return answer
+
+    async def _awaited(self, *args: Any, **kwargs: Any) -> Any:
+        stage, doing = self._stage, self._doing
+        try:
+            stage.enter_body(doing)
+            answer = await self._step.function(*args, **kwargs)
+            late = stage.leave_body(doing, self._number, (args, kwargs, answer))
+        except Gone:
+            await stage.loop.create_future()  # nobody goes on here
+            raise
+        if late:
+            await nap(late)
+        return answer
