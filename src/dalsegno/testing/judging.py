@@ -53,10 +53,8 @@ class Judge:
 
     def judge(self, stage: Stage) -> None:
         """Raise ``Misplayed`` for the first thing that is wrong with a play that has come to rest."""
-        runs = stage.runs()
-        for run in runs:
-            self._parked(run)
-        for run in runs:
+        self.parked(stage)
+        for run in stage.runs():
             self._replays(stage, run)
             self._misuses(run)
             self._stands(stage, run)
@@ -68,6 +66,11 @@ class Judge:
             raise Misplayed("not the plan", f"the play has {points} points and never came to all of {plan}")
         if self._strict and self.settled and not any(mishap in FAILURES for _, mishap in plan.mishaps):
             self._ends_alike(stage)
+
+    def parked(self, stage: Stage) -> None:
+        """Raise ``Misplayed`` for a run that is parked, and was not in the clean play."""
+        for run in stage.runs():
+            self._parked(run)
 
     def same_way(self, before: list[Point], points: list[Point], plan: CrashPlan) -> None:
         """Raise ``Misplayed`` where a play went another way although nothing had happened yet."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from dalsegno.engine.registry import Registry
-from dalsegno.errors import RunCancelled, RunFailed
+from dalsegno.errors import RunCancelled, RunEnded, RunFailed
 from dalsegno.insight.recording import Recording, record
 from dalsegno.testing.deeds import Repeat
 from dalsegno.testing.invariants import Broken, peek
@@ -82,9 +82,17 @@ class Player:
 
     def _perform(self, stage: Stage, *, watch: bool) -> None:
         play = Play(stage)
+        # How runs end is for the check; in a clean play no program signals a run that has ended.
+        expected = (
+            (RunFailed, RunCancelled, RunEnded) if stage.script.plan.mishaps else (RunFailed, RunCancelled)
+        )
         with watching() if watch else contextlib.nullcontext() as watcher:
-            with contextlib.suppress(RunFailed, RunCancelled):  # how runs end is for the check
-                self._scenario(play)
+            try:
+                with contextlib.suppress(*expected):
+                    self._scenario(play)
+            except Stuck:
+                self.judge.parked(stage)  # which says more
+                raise
             stage.come_to_rest()
         if watcher is not None and watcher.readings:
             raise Misplayed("not deterministic", "; ".join(map(str, watcher.readings)))

@@ -91,9 +91,9 @@ class Rehash:
     def close(self) -> None:
         """End what still runs."""
         for child in self._children.values():
-            if child.poll() is None:
-                child.kill()
-                child.communicate()
+            child.kill()
+            with child:  # which closes its pipes and waits for it
+                pass
         self._folder.cleanup()
 
 

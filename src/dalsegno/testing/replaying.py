@@ -7,7 +7,6 @@ and nothing happens to the world.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,11 +48,10 @@ class Divergence:
 class _Traced(Execution):
     """An execution that knows from which line of the code each of its operations came."""
 
-    def __init__(self, run: Run, body: Callable[[], Any], *, is_async: bool) -> None:
+    def __init__(self, run: Run, *, is_async: bool) -> None:
         super().__init__(
             run.number,
             run.id,
-            body,
             is_async=is_async,
             limits=Limits(),
             depth=run.depth,
@@ -75,14 +73,15 @@ class _Traced(Execution):
 def replay(recording: Recording, workflow: Workflow[Any, Any]) -> Divergence | None:
     """Replay a recording; return where the code parts from it, None if it does not."""
     run = recording.run
+    execution = _Traced(run, is_async=workflow.is_async)
     try:
-        execution = _Traced(run, workflow.bind(run.input), is_async=workflow.is_async)
+        body = workflow.bind(run.input)
     except NotDecodable as error:
         return Divergence(0, "an input that the workflow took then", f"another one: {error.what}")
     try:
         entry = None
         try:
-            execution.begin(run.started_at or run.created_at)
+            execution.begin(body, run.started_at or run.created_at)
             for entry in recording.entries:
                 execution.deliver(entry)
             execution.check_timers(list(recording.timers))

@@ -63,7 +63,7 @@ class Watcher:
         if frame.f_code is self._environ:
             return "os.environ"
         if frame.f_code is self._new_random and frame.f_locals.get("x") is None:
-            return "random.Random()"
+            return "random.Random"
         return ""
 
     def _note(self, what: str, frame: FrameType | None) -> None:
