@@ -152,7 +152,7 @@ def asks_the_machine(what: str) -> str:
         "os.environ()": lambda: os.environ.get("HOME"),
         "random.choice()": lambda: random.choice("ab"),
         "random.shuffle()": lambda: random.shuffle([1, 2]),
-        "random.Random()": lambda: random.Random(),
+        "random.Random()": random.Random,
     }
     asked[what]()
     return what
@@ -160,7 +160,8 @@ def asks_the_machine(what: str) -> str:
 
 @workflow
 def walks_over_a_set(order: Order) -> None:
-    for name in {"apple", "pear", "plum", "quince"}:
+    fruit = {"apple", "pear", "plum", "quince"}
+    for name in fruit:
         pick(name)
 
 
