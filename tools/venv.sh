@@ -1,4 +1,4 @@
-# To be sourced: makes .venv beside the project if it is missing, and brings it up to date.
+# To be sourced: makes .venv beside the project if it is missing, and brings what the tests need besides.
 #
 #   ensure_venv WHAT...   WHAT is what pip installs from this folder: ".", or ".[test]"
 #
@@ -65,4 +65,17 @@ ensure_venv() {
     $python -m pip install --quiet --editable "$1" ||
         fail "" "pip could not install $1 (see above). The first time this needs the network."
     echo "$want$1" >$stamp
+}
+
+# The tests set a worker's clock back and forth with libfaketime; where it is missing they skip, and say so.
+ensure_libfaketime() {
+    if compgen -G '/usr/lib/*/faketime/libfaketime.so.1' >/dev/null; then
+        return
+    fi
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        echo "installing Debian's libfaketime"
+        apt-get update -qq || true
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libfaketime >/dev/null && return
+    fi
+    echo "no libfaketime: jumps of the clock will not be tested (on Debian and Ubuntu: apt-get install libfaketime)"
 }

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.real_faults.harness import House, until
 
-CYCLES = 50
+pytestmark = pytest.mark.promise("P1", "P2", "P3", "P4", "P6")
 
 
 async def _kill_cycles(house: House, cycles: int) -> None:
@@ -33,19 +34,36 @@ async def _kill_cycles(house: House, cycles: int) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_nothing_acknowledged_is_lost_by_fifty_kills_of_two_workers_on_one_file(tmp_path: Path) -> None:
-    house = House(tmp_path, seed=1)
+def test_nothing_acknowledged_is_lost_by_a_hundred_kills_of_two_workers_on_one_file(
+    tmp_path: Path, count: Callable[..., None]
+) -> None:
+    kill_again_and_again(tmp_path, 100, count, seed=1)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1_800)
+@pytest.mark.parametrize("seed", range(10, 15))
+def test_nothing_acknowledged_is_lost_by_a_thousand_kills_in_five_parts(
+    tmp_path: Path, count: Callable[..., None], seed: int
+) -> None:
+    kill_again_and_again(tmp_path, 200, count, seed=seed)
+
+
+def kill_again_and_again(folder: Path, cycles: int, count: Callable[..., None], *, seed: int) -> None:
+    """Kill one of two workers again and again under load, then hold the accounts."""
+    house = House(folder, seed=seed)
 
     async def scenario() -> None:
         try:
-            await _kill_cycles(house, CYCLES)
-            repeated = await house.check(CYCLES)
-            print(
-                f"{CYCLES} kills, {len(house.started)} runs, steps repeated under one key: {dict(repeated)}"
-            )
-            assert len(house.started) > CYCLES
+            await _kill_cycles(house, cycles)
+            repeated = await house.check(cycles)
         finally:
             await house.runtime.close()
+        count("kills", cycles)
+        count("runs under kills", len(house.started))
+        count("steps repeated under one key", repeated.total())
+        assert len(house.started) > cycles
+        assert repeated, "no kill hit a step"
 
     asyncio.run(scenario())
 

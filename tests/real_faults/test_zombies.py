@@ -7,13 +7,14 @@ import asyncio
 import os
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.real_faults.harness import CLOCK, House, until
 
-ZOMBIES = 20
+pytestmark = pytest.mark.promise("P1", "P3", "P5", "P6")
 
 
 async def _freeze(house: House, worker: subprocess.Popen[str]) -> float | None:
@@ -43,43 +44,56 @@ async def _freeze(house: House, worker: subprocess.Popen[str]) -> float | None:
 
 
 @pytest.mark.timeout(300)
-def test_zombies_can_commit_nothing_and_are_taken_over_within_lease_and_a_second(tmp_path: Path) -> None:
-    house = House(tmp_path, seed=3)
+def test_zombies_can_commit_nothing_and_are_taken_over_within_lease_and_a_second(
+    tmp_path: Path, count: Callable[..., None]
+) -> None:
+    freeze_again_and_again(tmp_path, 12, count, seed=3)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("seed", range(30, 34))
+def test_a_hundred_zombies_in_four_parts_can_commit_nothing(
+    tmp_path: Path, count: Callable[..., None], seed: int
+) -> None:
+    freeze_again_and_again(tmp_path, 25, count, seed=seed)
+
+
+def freeze_again_and_again(folder: Path, zombies: int, count: Callable[..., None], *, seed: int) -> None:
+    """Freeze one of two workers in turn until it is fenced, let it go on, and hold the accounts."""
+    house = House(folder, seed=seed)
     takeovers: list[float] = []
-    blocked = 0
 
     async def scenario() -> None:
-        nonlocal blocked
         await house.runtime.open()
         try:
             workers = [house.hire(), house.hire()]
             await asyncio.gather(*(house.ready(worker) for worker in workers))
             stop = asyncio.Event()
             load = asyncio.create_task(house.load(stop, pause=0.02))
-            for number in range(ZOMBIES):
-                took = await _freeze(house, workers[number % 2])
-                if took is None:
-                    blocked += 1
-                else:
+            for number in range(zombies):
+                worker = workers[number % 2]
+                took = await _freeze(house, worker)
+                if took is not None:
                     takeovers.append(took)
-
-                async def awake(pid: int = workers[number % 2].pid) -> bool:
-                    session = await house.session_of(pid)
-                    return session is not None and session.fenced_at is None
-
-                await until(awake, 10, "the zombie has begun a new session")
+                await until(
+                    lambda pid=worker.pid: _awake(house, pid), 10, "the zombie has begun a new session"
+                )
             stop.set()
             await load
             await house.settle()
-            repeated = await house.check(ZOMBIES)
-            print(
-                f"{ZOMBIES} zombies, {len(house.started)} runs; takeover worst {max(takeovers):.2f} s "
-                f"with a lease of {house.lease} s; {blocked} froze inside a transaction; {dict(repeated)}"
-            )
+            await house.check(zombies)
         finally:
             house.end()
             await house.runtime.close()
 
     asyncio.run(scenario())
+    count("zombies", zombies)
+    count("zombies frozen inside a transaction", zombies - len(takeovers))
     assert takeovers, "every worker froze inside its transaction"
     assert max(takeovers) <= house.lease + 1.0
+
+
+async def _awake(house: House, pid: int) -> bool:
+    session = await house.session_of(pid)
+    return session is not None and session.fenced_at is None

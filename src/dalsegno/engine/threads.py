@@ -6,9 +6,15 @@ step was given up on (timed out, cancelled) is replaced, until too many hang.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import queue
 import threading
 from collections.abc import Callable
+
+log = logging.getLogger("dalsegno.engine")
+
+_AGAIN = 1.0  # seconds until a thread that the system refused is asked for again
 
 
 class Threads:
@@ -24,6 +30,7 @@ class Threads:
         self._alive = 0  # threads that were not told to end
         self._hung = 0
         self._closed = False
+        self._later: asyncio.TimerHandle | None = None
 
     def submit(self, job: Callable[[], None]) -> None:
         """Run ``job`` on a thread as soon as one is free."""
@@ -44,8 +51,26 @@ class Threads:
     def _grow(self) -> None:
         """Start a thread if there are more jobs than threads, and there may be one more."""
         if self._alive < min(self._open, self._most) and not self._closed:
-            self._alive += 1
-            threading.Thread(target=self._work, name=f"{self._name}-{self._alive}", daemon=True).start()
+            name = f"{self._name}-{self._alive + 1}"
+            try:
+                threading.Thread(target=self._work, name=name, daemon=True).start()
+            except (
+                RuntimeError,
+                MemoryError,
+            ) as error:  # too little memory, or too many threads of this user
+                self._grow_later(error)
+            else:
+                self._alive += 1
+
+    def _grow_later(self, error: Exception) -> None:
+        if self._later is None:
+            log.warning("no thread can be started for a step, which waits for one: %s", error)
+            self._later = asyncio.get_running_loop().call_later(_AGAIN, self._grow_again)
+
+    def _grow_again(self) -> None:
+        with self._lock:
+            self._later = None
+            self._grow()
 
     @property
     def _most(self) -> int:
