@@ -160,3 +160,40 @@ with working(Path("{folder}"), filling, waits, patience=0.3) as client:
 """
     said = _in_a_namespace(tmp_path, f"mount -o remount,size=2m {tmp_path}", code)
     assert said == "full True True\nTrue\n", said
+
+
+def test_where_and_doctor_say_that_the_disk_is_full_and_not_that_a_worker_is_missing(tmp_path: Path) -> None:
+    code = """
+import contextlib, subprocess, sys, threading
+from pathlib import Path
+from dalsegno import step, workflow
+from tests.bad_input.kit import working
+begun, go = threading.Event(), threading.Event()
+@step
+def stands():
+    begun.set()
+    return go.wait(20)
+@workflow
+def standing() -> bool:
+    return stands()
+def ask(command, *args):
+    done = subprocess.run(
+        [sys.executable, "-m", "dalsegno", command, *args, "--store", "{folder}/bad.db"],
+        capture_output=True, text=True, check=False,
+    )
+    print(command, done.returncode, "no space is left" in done.stdout, "0 B left on its disk" in done.stdout)
+with working(Path("{folder}"), standing, lease="1s") as client:
+    run = client.start(standing, id="stands")
+    begun.wait(20)
+    ask("where", "stands")
+    with contextlib.suppress(OSError), open("{folder}/junk", "wb", buffering=0) as junk:
+        while junk.write(bytes(4096)):
+            pass
+    ask("where", "stands")
+    ask("doctor")
+    Path("{folder}/junk").unlink()
+    go.set()
+    print(run.result(20))
+"""
+    said = _in_a_namespace(tmp_path, f"mount -o remount,size=2m {tmp_path}", code)
+    assert said == "where 0 False False\nwhere 0 True False\ndoctor 1 False True\nTrue\n", said

@@ -14,6 +14,7 @@ from dalsegno.insight.workers import Gone, Workers, WorkerView, nobody_gone, rea
 from dalsegno.store.protocol import DueRuns, RunQuery, Store, StoreFacts
 
 _LARGE_WAL = 64 << 20
+_LITTLE_SPACE = 256 << 20
 _PARKED = 20  # that are named
 _SLOW = 1_000_000  # microseconds that a due run may wait for a claim
 
@@ -50,6 +51,7 @@ async def examine(store: Store, namespace: str, *, gone: Gone = nobody_gone) -> 
     findings = (
         _schema(facts),
         _wal(facts),
+        *_space(facts),
         _lock(holder),
         *_workers(workers),
         *(_due(group, workers, store.now()) for group in await store.due()),
@@ -78,6 +80,16 @@ def _wal(facts: StoreFacts) -> Finding:
     return Finding(
         "wal", "bad", text, "End whatever reads this file for long: a backup, a shell, a stuck process."
     )
+
+
+def _space(facts: StoreFacts) -> list[Finding]:
+    if facts.free is None or facts.free >= _LITTLE_SPACE:
+        return []
+    text = f"{_bytes(facts.free)} left on its disk"
+    if facts.full:
+        mend = "Free space on that disk; workers go on by themselves."
+        return [Finding("space", "bad", f"{text}: commits wait for space, and nothing moves", mend)]
+    return [Finding("space", "note", text, "Free space on that disk before commits have to wait for it.")]
 
 
 def _lock(holder: int | None) -> Finding:

@@ -22,7 +22,10 @@ from dalsegno.insight.workers import Workers, WorkerView
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a reason is drawn from. ``holder`` is the pid that keeps the store's write lock."""
+    """What a reason is drawn from. ``holder`` is the pid that keeps the store's write lock.
+
+    ``full`` says that the store's disk has no space left.
+    """
 
     run: Run
     now: int
@@ -33,6 +36,7 @@ class Facts:
     undone: int = 0
     to_undo: int = 0
     error: Trouble | None = None
+    full: bool = False
 
     @property
     def owner(self) -> WorkerView | None:
@@ -51,9 +55,9 @@ def why(facts: Facts) -> Why:
     if run.status.ended:
         return _ended(facts)
     if run.session is not None:
-        return _held(facts) or _owner_lost(facts) or _running(facts)
+        return _shut(facts) or _owner_lost(facts) or _running(facts)
     if facts.due:
-        return _held(facts) or _nobody(facts) or _claimable(facts)
+        return _shut(facts) or _nobody(facts) or _claimable(facts)
     if run.parked:
         return Why(Reason.PARKED, _parked(facts))
     if run.status is Status.PENDING:
@@ -84,6 +88,7 @@ def next_commands(facts: Facts, reason: Reason) -> tuple[str, ...]:
         Reason.NO_WORKER: ("dalsegno worker FILE.py", "dalsegno doctor"),
         Reason.LACKS_CODE: ("dalsegno worker FILE.py", "dalsegno doctor"),
         Reason.WEDGED: ("dalsegno doctor",),
+        Reason.STORE_FULL: ("df -h", "dalsegno doctor"),
         Reason.STORE_HELD: (f"ps -p {holder}", f"kill -CONT {holder}"),
     }
     return by_reason.get(reason, ())
@@ -114,7 +119,10 @@ def _ended(facts: Facts) -> Why:
 # -- what should move, and whether it can
 
 
-def _held(facts: Facts) -> Why | None:
+def _shut(facts: Facts) -> Why | None:
+    """Say what keeps everybody from writing: nothing else matters then."""
+    if facts.full:
+        return Why(Reason.STORE_FULL, "no space is left on the disk of the store: commits wait for some")
     if facts.holder is None:
         return None
     who = next((f", {view.program}" for view in facts.workers.views.values() if view.pid == facts.holder), "")

@@ -39,6 +39,7 @@ class Reason(StrEnum):
     WEDGED = "worker's loop wedged"
     LACKS_CODE = "worker lacks the code or the version"
     STORE_HELD = "store held"
+    STORE_FULL = "store full"
 
 
 @dataclass(frozen=True, slots=True)

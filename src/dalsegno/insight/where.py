@@ -37,7 +37,8 @@ async def where(
     whoever is on the workers' machine say that a process has ended before its lease has.
     """
     found_by, runs = await find(store, namespace, id)
-    look = Look(store, await read_workers(store, gone), await keeper(store), trail)
+    full = (await store.facts()).full
+    look = Look(store, await read_workers(store, gone), await keeper(store), trail, full=full)
     stands = [await look.standing(run) for run in runs]
     return Where(id, found_by, to_datetime(store.now()), tuple(stands))
 
@@ -56,10 +57,19 @@ async def read_trail(store: Store, run: int, last: int) -> tuple[int, tuple[Mark
 class Look:
     """One look at a store: its workers and its lock are read once, however many runs are asked about."""
 
-    def __init__(self, store: Store, workers: Workers, holder: int | None, trail: int = _TRAIL) -> None:
+    def __init__(
+        self,
+        store: Store,
+        workers: Workers,
+        holder: int | None,
+        trail: int = _TRAIL,
+        *,
+        full: bool = False,
+    ) -> None:
         self._store = store
         self._workers = workers
         self._holder = holder
+        self._full = full
         self._trail = trail
 
     async def standing(self, run: Run, depth: int = 0) -> Standing:
@@ -77,6 +87,7 @@ class Look:
             undone=told.undone,
             to_undo=told.to_undo,
             error=trouble(run.error),
+            full=self._full,
         )
         return await self._standing(facts, told, earlier, trail)
 

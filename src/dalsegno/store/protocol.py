@@ -34,10 +34,14 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 50
 
 
+_A_COMMIT = 64 * 1024  # bytes: a few pages, and the WAL's frames around them
+
+
 class StoreFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What a store tells of itself, for people. Sizes are bytes; ``wal`` is what is not in the main file yet.
 
-    ``schema`` is the newest migration that it has, ``known`` the newest that this program has.
+    ``schema`` is the newest migration that it has, ``known`` the newest that this program has. ``free`` is
+    what is left on its disk, where there is one.
     """
 
     kind: str
@@ -46,6 +50,12 @@ class StoreFacts(msgspec.Struct, frozen=True, kw_only=True):
     known: int = 0
     size: int = 0
     wal: int = 0
+    free: int | None = None
+
+    @property
+    def full(self) -> bool:
+        """Whether its disk has no space left for a commit."""
+        return self.free is not None and self.free < _A_COMMIT
 
 
 class DueRuns(msgspec.Struct, frozen=True):

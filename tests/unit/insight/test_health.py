@@ -115,3 +115,18 @@ def test_a_busy_store_is_not_a_held_one(stage: Stage, monkeypatch: pytest.Monkey
     monkeypatch.setattr(stage.store, "holder", lambda: 4711)
     monkeypatch.setattr(stage.store, "change_mark", lambda: next(marks))
     assert levels(health(stage))["lock"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("free", "level"), [(0, "bad"), (40_000, "bad"), (90 << 20, "note"), (1 << 40, None)]
+)
+def test_a_disk_that_is_full_is_bad_and_one_that_soon_will_be_is_worth_a_note(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, free: int, level: str | None
+) -> None:
+    facts = replace(asyncio.run(stage.store.facts()), free=free)
+
+    async def told() -> StoreFacts:
+        return facts
+
+    monkeypatch.setattr(stage.store, "facts", told)
+    assert levels(health(stage)).get("space") == level

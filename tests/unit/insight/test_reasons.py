@@ -272,3 +272,10 @@ def test_every_reason_but_the_passing_ones_proposes_something() -> None:
 
 def test_a_run_whose_code_waits_for_itself_waits_for_nothing() -> None:
     assert told(run())[0] is Reason.NOTHING
+
+
+def test_a_full_disk_comes_before_everything_that_would_need_a_commit() -> None:
+    said = (Reason.STORE_FULL, "no space is left on the disk of the store: commits wait for some")
+    assert told(run(Status.RUNNING, session=5), full=True) == said
+    assert told(run(Status.PENDING, due_at=NOW), NOBODY, full=True) == said
+    assert told(run(), waits=[awaited("signal", "x")], full=True)[0] is Reason.SIGNAL

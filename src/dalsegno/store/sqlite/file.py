@@ -244,6 +244,14 @@ class StoreFile:
         wal = self.path + "-wal"
         return os.path.getsize(self.path), os.path.getsize(wal) if os.path.exists(wal) else 0
 
+    def free(self) -> int | None:
+        """Return the bytes that are left for this user on the file's disk, where the system tells."""
+        try:
+            disk = os.statvfs(self.path)
+        except (OSError, AttributeError):
+            return None
+        return disk.f_bavail * disk.f_frsize
+
     def holder(self) -> int | None:
         """Return the pid that holds the write lock now, where the system tells (Linux)."""
         try:

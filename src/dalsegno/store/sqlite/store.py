@@ -189,6 +189,7 @@ class SqliteStore:
             known=read_migrations("sqlite")[-1].number,
             size=size,
             wal=wal,
+            free=self._file.free(),
         )
 
     def holder(self) -> int | None:
