@@ -1,138 +1,174 @@
-"""A swarm: the seed picks the world, its faults and what happens in it; the promises hold in all of them."""
+"""A swarm: the seed draws a world, its faults and what happens in it; the promises hold in all of them.
+
+A seed is played again, and made smaller, by ``python -m tests.simulation.shrink``.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from functools import cache
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from dalsegno.core.clock import Clock
 from dalsegno.core.ids import seeded
-from dalsegno.core.runs import COMPENSATION_FAILED
-from dalsegno.engine.definitions import Workflow
-from dalsegno.errors import RunEnded
+from dalsegno.core.runs import COMPENSATING, COMPENSATION_FAILED
+from dalsegno.errors import RunConflict, RunEnded
 from dalsegno.store.memory import MemoryStore
 from dalsegno.store.sqlite import SqliteStore
-from dalsegno.testing.faults import Chances, Fault
+from dalsegno.testing.faults import ZOMBIES, Chances, Exactly, Fault
 from dalsegno.testing.simloop import SECOND
-from dalsegno.testing.world import End, Setting, World
+from dalsegno.testing.world import Setting, Stuck, World
+from tests.simulation import knobs
 from tests.simulation import workflows as w
-from tests.simulation.playing import play, registry
+from tests.simulation.playing import registry
+from tests.simulation.plays import PLAYS, STUBBORN, Play, judge, one_of
 
 CHAOS = 4.0  # seconds at most in which processes are killed, paused and stopped
 
 
-class Play(NamedTuple):
-    """One run that a swarm may hold: how many signals it is sent, and whether stalls may change its end."""
+class Act(NamedTuple):
+    """Something that happens to a process, so many seconds after the last one."""
 
-    workflow: Workflow[Any, Any]
-    input: Any
-    signals: int = 0
-    loose: bool = False
-
-
-PLAYS = (
-    Play(w.sequence, 4),
-    Play(w.sequence_async, 3),
-    Play(w.parallel_in_def, 3),
-    Play(w.gathered, 3),
-    Play(w.grouped, 3),
-    Play(w.raced, 3, loose=True),
-    Play(w.signal_or_timeout, 2, signals=1, loose=True),
-    Play(w.attempts, 2),
-    Play(w.attempts_in_def, 2),
-    Play(w.attempts_in_def, 9),
-    Play(w.long_sleep, 3),
-    Play(w.naps, 4),
-    Play(w.mailbox, 3, signals=3),
-    Play(w.mailbox_in_def, 2, signals=2),
-    Play(w.parent, 3),
-    Play(w.parent_in_def, 1),
-    Play(w.parting, 2),
-    Play(w.parent_of_failing, 1),
-    Play(w.failing_parent, 1),
-    Play(w.impatient_parent, 2),
-    Play(w.careful, 3, loose=True),
-    Play(w.remedied, 2),
-    *(Play(w.buy, w.Order("o", fails_at=part)) for part in (0, 1, 2, 3, 9)),
-    *(Play(w.buy_at_once, w.Order("o", fails_at=part), loose=True) for part in (0, 1, 2, 3, 9)),
-    Play(w.buy_and_wait, w.Order("o"), signals=1),
-)
-STUBBORN = Play(w.buy_stubbornly, w.Order("stubborn", fails_at=3))
+    after: float
+    what: str
+    who: str
+    seconds: float
 
 
-class Swarm:
-    """One world of a swarm, drawn by its seed, and the scenario that is played in it."""
+@dataclass(frozen=True)
+class Case:
+    """A world as its seed draws it. ``exactly`` are faults to play instead of those drawn."""
 
-    def __init__(self, seed: int, folder: Path) -> None:
-        self.seed = seed
-        self.rng = seeded("swarm", seed)
-        self.plan = Chances(seeded("faults", seed), self._write_faults(), self._read_faults())
-        self.on_file = self.rng.random() < 0.2
-        rng = self.rng
-        self.setting = Setting(
-            workers=1 + int(rng.random() * 3),
-            embedded=rng.random() < 0.3,
-            lease=int((0.2 + 1.5 * rng.random()) * SECOND),
-            cache=_one_of(rng, 0, 1, 2, 1_000),
-            slots=_one_of(rng, 1, 2, 1_000),
-            latency=_one_of(rng, 0, 1_000, 20_000),
-            lateness=_one_of(rng, 0, 2_000, 30_000),
-            skew=_one_of(rng, 0, 3_600 * SECOND),
-        )
-        self.chaos = _one_of(rng, 0, 0, CHAOS / 2, CHAOS)
-        self.cancels = _one_of(rng, 0, 0, 0.3)
-        self.cancelled: set[str] = set()
-        left = list(PLAYS)  # none twice: some name their children
-        self.plays = {
-            f"r{n}": left.pop(int(rng.random() * len(left))) for n in range(1 + int(rng.random() * 5))
-        }
-        if rng.random() < 0.15:
-            self.plays["stubborn"] = STUBBORN
-        self._folder = folder
-
-    def _write_faults(self) -> dict[Fault, float]:
-        most = _one_of(self.rng, 0, 0.01, 0.05)
-        return {fault: most * self.rng.random() for fault in Fault}
-
-    def _read_faults(self) -> dict[Fault, float]:
-        most = _one_of(self.rng, 0, 0, 0.05)
-        return {fault: most * self.rng.random() for fault in (Fault.UNREACHABLE, Fault.SLOW)}
-
-    # -- playing
-
-    def play(self) -> World:
-        """Play it; return the world, at rest and checked."""
-        w.MENDED.clear()
-        path = self._folder / f"{self.seed}.db"
-        world = World(
-            self.seed,
-            registry(),
-            setting=self.setting,
-            plan=self.plan,
-            store=(lambda clock: SqliteStore(str(path), clock, threaded=False))
-            if self.on_file
-            else MemoryStore,
-        )
-        try:
-            world.run(self._scenario)
-            self._check(world)
-        except AssertionError as error:
-            error.add_note(f"swarm {self.seed}: {self}")
-            raise
-        return world
+    seed: int
+    setting: Setting
+    on_file: bool
+    plays: dict[str, Play]
+    acts: tuple[Act, ...]
+    cancels: float
+    writes: dict[Fault, float]
+    reads: dict[Fault, float]
+    knobs: dict[str, float]
+    exactly: Exactly | None = None
+    cancelled: set[str] = field(default_factory=set)
 
     def __repr__(self) -> str:
         plays = {run_id: f"{wanted.workflow.name}({wanted.input})" for run_id, wanted in self.plays.items()}
+        acts = [f"{act.what} {act.who} {act.seconds:.2f} s" for act in self.acts]
         where = "file" if self.on_file else "memory"
-        return f"{plays} on {where}, chaos {self.chaos}, cancelled {self.cancelled}"
+        return f"{plays} on {where}, acts {acts}, cancelled {self.cancelled}, knobs {self.knobs}"
 
-    async def _scenario(self, world: World) -> None:
-        chaos = asyncio.ensure_future(self._make_chaos(world))
-        await asyncio.gather(*(self._lead(world, run_id, wanted) for run_id, wanted in self.plays.items()))
-        await chaos
+
+def draw(seed: int) -> Case:
+    """Draw the world of a seed."""
+    rng = seeded("swarm", seed)
+    setting = Setting(
+        workers=1 + int(rng.random() * 4),
+        embedded=rng.random() < 0.3,
+        lease=int((0.2 + 1.5 * rng.random()) * SECOND),
+        cache=one_of(rng, 0, 1, 2, 1_000),
+        slots=one_of(rng, 1, 2, 1_000),
+        latency=one_of(rng, 0, 1_000, 20_000),
+        lateness=one_of(rng, 0, 2_000, 30_000),
+        skew=one_of(rng, 0, 3_600 * SECOND),
+    )
+    left = list(PLAYS)  # none twice: some name their children
+    plays = {f"r{n}": left.pop(int(rng.random() * len(left))) for n in range(1 + int(rng.random() * 8))}
+    if rng.random() < 0.15:
+        plays["stubborn"] = STUBBORN
+    return Case(
+        seed,
+        setting,
+        on_file=rng.random() < 0.2,
+        plays=plays,
+        acts=_acts(rng, setting),
+        cancels=one_of(rng, 0, 0, 0.3),
+        writes=_write_faults(rng),
+        reads=_read_faults(rng),
+        knobs=knobs.draw(rng),
+    )
+
+
+def _acts(rng: Random, setting: Setting) -> tuple[Act, ...]:
+    names = ["client", *(f"worker{n}" for n in range(1, setting.workers + 1))]
+    chaos, spent, acts = one_of(rng, 0, 0, CHAOS / 2, CHAOS), 0.0, []
+    while spent < chaos:
+        after = rng.random() * chaos / 4
+        what = one_of(rng, "kill", "pause", "pause", "stop", "outage", "evict", "misjudge")
+        most = one_of(rng, 0.5, 2, 8) if what == "outage" else 2.5 * setting.lease / SECOND
+        acts.append(Act(after, what, one_of(rng, *names), rng.random() * most))
+        spent += after
+    return tuple(acts)
+
+
+def _write_faults(rng: Random) -> dict[Fault, float]:
+    most = one_of(rng, 0, 0.01, 0.05)
+    return {fault: most * rng.random() * (0.3 if fault in ZOMBIES else 1) for fault in Fault}
+
+
+def _read_faults(rng: Random) -> dict[Fault, float]:
+    most = one_of(rng, 0, 0, 0.05)
+    return {fault: most * rng.random() for fault in (Fault.UNREACHABLE, Fault.SLOW)}
+
+
+# -- playing
+
+
+def play(case: Case, folder: Path) -> World:
+    """Play a case; return the world, at rest and checked."""
+    world, error = attempt(case, folder)
+    if error is not None:
+        raise error
+    return world
+
+
+def attempt(case: Case, folder: Path) -> tuple[World, AssertionError | None]:
+    """Play a case; return the world and what was found in it."""
+    w.MENDED.clear()
+    case.cancelled.clear()
+    for left in folder.glob(f"{case.seed}.db*"):
+        left.unlink()
+    world = World(
+        case.seed,
+        registry(),
+        setting=case.setting,
+        plan=_plan(case),
+        store=partial(_on_file, folder / f"{case.seed}.db") if case.on_file else MemoryStore,
+    )
+    try:
+        with knobs.turned(case.knobs):
+            world.run(_Scenario(case))
+        judge(world, case.plays, case.cancelled)
+    except AssertionError as error:
+        return world, error
+    return world, None
+
+
+def _plan(case: Case) -> Chances | Exactly:
+    if case.exactly is not None:
+        return Exactly(case.exactly.faults, case.exactly.reads)
+    return Chances(seeded("faults", case.seed), case.writes, case.reads)
+
+
+def _on_file(path: Path, clock: Clock) -> SqliteStore:
+    return SqliteStore(str(path), clock, threaded=False)
+
+
+class _Scenario:
+    """What a case has happen in its world."""
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self._waiting: list[asyncio.Future[None]] = []
+
+    async def __call__(self, world: World) -> None:
+        acts = asyncio.ensure_future(self._act(world))
+        plays = self._case.plays.items()
+        await asyncio.gather(*(self._lead(world, run_id, wanted) for run_id, wanted in plays))
+        await acts
         await world.settle()
         while any(run.reason == COMPENSATION_FAILED for run in world.runs()):
             w.MENDED.add("stubborn")
@@ -140,86 +176,74 @@ class Swarm:
             await world.settle()
 
     async def _lead(self, world: World, run_id: str, wanted: Play) -> None:
-        """Do for one run what a program would: start it, perhaps twice, signal it, perhaps cancel it."""
-        rng = seeded("lead", self.seed, run_id)
+        """Do for one run what programs would: start it, perhaps twice, signal it, wait for it, cancel it."""
+        rng = seeded("lead", self._case.seed, run_id)
         await world.sleep(rng.random())
-        starts = [world.start(wanted.workflow, wanted.input, id=run_id) for _ in range(_one_of(rng, 1, 1, 2))]
+        starts = [world.start(wanted.workflow, wanted.input, id=run_id) for _ in range(one_of(rng, 1, 1, 2))]
         await asyncio.gather(*starts)
-        if rng.random() < self.cancels:
-            self.cancelled.add(run_id)
-            await world.sleep(rng.random() * 3)
-            await world.cancel(run_id)
+        besides = [self._signal(world, run_id, wanted, rng)]
+        if rng.random() < self._case.cancels:
+            besides.append(self._cancel(world, run_id, wanted, rng))
+        if rng.random() < 0.2:
+            besides.append(self._mistake(world, run_id))
+        # These go on; what they are told is judged with all other calls.
+        self._waiting += [asyncio.ensure_future(_wait(world, run_id)) for _ in range(one_of(rng, 0, 0, 1, 2))]
+        await asyncio.gather(*besides)
+
+    async def _signal(self, world: World, run_id: str, wanted: Play, rng: Random) -> None:
         for number in range(wanted.signals):
             await world.sleep(rng.random() * 2)
-            for _ in range(_one_of(rng, 1, 2)):
-                with contextlib.suppress(RunEnded):
-                    await world.signal(run_id, w.Decision(f"{run_id} {number}"), id=f"{number}")
+            again = one_of(rng, 1, 1, 2, 3)
+            payload = w.Decision(f"{run_id} {number}")
+            sends = [world.signal(run_id, payload, id=f"{number}") for _ in range(again)]
+            for answer in await asyncio.gather(*sends, return_exceptions=True):
+                if isinstance(answer, BaseException) and not isinstance(answer, RunEnded):
+                    raise answer
 
-    async def _make_chaos(self, world: World) -> None:
-        rng = seeded("chaos", self.seed)
-        ends = world.loop.now_us + self.chaos * SECOND
+    async def _cancel(self, world: World, run_id: str, wanted: Play, rng: Random) -> None:
+        self._case.cancelled.add(run_id)
+        if wanted.workflow.model == "saga" and rng.random() < 0.6:
+            await self._while_it_undoes_itself(world, run_id, rng.random() * 5)
+        else:
+            await world.sleep(rng.random() * 3)
+        await world.cancel(run_id)
+
+    async def _while_it_undoes_itself(self, world: World, run_id: str, patience: float) -> None:
+        ends = world.loop.now_us + patience * SECOND
         while world.loop.now_us < ends:
-            await world.sleep(rng.random() * self.chaos / 4)
-            name = _one_of(rng, *world.lives)
-            match _one_of(rng, "kill", "pause", "pause", "stop", "outage"):
-                case "outage":
-                    self.plan.down = True
-                    await world.sleep(rng.random() * _one_of(rng, 0.5, 2, 8))
-                    self.plan.down = False
-                case "kill":
-                    world.kill(world.lives[name].host)
-                case "pause":
-                    world.pause(name, rng.random() * 2.5 * self.setting.lease / SECOND)
-                case _:
-                    await world.stop(name)
+            row = world.row(run_id)
+            if row is not None and row.reason == COMPENSATING:
+                return
+            await world.sleep(0.004)
 
-    # -- judging
+    async def _mistake(self, world: World, run_id: str) -> None:
+        """Start another workflow under this id: that is refused, and changes nothing."""
+        with contextlib.suppress(RunConflict):
+            await world.start(w.mistaken, 1, id=run_id)
+            raise AssertionError(f"P2: {run_id} was started again as another workflow")
 
-    def _check(self, world: World) -> None:
-        ends = world.outcome
-        for run_id, wanted in self.plays.items():
-            mine = _ends_of(run_id, ends)
-            if run_id in self.cancelled and ends[run_id][0] == "cancelled":
+    async def _act(self, world: World) -> None:
+        for after, what, who, seconds in self._case.acts:
+            await world.sleep(after)
+            if who not in world.lives:
                 continue
-            if wanted.loose:
-                assert ends[run_id][0] in ("completed", "failed"), f"{run_id} ended {ends[run_id]}"
-            else:
-                expected = _clean_ends(wanted.workflow.name, repr(wanted.input))
-                assert mine == expected, f"{run_id} ended {mine}, not {expected}"
+            match what:
+                case "outage":
+                    world.down(answers=False)
+                    await world.sleep(seconds)
+                    world.down(answers=True)
+                case "kill":
+                    world.kill(world.lives[who].host)
+                case "pause":
+                    world.pause(who, seconds)
+                case "evict":
+                    world.evict(who)
+                case "misjudge":
+                    world.misjudge(who)
+                case _:
+                    await world.stop(who)
 
 
-@cache
-def _clean_ends(name: str, input: str) -> dict[str, End]:
-    """Play one run of its kind in a world without faults."""
-    found = next(p for p in (*PLAYS, STUBBORN) if (p.workflow.name, repr(p.input)) == (name, input))
-
-    async def scenario(world: World) -> None:
-        await world.start(found.workflow, found.input, id="r")
-        for number in range(found.signals):
-            await world.signal("r", w.Decision(f"r {number}"))
-        await world.settle()
-        if found is STUBBORN:
-            w.MENDED.add("stubborn")
-            await world.retry("r")
-
-    w.MENDED.clear()
-    return _ends_of("r", play(scenario).outcome)
-
-
-def _ends_of(run_id: str, ends: dict[str, End]) -> dict[str, End]:
-    """Pick a run and its children, and leave its own id out of what they say."""
-    mine = {key: end for key, end in ends.items() if key == run_id or key.startswith(f"{run_id}.")}
-    return {
-        key.removeprefix(run_id): (status, reason, _anonymous(run_id, told))
-        for key, (status, reason, told) in mine.items()
-    }
-
-
-def _anonymous(run_id: str, told: Any) -> Any:
-    if isinstance(told, bytes):
-        return told.replace(run_id.encode(), b"r")
-    return told.replace(run_id, "r") if isinstance(told, str) else told
-
-
-def _one_of(rng: Random, *values: Any) -> Any:
-    return values[int(rng.random() * len(values))]
+async def _wait(world: World, run_id: str) -> None:
+    with contextlib.suppress(Stuck):  # a run that is parked does not end
+        await world.result(run_id)

@@ -9,7 +9,8 @@ import pytest
 
 from dalsegno.testing.simloop import SECOND
 from tests.helpers.counts import Count
-from tests.simulation.swarm import Swarm
+from tests.simulation.shrink import told
+from tests.simulation.swarm import attempt, draw
 
 pytestmark = pytest.mark.promise("P1", "P2", "P3", "P4", "P5", "P6", "P7", "P9", "P10", "P11")
 
@@ -23,7 +24,11 @@ def shards(first: int, last: int) -> list[range]:
 
 def play(seeds: Iterable[int], folder: Path, count: Count) -> None:
     for seed in seeds:
-        world = Swarm(seed, folder).play()
+        case = draw(seed)
+        world, error = attempt(case, folder)
+        if error is not None:
+            error.add_note(f"swarm {seed}: {case!r}\n{told(case, error, folder)}")
+            raise error
         count("seeds")
         count("commits checked", world.invariants.checks)
         count("simulated hours", world.loop.now_us / (3_600 * SECOND))

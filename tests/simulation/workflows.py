@@ -316,6 +316,12 @@ def remedied(n: int) -> list[int]:
     return [skipped("a" * n), escalated("b" * n), add(n, n)]
 
 
+@workflow
+def mistaken(n: int) -> int:
+    """Never run: it is started under ids that are taken."""
+    return add(n, n)
+
+
 # -- sagas
 
 

@@ -7,17 +7,20 @@ from collections.abc import Mapping
 
 from dalsegno.core.entries import Kind
 from dalsegno.testing.effects import Effect
+from dalsegno.testing.ownership import Ownership
 from dalsegno.testing.shadows import Breach, Op, Room, Shadow
 
 
 class Bodies:
     """Hears of each side effect, and remembers under which key what was done."""
 
-    def __init__(self, breach: Breach, shadows: Mapping[int, Shadow], room: Room, fenced: set[int]) -> None:
+    def __init__(
+        self, breach: Breach, shadows: Mapping[int, Shadow], room: Room, ownership: Ownership
+    ) -> None:
         self._breach = breach
         self._shadows = shadows
         self._room = room
-        self._fenced = fenced
+        self._ownership = ownership
         self._calls: dict[str, tuple[str, bytes]] = {}
         self._bodies: Counter[tuple[str, int, int]] = Counter()
         self.heard_of = 0
@@ -59,10 +62,11 @@ class Bodies:
 
     def _judge_owner(self, effect: Effect, op: Op, shadow: Shadow, session: int) -> None:
         # An attempt that had begun when its process was stopped goes on when that wakes: nobody can help it.
-        if not self._room.just_woke(effect.by):
+        # Nor that a process goes on that was judged dead while its lease was good, until it hears of that.
+        if not (self._room.just_woke(effect.by) or session in self._ownership.misjudged):
             if not op.undo and op.number in shadow.settled:
                 self._breach("P6", f"{effect.step} of {effect.run_id} ran again after its entry: {effect}")
-            if session in self._fenced:
+            if session in self._ownership.fenced:
                 self._breach("P5", f"{effect.step} of {effect.run_id} was begun by fenced session {session}")
         if effect.attempt > 1 and effect.at < shadow.due.get(op.number, 0):
             self._breach("P7", f"attempt {effect.attempt} of {effect.step} came before its time")

@@ -39,6 +39,12 @@ class Calm:
                 )
 
 
+def forget_cached(engine: Engine) -> None:
+    """Have a process forget the waiting runs that it keeps in memory."""
+    for live in engine._cache.empty():
+        live.execution.evict()
+
+
 def leftovers(engines: Mapping[str, Engine], hosts: Iterable[Host]) -> list[str]:
     """Say what processes still hold though nothing is to be done."""
     found = []

@@ -1,8 +1,9 @@
 """A store that fails on purpose: a wrapper at the seam, one for each simulated process.
 
-What can happen to a write: its process dies before it, or after it with nobody told; it lands and the
-reply is lost, so that the group is written again; it does not land, and is written again; it takes
-long. What can happen to a read: it takes long, or fails.
+What can happen to a write: its process dies before it, or after it with nobody told; it stands still
+before or after it until its lease is long over; the write lands and the reply is lost, so that the group
+is written again; it does not land, and is written again; it takes long. What can happen to a read: it
+takes long, or fails.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple, NoReturn, Protocol, cast
 from dalsegno.core.commit import Claimed, Failed, Fence, Refused, Verdict, Write
 from dalsegno.errors import StoreBusy, StoreUnreachable
 from dalsegno.store.protocol import Store
+from dalsegno.testing.appends import Appends
 from dalsegno.testing.simloop import SECOND, Host, SimLoop
 
 
@@ -30,9 +32,12 @@ class Fault(StrEnum):
     BUSY = "busy"  # the write does not land: somebody else holds the lock
     UNREACHABLE = "unreachable"  # the write, or read, does not happen: the store does not answer
     SLOW = "slow"  # it takes seconds
+    FROZEN = "frozen"  # the process stands still before the write, and wakes when its lease is over
+    DAZED = "dazed"  # the same after the write, before it hears of it
 
 
 WRITE_CRASHES = (Fault.BEFORE, Fault.AFTER, Fault.LATE)
+ZOMBIES = (Fault.FROZEN, Fault.DAZED)
 
 
 class Moment(NamedTuple):
@@ -57,25 +62,36 @@ class Plan(Protocol):
 
 
 class Exactly:
-    """The faults at these writes, and no others."""
+    """The faults at these writes and reads, by their number in this world, and no others.
 
-    def __init__(self, faults: Mapping[int, Fault] | None = None) -> None:
+    While it is ``down`` the store answers nobody.
+    """
+
+    def __init__(
+        self, faults: Mapping[int, Fault] | None = None, reads: Mapping[int, Fault] | None = None
+    ) -> None:
         self.faults = dict(faults or {})
+        self.reads = dict(reads or {})
+        self.down = False
+        self._read = 0
 
     def write(self, moment: Moment) -> Fault | None:
-        return self.faults.get(moment.number)
+        return Fault.UNREACHABLE if self.down else self.faults.get(moment.number)
 
     def read(self, host: Host, name: str) -> Fault | None:
-        return None
+        self._read += 1
+        return Fault.UNREACHABLE if self.down else self.reads.get(self._read)
 
     def __repr__(self) -> str:
-        return ", ".join(f"{number}:{fault}" for number, fault in self.faults.items()) or "no fault"
+        told = [f"{number}:{fault}" for number, fault in self.faults.items()]
+        told += [f"read {number}:{fault}" for number, fault in self.reads.items()]
+        return ", ".join(told) or "no fault"
 
 
 class Chances:
     """Each fault with its own chance per write, drawn by a generator, until ``calm`` says stop.
 
-    While it is ``down`` the store answers nobody.
+    What was drawn is kept in ``drawn``: played again exactly, it gives the same world.
     """
 
     def __init__(
@@ -86,24 +102,35 @@ class Chances:
         self._reads = dict(reads or {})
         self.calm = False
         self.down = False
+        self.drawn = Exactly()
+        self._read = 0
 
     def write(self, moment: Moment) -> Fault | None:
-        return self._draw(self._writes)
+        return self._note(self.drawn.faults, moment.number, self._draw(self._writes))
 
     def read(self, host: Host, name: str) -> Fault | None:
-        return self._draw(self._reads)
+        self._read += 1
+        return self._note(self.drawn.reads, self._read, self._draw(self._reads))
+
+    def _note(self, drawn: dict[int, Fault], number: int, fault: Fault | None) -> Fault | None:
+        if self.down and not self.calm:
+            return Fault.UNREACHABLE
+        if fault is not None:
+            drawn[number] = fault
+        return fault
 
     def _draw(self, chances: Mapping[Fault, float]) -> Fault | None:
         drawn = self._rng.random()
         if self.calm:
             return None
-        if self.down:
-            return Fault.UNREACHABLE
         for fault, chance in chances.items():
             if drawn < chance:
                 return fault
             drawn -= chance
         return None
+
+    def __repr__(self) -> str:
+        return f"drawn: {self.drawn!r}"
 
 
 class Watcher(Protocol):
@@ -117,7 +144,8 @@ class Watcher(Protocol):
 class Seam:
     """What the stores of all hosts of one world share: the store below, the count, the plan, who watches.
 
-    ``latency`` is how many microseconds a write or read takes at most.
+    ``latency`` is how many microseconds a write or read takes at most; ``appends`` hears what the hosts
+    asked and were told.
     """
 
     def __init__(
@@ -126,17 +154,21 @@ class Seam:
         store: Store,
         plan: Plan,
         watcher: Watcher,
+        appends: Appends,
         *,
         latency: int = 1_000,
         on_crash: Callable[[Host], None],
+        on_freeze: Callable[[Host], None],
         tell: Callable[[str], None],
     ) -> None:
         self.loop = loop
         self.store = store
         self.plan = plan
         self.watcher = watcher
+        self.appends = appends
         self.latency = latency
         self.on_crash = on_crash
+        self.on_freeze = on_freeze
         self.tell = tell
         self.writes = 0
 
@@ -153,7 +185,10 @@ class FaultyStore:
 
     def __getattr__(self, name: str) -> Any:
         member = getattr(self._seam.store, name)
-        return functools.partial(self._read, member) if inspect.iscoroutinefunction(member) else member
+        if inspect.iscoroutinefunction(member):
+            member = functools.partial(self._read, member)
+        setattr(self, name, member)  # looked up once: this is asked for thousands of times
+        return member
 
     async def close(self) -> None:
         """Leave it open: the world closes it, once for all hosts."""
@@ -170,10 +205,13 @@ class FaultyStore:
         self._tell(number, group, fault)
         if fault is Fault.SLOW:
             await self._take_long()
+        if fault is Fault.FROZEN:
+            await self._stand_still()
         if fault is Fault.BEFORE:
             await self._die()
         if fault in (Fault.BUSY, Fault.UNREACHABLE):
             self._fail(fault)
+        seam.appends.appending(group)
         verdicts = await seam.store.write(group, fence)
         for verdict in verdicts:
             if isinstance(verdict, Claimed) and verdict.runs:
@@ -185,7 +223,10 @@ class FaultyStore:
             await self._die()
         if fault is Fault.LATE:
             self._fail(fault)
+        if fault is Fault.DAZED:
+            await self._stand_still()
         await self._take_time()
+        seam.appends.appended(group, verdicts)
         return verdicts
 
     def _tell(self, number: int, group: Sequence[Write], fault: Fault | None) -> None:
@@ -203,6 +244,11 @@ class FaultyStore:
         """End this host here and now: whoever waits for this never goes on."""
         self._seam.on_crash(self._host)
         await self._seam.loop.create_future()
+
+    async def _stand_still(self) -> None:
+        """Freeze this host here and now; it goes on from here when it wakes."""
+        self._seam.on_freeze(self._host)
+        await self._nap(1)
 
     async def _take_time(self) -> None:
         if self._seam.latency:
@@ -229,8 +275,12 @@ class FaultyStore:
         if fault is Fault.UNREACHABLE:
             self._seam.tell(f"{member.__name__} of {self._host} ! {fault}")
             self._fail(fault)
+        begun = self._seam.appends.tick()
         value = await member(*args, **kwargs)
         await self._take_time()
+        if member.__name__ == "load":
+            for number, loaded in value.items():
+                self._seam.appends.read(number, begun, loaded.entries)
         return value
 
 

@@ -40,9 +40,10 @@ class Invariants:
         self._broken = broken
         self.shadows: dict[int, Shadow] = {}
         self.checks = 0
+        self.on_end: Callable[[Run], None] | None = None
         self.ownership = Ownership(self.breach, self.shadows)
         self.acknowledged = Acknowledged(self.breach, self.shadows, self._inbox)
-        self.bodies = Bodies(self.breach, self.shadows, room, self.ownership.fenced)
+        self.bodies = Bodies(self.breach, self.shadows, room, self.ownership)
 
     def breach(self, promise: str, what: str) -> None:
         """Report a breach."""
@@ -119,6 +120,8 @@ class Invariants:
             for name in _FROZEN:
                 if getattr(before, name) != getattr(run, name):
                     self.breach("P4", f"{name} of {run.id} changed after its end: {before} to {run}")
+        elif run.status.ended and self.on_end is not None:
+            self.on_end(run)
         self._follow_journal(shadow, ended=before.status.ended)
         self._follow_timers(shadow)
         if run.crashes > self._limits.crashes and not (run.parked or run.session is None):

@@ -44,7 +44,7 @@ class Ownership:
         """Judge what an item did to sessions; ``now`` is by the clock of leases."""
         match item, verdict:
             case OpenSession(), Done():
-                self._leases[item.number] = now + item.lease
+                self._leases.setdefault(item.number, now + item.lease)  # told again, it renews nothing
             case Beat(), Done() if item.session in self.fenced:
                 self._breach("P5", f"session {item.session} was fenced, and its heartbeat accepted")
             case Beat(), Done():

@@ -186,6 +186,11 @@ class SimLoop(asyncio.AbstractEventLoop):
         """Let ``run`` raise ``error`` instead of going on."""
         self._stop = self._stop or error
 
+    def raise_if_aborted(self) -> None:
+        """Raise what ``abort`` was told, if it was."""
+        if self._stop is not None:
+            raise self._stop
+
     def close(self) -> None:
         """Drop all tasks, of the living and of the dead; nothing that this makes them do is heard."""
         self._over = True

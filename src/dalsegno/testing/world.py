@@ -11,7 +11,6 @@ import asyncio
 import contextvars
 import gc
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,24 +21,28 @@ from dalsegno.client import AsyncClient
 from dalsegno.core import failure
 from dalsegno.core.clock import nap
 from dalsegno.core.codec import shape_of
+from dalsegno.core.commit import EndSession
 from dalsegno.core.entries import Delivery, Entry
 from dalsegno.core.ids import Numbers, seeded
 from dalsegno.core.limits import Limits
-from dalsegno.core.runs import Run
+from dalsegno.core.runs import Run, Status
 from dalsegno.engine.definitions import Workflow
 from dalsegno.engine.engine import Engine
 from dalsegno.engine.registry import Registry
 from dalsegno.engine.runner import StepRunner
-from dalsegno.errors import StoreError
+from dalsegno.errors import DalsegnoError, RunCancelled, RunFailed, SessionFenced, StoreError
 from dalsegno.store.memory import MemoryStore
 from dalsegno.store.protocol import RunQuery, Store
 from dalsegno.testing import atrest
-from dalsegno.testing.calm import Calm, leftovers
+from dalsegno.testing.appends import Appends
+from dalsegno.testing.calm import Calm, forget_cached, leftovers
 from dalsegno.testing.effects import Ledger
 from dalsegno.testing.faults import Chances, Exactly, Plan, Seam, faulty
 from dalsegno.testing.invariants import Broken, Invariants, peek
+from dalsegno.testing.linear import Call, Calls
 from dalsegno.testing.simclock import SimClock, SimThreads
 from dalsegno.testing.simloop import SECOND, Host, SimLoop, make_sim_loop
+from dalsegno.testing.story import Story
 from dalsegno.worker.worker import WorkerOptions
 
 T = TypeVar("T")
@@ -47,8 +50,9 @@ T = TypeVar("T")
 Scenario = Callable[["World"], Awaitable[Any]]
 End = tuple[str, str | None, Any]
 """How a run ended: its status, its reason, and its result or its error as text."""
-
-_TOLD = 60  # lines of a world's story that a report shows
+Told = tuple[str, str, Any]
+"""A call as its caller knows it: about which run, what was asked, and with what."""
+_UNSURE = (StoreError, SessionFenced)  # what was asked for may have happened, or not
 
 
 @dataclass(frozen=True)
@@ -112,17 +116,22 @@ class World:
         self.rng = seeded("world", seed)
         self.clock = SimClock(self.loop)
         self.store = store(self.clock)
-        self.story: deque[str] = deque(maxlen=_TOLD)
+        self.story = Story()
+        self.calls = Calls()
         self.ledger = Ledger(self.clock.now, lambda: str(self.loop.here))
         self.invariants = Invariants(self.store, self, self.setting.limits, broken=self.loop.abort)
+        self.invariants.on_end = self._run_ended
+        self.appends = Appends(self.invariants.breach)
         self.ledger.heard = self.invariants.heard
         self.seam = Seam(
             self.loop,
             self.store,
             self.plan,
             self.invariants,
+            self.appends,
             latency=self.setting.latency,
             on_crash=self.kill,
+            on_freeze=self._freeze,
             tell=self.tell,
         )
         self.lives: dict[str, Life] = {}
@@ -144,7 +153,10 @@ class World:
                 self._ground = contextvars.copy_context()
                 self.loop.run(self._play(scenario))
             atrest.check(self.invariants.shadows, self.registry, self.ledger, self.clock.now(), self._inbox)
+            self.appends.check(self.invariants.shadows)
+            self.calls.check()
             self.check_loop()
+            self.loop.raise_if_aborted()
             self.outcome = self.ends()
             return self.outcome
         except AssertionError as error:
@@ -172,7 +184,7 @@ class World:
 
     def tell(self, line: str) -> None:
         """Add a line to the story that a report tells."""
-        self.story.append(f"{self.loop.now_us / SECOND:10.6f} {line}")
+        self.story.tell(str(self.loop.here), f"{self.loop.now_us / SECOND:10.6f} {line}")
 
     def report(self) -> str:
         """Tell what led here."""
@@ -181,7 +193,7 @@ class World:
             for r in self.runs()
         ]
         head = f"seed {self.seed!r}, {self.setting}, faults {self.plan!r}, {self.seam.writes} writes"
-        return "\n".join([head, *self.story, *rows])
+        return "\n".join([head, *self.story.lines(), *rows])
 
     # -- processes
 
@@ -272,6 +284,30 @@ class World:
         self.tell(f"{self.lives[name].host} stands still for {seconds} s")
         self.loop.pause(self.lives[name].host, round(seconds * SECOND))
 
+    def _freeze(self, host: Host) -> None:
+        """Let a process stand still until its lease is over for long."""
+        self.pause(host.name, (1.5 + 2 * self.rng.random()) * self.setting.lease / SECOND)
+
+    def evict(self, name: str) -> None:
+        """Have a process forget the waiting runs that it keeps in memory."""
+        self.tell(f"{self.lives[name].host} forgets what it kept in memory")
+        forget_cached(self.engine_of(str(self.lives[name].host)))
+
+    def down(self, *, answers: bool) -> None:
+        """Have the store answer nobody, or everybody again."""
+        self.tell("the store answers again" if answers else "the store answers nobody")
+        if isinstance(self.plan, Chances | Exactly):
+            self.plan.down = not answers
+
+    def misjudge(self, name: str) -> None:
+        """Have a worker fenced that is alive, as one whose lease ran out too early."""
+        session = self.lives[name].runtime.engine.session
+        if session:
+            self.tell(f"session {session} of {self.lives[name].host} is judged dead")
+            self.invariants.ownership.misjudged.add(session)
+            group = [EndSession(session)]
+            self.invariants.wrote(group, None, peek(self.store.write(group)))
+
     async def stop(self, name: str) -> None:
         """End a process in order, as SIGTERM does, and start another one of its name."""
         life = self.lives[name]
@@ -289,43 +325,76 @@ class World:
 
     async def start(self, workflow: Workflow[Any, Any], input: Any = None, *, id: str) -> str:
         """Start a run; a program whose process dies, or whose store fails, asks again."""
-        await self.ask(lambda client: client.start(workflow, input, id=id))
         _, digest = workflow.encode_input(input)
+        told = (id, "start", (workflow.name, digest))
+        await self.ask(lambda client: client.start(workflow, input, id=id), told)
         self.invariants.acknowledged.started(id, digest)
         return id
 
     async def signal(self, run_id: str, payload: Any, *, id: str | None = None) -> bool:
         """Signal a run; ask again as ``start`` does. A payload is to have one id, or be sent once."""
-        accepted = await self.ask(lambda client: client.signal(run_id, payload, id=id))
+        told = (run_id, "signal", id) if id is not None else None
+        accepted = await self.ask(lambda client: client.signal(run_id, payload, id=id), told)
         data = shape_of(type(payload)).encode(payload, "signal")
         self.invariants.acknowledged.signalled(run_id, data)
         return accepted
 
     async def cancel(self, run_id: str) -> bool:
         """Ask for a run to be cancelled; ask again as ``start`` does."""
-        asked = await self.ask(lambda client: client.cancel(run_id))
+        asked = await self.ask(lambda client: client.cancel(run_id), (run_id, "cancel", None))
         self.invariants.acknowledged.cancelled(run_id)
         return asked
+
+    async def result(self, run_id: str) -> tuple[str, Any]:
+        """Wait until a run has ended, and return how and with what; ask again as ``start`` does."""
+        return await self.ask(lambda client: _result(client, run_id), (run_id, "result", None))
 
     async def retry(self, run_id: str) -> bool:
         """Try a parked run again, as a person would; ask again as ``start`` does."""
         return await self.ask(lambda client: client.retry(run_id))
 
-    async def ask(self, request: Callable[[AsyncClient], Coroutine[Any, Any, T]]) -> T:
-        """Have the client do something, again and again until it has answered."""
+    async def ask(
+        self, request: Callable[[AsyncClient], Coroutine[Any, Any, T]], told: Told | None = None
+    ) -> T:
+        """Have the client do something, again and again until it has answered.
+
+        Each try that is ``told`` is a call whose answer must fit those of all others.
+        """
         while True:
             life = self.lives["worker1" if self.setting.embedded else "client"]
-            answer = await self._unless_it_dies(life, self._asked(life, request))
+            call = self.calls.begin(*told) if told is not None else None
+            answer = await self._unless_it_dies(life, self._asked(life, request, call))
             if not answer.done():
                 await self.sleep(self.setting.rebirth / SECOND)
                 continue
             try:
                 return answer.result()
-            except StoreError as error:
+            except _UNSURE as error:
                 self.tell(f"the client was told: {error.what}")
+                await self.sleep(0.1 * self.rng.random())
 
-    async def _asked(self, life: Life, request: Callable[[AsyncClient], Coroutine[Any, Any, T]]) -> T:
-        return await request(await life.client)
+    async def _asked(
+        self, life: Life, request: Callable[[AsyncClient], Coroutine[Any, Any, T]], call: Call | None
+    ) -> T:
+        client = await life.client
+        try:
+            answer = await request(client)
+        except DalsegnoError as error:
+            if call is not None and not isinstance(error, _UNSURE):
+                self.calls.answered(call, type(error).__name__)
+            raise
+        if call is not None:
+            self.calls.answered(call, True if call.what == "start" else answer)
+        return answer
+
+    def _run_ended(self, run: Run) -> None:
+        value = None
+        if run.status is Status.COMPLETED:
+            output = self.registry.workflow(run.workflow, run.version).output
+            value = output.decode(run.output or b"null", run.id)
+        elif run.status is Status.FAILED:
+            value = failure.decode(run.error or b"").message
+        self.calls.run_ended(run.id, run.status.value, value)
 
     # -- time and rest
 
@@ -425,6 +494,16 @@ def as_it_was() -> Generator[None]:
         logging.setLogRecordFactory(factory)
         gc.set_threshold(*thresholds)
         logger.setLevel(level)
+
+
+async def _result(client: AsyncClient, run_id: str) -> tuple[str, Any]:
+    """Wait for a run's end: its status, and its value or the message of its error."""
+    try:
+        return "completed", await client.run(run_id).result()
+    except RunFailed as failed:
+        return "failed", failed.error.message
+    except RunCancelled:
+        return "cancelled", None
 
 
 def _end(run: Run) -> End:
