@@ -37,7 +37,7 @@ class Watch:
 
     def __enter__(self) -> None:
         self._outer = sys.get_asyncgen_hooks()
-        sys.set_asyncgen_hooks(firstiter=self.begins, finalizer=self.dropped)
+        sys.set_asyncgen_hooks(firstiter=self, finalizer=self.dropped)
 
     def __exit__(
         self,
@@ -45,10 +45,10 @@ class Watch:
         error: BaseException | None = None,
         traceback: TracebackType | None = None,
     ) -> None:
-        if sys.get_asyncgen_hooks().firstiter == self.begins:  # else somebody's, who was put up later
+        if sys.get_asyncgen_hooks().firstiter is self:  # else somebody's, who was put up later
             sys.set_asyncgen_hooks(*self._outer)
 
-    def begins(self, agen: AsyncGenerator[Any, Any]) -> None:
+    def __call__(self, agen: AsyncGenerator[Any, Any]) -> None:
         """Hear of a generator's first step."""
         loop = events._get_running_loop()
         if type(loop) is self._owners:
@@ -70,8 +70,3 @@ class Watch:
         # Found by the garbage collector it is not closed: no replay would find it at the same moment.
         if type(loop) is self._owners:
             cast("Owner", loop).agen_dropped(agen)
-
-
-def watched() -> bool:
-    """Tell whether a watch is up in this thread."""
-    return getattr(sys.get_asyncgen_hooks().firstiter, "__func__", None) is Watch.begins

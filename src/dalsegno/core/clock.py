@@ -51,7 +51,7 @@ class Clock(Protocol):
         ...
 
 
-class SystemClock:
+class SystemClock(Clock):
     """The clocks of the operating system. It holds no state: any two are alike."""
 
     __slots__ = ()
@@ -65,8 +65,7 @@ class SystemClock:
             return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000
         return time.monotonic_ns() // 1_000
 
-    def monotonic(self) -> float:
-        return time.monotonic()
+    monotonic = staticmethod(time.monotonic)
 
     def boot_id(self) -> str:
         try:

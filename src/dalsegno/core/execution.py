@@ -277,8 +277,10 @@ class Execution:
         """Find the op that ``entry`` answers; raise ``Diverged`` where the code made another one."""
         op = self.ops.get(entry.op)
         kind = entry.kind
-        if op is not None and op.name == entry.name and op.digest == entry.digest and _answers(kind, op.kind):
-            return op
+        if op is not None and op.name == entry.name and op.digest == entry.digest:
+            asked = op.kind
+            if kind is asked is not Kind.SIGNAL or (asked is Kind.STEP and kind in _ON_THE_WAY):
+                return op
         if entry.op == 0:
             return None
         if kind is Kind.TIMER:
@@ -391,17 +393,18 @@ class Execution:
 
     def evict(self) -> None:
         """Drop the code wherever it stands; nothing that runs on the way out can record anything."""
-        if self.loop.dead:
+        loop = self.loop
+        if loop.dead:
             return
-        self.loop.dead = True
-        stopped = list(self.loop.open_tasks.values())
+        loop.dead = True
+        stopped = list(loop.open_tasks.values())
         outer = events._get_running_loop()
-        events._set_running_loop(self.loop)
+        events._set_running_loop(loop)
         try:
             for task in stopped:
                 task.forget()
                 _close(task.get_coro())
-            for reference in list(self.loop.open_agens.values()):
+            for reference in list(loop.open_agens.values()):
                 _abandon(reference())
             if isinstance(self._main, Fiber):
                 self._main.unwind(UNWIND_TRIES)
@@ -426,13 +429,6 @@ def current() -> Execution | None:
     """Return the execution whose code is running right now, None outside workflow code."""
     loop = events._get_running_loop()
     return loop.keeper if type(loop) is RunLoop and isinstance(loop.keeper, Execution) else None
-
-
-def _answers(kind: Kind, asked: Kind) -> bool:
-    """Whether an entry of this kind answers an op of that kind; signals are given out by their names."""
-    if kind is asked:
-        return kind is not Kind.SIGNAL
-    return asked is Kind.STEP and kind in _ON_THE_WAY
 
 
 def _told(data: bytes | None) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+import msgspec
+
 from dalsegno.core import failure
 from dalsegno.core.codec import Shape, digest, encode_args, shape_of
 from dalsegno.core.entries import Entry, Kind, Outcome
@@ -24,30 +26,19 @@ class Scope(Protocol):
         ...
 
 
-class StepCall(Request):
+class StepCall(msgspec.Struct):
     """A step with its arguments. ``key`` is given where the run's own numbering must not name it.
 
     ``undoes`` is, for a compensation, the number of the op that it undoes.
     """
 
-    __slots__ = ("args", "key", "kwargs", "run_id", "scope", "step", "undoes")
-
-    def __init__(
-        self,
-        step: StepDefinition,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        key: str | None = None,
-        scope: Scope | None = None,
-        undoes: int = 0,
-    ) -> None:
-        self.step = step
-        self.args = args
-        self.kwargs = kwargs
-        self.key = key
-        self.scope = scope
-        self.undoes = undoes
-        self.run_id = ""
+    step: StepDefinition
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    key: str | None = None
+    scope: Scope | None = None
+    undoes: int = 0
+    run_id: str = ""
 
     def value(self, entry: Entry) -> Any:
         return self.step.output.decode(entry.data or b"null", self.step.result_label)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import NamedTuple
+
+import msgspec
 
 from dalsegno.core.clock import Clock, nap
 from dalsegno.core.commit import Beat, Claim, Commit, Failed, Fence, Refused, Verdict, Write
@@ -34,7 +35,7 @@ _LARGEST = 512  # items in one transaction: what the loop can spare a few millis
 _FIRST_DELAY, _LONGEST_DELAY = 0.05, 2.0
 
 
-class Pending(NamedTuple):
+class Pending(msgspec.Struct):
     """An item that waits to be written; ``impatient_at`` is when its caller gives up."""
 
     item: Write

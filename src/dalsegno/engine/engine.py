@@ -145,11 +145,10 @@ class Engine:
             self.turn(live)
 
     def adopt_new(self, run: Run) -> None:
-        """Take over a run that was just started for this session."""
-        if run.number in self.live:
-            return
-        live = self.live[run.number] = self._new(run)
-        asyncio.get_running_loop().call_soon(self._resume, live, None)
+        """Take over a run that was just started for this session; called from no task, for its own are entered."""
+        if run.number not in self.live:
+            live = self.live[run.number] = self._new(run)
+            self._resume(live, None)
 
     async def refresh(self, numbers: Sequence[int]) -> None:
         """Look again at what waits for runs under way."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from dalsegno.core.commit import Commit, Loaded, Send
 from dalsegno.core.entries import Delivery, Entry, Kind, Outcome, Timer
@@ -15,7 +16,7 @@ from dalsegno.engine.definitions import Workflow
 from dalsegno.engine.runner import Attempt
 
 
-class UnderWay(NamedTuple):
+class UnderWay(msgspec.Struct):
     """An attempt of a step that has not ended, and when it began."""
 
     op: Op
@@ -32,6 +33,7 @@ class LiveRun:
 
     def __init__(self, run: Run, workflow: Workflow[object, object], execution: Execution) -> None:
         self.run = run
+        self.number = run.number
         self.workflow = workflow
         self.execution = execution
         self.position = 0
@@ -53,11 +55,6 @@ class LiveRun:
         self.broken: tuple[str, BaseException] | None = None  # why it is being parked
         self.warned = False
         self.shown = (run.reason, (0, 0))
-
-    @property
-    def number(self) -> int:
-        """The run's number."""
-        return self.run.number
 
     @property
     def turn(self) -> int:

@@ -43,7 +43,8 @@ def warn_of_excess(live: LiveRun, took: float, limits: Limits) -> None:
 
 def long_attempts(live: LiveRun, before: int) -> Iterator[LongAttempt]:
     """Attempts of a run that began before a moment and have not ended."""
-    for number, (op, _, began) in live.attempts.items():
+    for number, under_way in live.attempts.items():
+        op, began = under_way.op, under_way.began_at
         if began < before:
             yield LongAttempt(live.number, number, op.name, op.attempts + 1, most_attempts(op), began)
 

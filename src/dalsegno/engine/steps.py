@@ -21,7 +21,8 @@ from dalsegno.store.protocol import Store
 
 def settlement(op: Op, outcome: Outcome, data: bytes | None, attempt: int) -> Entry:
     """Make the entry that settles a step."""
-    return Entry(0, Kind.STEP, op.number, op.name, op.digest, outcome, attempt, _undone(op), data=data)
+    undone = _undone(op)
+    return Entry(0, Kind.STEP, op.number, op.name, op.digest, outcome, attempt, undone, data=data)
 
 
 def final_failure(op: Op, error: BaseException, outcome: Outcome, attempt: int) -> Entry:
