@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 
-from dalsegno.core.runs import Ending
+from dalsegno.core.runs import Ending, Status
 from dalsegno.errors import StoreError
 from dalsegno.store.protocol import Store
 
 _LOOK = 0.05  # seconds between looks at runs that other processes may end
 _LOOK_EACH = 0.000_05  # seconds more for each run that is looked at, so that looking never fills the day
+_KEPT = 8_000_000  # bytes of results that nobody has asked for yet
+_KEPT_EACH = 500  # what keeping one takes beside its bytes
 
 
 class Endings:
@@ -18,6 +21,8 @@ class Endings:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._waiting: dict[int, list[asyncio.Future[Ending]]] = {}
+        self._kept: OrderedDict[str, Ending] = OrderedDict()
+        self._room = _KEPT
         self._timer: asyncio.TimerHandle | None = None
         self._looking: asyncio.Task[None] | None = None
         self._mark: int | None = None
@@ -43,6 +48,22 @@ class Endings:
         for waiter in self._waiting.pop(ending.number, ()):
             if not waiter.done():
                 waiter.set_result(ending)
+
+    def keep(self, run_id: str, ending: Ending) -> None:
+        """Keep the result of a run that has ended here, for whoever asks soon; a bounded number of bytes."""
+        if ending.number in self._waiting or ending.status is not Status.COMPLETED:
+            return  # somebody has it already; what has failed may be tried again
+        self._kept[run_id] = ending
+        self._room -= _size(ending)
+        while self._room < 0:
+            self._room += _size(self._kept.popitem(last=False)[1])
+
+    def recall(self, run_id: str) -> Ending | None:
+        """Give up the result of a run that was kept; a completed result never changes."""
+        ending = self._kept.pop(run_id, None)
+        if ending is not None:
+            self._room += _size(ending)
+        return ending
 
     def _look_later(self) -> None:
         if self._timer is None and self._looking is None:
@@ -75,3 +96,7 @@ class Endings:
                 if not waiter.done():
                     waiter.set_exception(error)
         self._waiting.clear()
+
+
+def _size(ending: Ending) -> int:
+    return _KEPT_EACH + len(ending.output or b"")

@@ -156,6 +156,8 @@ class Operations:
         """Hear of a start as soon as it is durable, even if its caller has gone away by then."""
         if session is not None:
             self._local.give_back_slot(sure=isinstance(verdict, Started))
+        if isinstance(verdict, Started) and verdict.created:
+            self._endings.recall(verdict.run.id)  # what had this id before was pruned
         # One that was not created may be one whose creation was not heard of; the worker knows what it has.
         if isinstance(verdict, Started) and (verdict.created or verdict.run.session is not None):
             self._local.started(verdict.run)
@@ -261,7 +263,7 @@ class Operations:
                 "Start it as a child: `await workflow.start(…)`.",
                 run_id=run_id,
             )
-        ending = await self._ending(check_id(run_id))
+        ending = self._endings.recall(check_id(run_id)) or await self._ending(run_id)
         if not ending.status.ended:
             ending = await self._ended(run_id, ending.number, timeout)
         return self._outcome(run_id, ending, workflow)
@@ -289,7 +291,10 @@ class Operations:
         """Hear from this process's worker that a run came to rest."""
         if rest.status.ended:
             row = (run.number, run.workflow, run.version, rest.status, rest.reason, rest.output, rest.error)
-            self._endings.tell(Ending(*row))
+            ending = Ending(*row)
+            if run.namespace == self.namespace:
+                self._endings.keep(run.id, ending)
+            self._endings.tell(ending)
 
     def _outcome(self, run_id: str, ending: Ending, workflow: Workflow[Any, Any] | None) -> Any:
         if ending.status is Status.COMPLETED:

@@ -19,7 +19,6 @@ import msgspec
 from dalsegno.core import paths
 from dalsegno.core.foreign import foreign_plain, is_foreign
 
-_TEXT = frozenset({str})
 _EXACT = frozenset({type(None), bool, str, int})
 _TEXTUAL = (bytes, bytearray, memoryview, date, time, timedelta, Decimal, UUID)
 
@@ -61,21 +60,19 @@ def _write(value: Any) -> bytes:
 
 def _is_plain(value: Any) -> bool:
     """Tell whether the fast encoder alone writes ``value``, which it accepted, in the one canonical way."""
-    todo = [value]
-    for item in todo:
-        parts = item
-        if type(item) is dict:
-            if not _TEXT.issuperset(map(type, item)):
+    kind = type(value)
+    if kind is dict:
+        for key in value:
+            if type(key) is not str:
                 return False
-            parts = item.values()
-        if _EXACT.issuperset(map(type, parts)):
-            continue
-        for part in parts:
-            kind = type(part)
-            if kind is dict or kind is list or kind is tuple:
-                todo.append(part)  # and the loop reaches it
-            elif kind not in _EXACT and not (kind is float and math.isfinite(part)):
-                return False
+        value = value.values()
+    elif kind is float:
+        return math.isfinite(value)
+    elif kind is not list and kind is not tuple:
+        return kind in _EXACT
+    for part in value:  # noqa: SIM110  (all() would make a generator for each container of each step)
+        if type(part) not in _EXACT and not _is_plain(part):
+            return False
     return True
 
 

@@ -11,7 +11,7 @@ import math
 from functools import lru_cache
 from inspect import Signature
 from types import NoneType, UnionType
-from typing import Any, Generic, Never, NoReturn, TypeVar, Union, cast, get_args, get_origin, overload
+from typing import Any, Generic, Never, NoReturn, TypeVar, Union, get_args, get_origin, overload
 
 import msgspec
 
@@ -70,7 +70,7 @@ class Shape(Generic[T]):
     def decode(self, data: bytes, what: str) -> T:
         """Read what was written, perhaps by an older version of the code. Raises NotDecodable."""
         try:
-            return cast(T, self._decode(data))
+            value: T = self._decode(data)
         except Exception as error:  # a model's own validators may raise anything
             raise NotDecodable(
                 f"{paths.sentence(what)} is not stored as {_readable(self.hint)}: {paths.brief(error)}",
@@ -78,6 +78,7 @@ class Shape(Generic[T]):
                 "Declare what is stored (a new field needs a default), or give the workflow a new version.",
                 hint=self.hint,
             ) from error
+        return value
 
     def journal(self, value: T, what: str) -> tuple[bytes, T]:
         """Write ``value``, and give it as every later replay will read it.
