@@ -19,7 +19,9 @@ COMMANDS = {
     "start": Lazy("dalsegno.cli.start:start", "Start a run of a workflow in a file, and print its id."),
     "worker": Lazy("dalsegno.cli.worker:worker", "Run the workflows of files until stopped."),
     "where": Lazy("dalsegno.cli.where:where", "Say where a run stands, and why it does not move."),
-    "runs": Lazy("dalsegno.cli.runs:runs", "List, show and watch runs; signal, cancel and retry them."),
+    "runs": Lazy(
+        "dalsegno.cli.runs:runs", "List, show, watch and export runs; signal, cancel and retry them."
+    ),
     "doctor": Lazy("dalsegno.cli.doctor:doctor", "Look the store and its workers over."),
     "db": Lazy("dalsegno.cli.db:db", "Migrate and check the store."),
     "demo": Lazy("dalsegno.cli.demo:demo", "See it work, and kill it while it does."),

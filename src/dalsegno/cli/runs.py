@@ -1,21 +1,22 @@
-"""``dalsegno runs``: what runs there are, one of them in full, and a word to it."""
+"""``dalsegno runs``: what runs there are, one of them in full or in a file, and a word to it."""
 
 from __future__ import annotations
 
 import click
 
 from dalsegno.cli.exits import Commands
+from dalsegno.cli.exporting import export
 from dalsegno.cli.looking import list_, show, watch
 from dalsegno.cli.sending import cancel, retry, signal
 
 
 @click.group(cls=Commands)
 def runs() -> None:
-    """List, show and watch runs; signal, cancel and retry them.
+    """List, show, watch and export runs; signal, cancel and retry them.
 
     ID may be how an id begins, where only one does.
     """
 
 
-for command in (list_, show, watch, signal, cancel, retry):
+for command in (list_, show, watch, export, signal, cancel, retry):
     runs.add_command(command)

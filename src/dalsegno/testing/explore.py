@@ -8,6 +8,7 @@ replayed, and the user's ``check`` is asked. ``passes`` has the passes, ``judgin
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Collection, Iterable
 from typing import Any, TypeVar, overload
@@ -111,6 +112,9 @@ def explore(
     unknown = set(passes) - set(ALL)
     if unknown:
         raise ValueError(f"there is no pass {', '.join(sorted(unknown))}; there are {', '.join(ALL)}")
+    for function, name in ((subject, "scenario"), (check, "check")):
+        if inspect.iscoroutinefunction(function):
+            raise TypeError(f"the {name} is an async def; a play has verbs that block, so write it as a def")
     clock = SystemClock()
     began = clock.monotonic()
     scenario = _starting(subject, input) if isinstance(subject, Workflow) else subject

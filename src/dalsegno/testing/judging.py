@@ -53,6 +53,8 @@ class Judge:
 
     def judge(self, stage: Stage) -> None:
         """Raise ``Misplayed`` for the first thing that is wrong with a play that has come to rest."""
+        if not stage.script.points:
+            raise Misplayed("nothing to explore", "the scenario started no run")
         self.parked(stage)
         for run in stage.runs():
             self._replays(stage, run)

@@ -94,7 +94,7 @@ class Service:
     # -- inside
 
     def _here(self, verb: str) -> tuple[Theatre | None, Doing | None]:
-        """Find out who calls; workflow code may not."""
+        """Find out who calls, and begin a new play; workflow code may not call."""
         run = current()
         if run is not None:
             raise SideEffectInWorkflow(
@@ -103,16 +103,14 @@ class Service:
                 "Put the call into a function under @step.",
                 run_id=run.run_id,
             )
-        return on_stage.get(), under_way.get()
-
-    def _begin(self, theatre: Theatre) -> None:
-        if self._play is not theatre:
+        theatre = on_stage.get()
+        if theatre is not None and self._play is not theatre:
             self._play = theatre
             self.reset()
+        return theatre, under_way.get()
 
     def _known(self, theatre: Theatre, call: _Call) -> tuple[bool, Any]:
         """Come to the point of a call: whether it is answered from memory, and how."""
-        self._begin(theatre)
         call.number = theatre.before_call(call.doing, call.name)
         call.doing.calls[call.name] += 1
         call.key = self.key(call.verb, call.args, call.kwargs) if self._keys else None

@@ -84,11 +84,8 @@ class Stage(World):
             opened.enter_context(steadied(seeded("stage", self.seed)))
             opened.enter_context(mock.patch("time.sleep", self._sleep))
             opened.callback(self.close)
-            token = on_stage.set(self)
-            try:
-                self._ground = copy_context()
-            finally:
-                on_stage.reset(token)
+            opened.callback(on_stage.reset, on_stage.set(self))
+            self._ground = copy_context()
             self.loop.run(self._opening())
             self._open_things = opened.pop_all()
         return self
