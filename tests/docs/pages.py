@@ -182,6 +182,7 @@ def _environment(folder: Path) -> dict[str, str]:
     return kept | {
         "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT / "src"),
+        "PYTEST_PLUGINS": "pytest_dalsegno",  # as if the package was installed
         "PYTHONUNBUFFERED": "1",
         "NO_COLOR": "1",
     }

@@ -108,3 +108,18 @@ def test_the_folders_that_hold_a_promise_are_there() -> None:
     for held in re.findall(r"^\*Held by\*(.*?)\n\n", page, re.MULTILINE | re.DOTALL):
         for folder in re.findall(r"`([\w/]+)`", held):
             assert (ROOT / "tests" / folder).is_dir(), f"guarantees.md names tests/{folder}"
+
+
+def test_the_reference_of_the_testing_kit_names_all_of_it() -> None:
+    import dalsegno.testing as kit
+
+    page = (ROOT / "docs/reference/testing.md").read_text("utf-8")
+    names = {
+        *kit.__all__,
+        *inspect.signature(kit.explore).parameters,
+        *(name for face in (kit.Play, kit.PlayedRun, kit.Exploration) for name in vars(face)),
+        *kit.Effect.__dataclass_fields__,
+    } - {"subject", "input"}
+    for name in names:
+        if not name.startswith("_"):
+            assert re.search(rf"\b{name}\b", page), f"testing.md leaves out {name}"

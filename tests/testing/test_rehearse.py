@@ -180,9 +180,9 @@ def test_definitions_can_be_named_instead_of_found() -> None:
 def _told(play: Play) -> list[object]:
     play.start(lets_two_race, 2).result()
     play.start(insists, 2).result()
-    return [
-        (effect.name, effect.args, effect.at) for effect in play.effects()
-    ] + [entry.at for run in play.runs() for entry in run.journal()]
+    return [(effect.name, effect.args, effect.at) for effect in play.effects()] + [
+        entry.at for run in play.runs() for entry in run.journal()
+    ]
 
 
 def test_two_plays_are_the_same_to_the_microsecond() -> None:

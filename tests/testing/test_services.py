@@ -126,11 +126,11 @@ def test_a_service_is_as_new_in_each_play() -> None:
 
 
 def test_a_call_that_raises_did_nothing() -> None:
-    with rehearse() as play, pytest.raises(RunFailed, match="no funds"):
-        try:
-            play.start(pay, 300).result()
-        finally:
-            assert play.effects() == []
+    with rehearse() as play:
+        run = play.start(pay, 300)
+        with pytest.raises(RunFailed, match="no funds"):
+            run.result()
+        assert play.effects() == []
 
 
 def test_a_service_answers_what_was_given_for_it() -> None:

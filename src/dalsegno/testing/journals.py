@@ -59,6 +59,7 @@ def replay_journals(folder: str | Path, *include: Definition | ModuleType) -> in
     has; ``FileNotFoundError`` for a folder that holds none, since a gate that looks at nothing is
     none; ``NotDecodable`` for a file that is no recording.
     """
+    __tracebackhide__ = True  # pytest shows the line that asked
     registry = registry_of(include, globals_of_caller(2))
     paths = sorted(Path(folder).glob("*.json"))
     if not paths:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from dalsegno.engine.registry import Registry
-from dalsegno.errors import RunCancelled, RunEnded, RunFailed
+from dalsegno.errors import RunCancelled, RunEnded, RunError, RunFailed
 from dalsegno.insight.recording import Recording, record
 from dalsegno.testing.deeds import Repeat
 from dalsegno.testing.invariants import Broken, peek
@@ -82,23 +82,27 @@ class Player:
 
     def _perform(self, stage: Stage, *, watch: bool) -> None:
         play = Play(stage)
-        # How runs end is for the check; in a clean play no program signals a run that has ended.
-        expected = (
-            (RunFailed, RunCancelled, RunEnded) if stage.script.plan.mishaps else (RunFailed, RunCancelled)
-        )
         with watching() if watch else contextlib.nullcontext() as watcher:
-            try:
-                with contextlib.suppress(*expected):
-                    self._scenario(play)
-            except Stuck:
-                self.judge.parked(stage)  # which says more
-                raise
+            ended = self._heard(play, stage)
             stage.come_to_rest()
         if watcher is not None and watcher.readings:
             raise Misplayed("not deterministic", "; ".join(map(str, watcher.readings)))
         self.judge.judge(stage)
+        if ended is not None and not stage.script.plan.mishaps:
+            raise Misplayed("it fails without a mishap", ended.what)
         if self._check is not None:
             self._check(play)
+
+    def _heard(self, play: Play, stage: Stage) -> RunError | None:
+        """Play the scenario; return what it heard of how a run ended, if that ended it too."""
+        try:
+            self._scenario(play)
+        except (RunFailed, RunCancelled, RunEnded) as ended:
+            return ended
+        except Stuck:
+            self.judge.parked(stage)  # which says more
+            raise
+        return None
 
     def _twice(self, stage: Stage, plan: CrashPlan) -> list[Finding]:
         story = tuple(stage.script.tell())
@@ -129,8 +133,8 @@ def _finding(plan: CrashPlan, stage: Stage, error: Exception) -> Finding:
         case _:
             kind, what = type(error).__name__, str(error)
     lines = what.strip().splitlines()
-    story = [*stage.script.tell(), *lines[1:]]
-    return Finding(plan, kind, lines[0] if lines else "", tuple(story), error)
+    cause = None if isinstance(error, Misplayed) else error  # whose traceback is in code of ours alone
+    return Finding(plan, kind, lines[0] if lines else "", tuple(stage.script.tell()), cause)
 
 
 def _where(error: BaseException) -> str:

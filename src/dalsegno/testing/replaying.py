@@ -106,7 +106,7 @@ def _parted(execution: _Traced, entry: Entry | None, error: Diverged | NotDecoda
 
 def _arguments(call: StepCall) -> str:
     parts = [*map(repr, call.args), *(f"{name}={value!r}" for name, value in call.kwargs.items())]
-    return _short(f", with ({', '.join(parts)})")
+    return _short(f", with arguments ({', '.join(parts)})")
 
 
 def _end(execution: Execution, workflow: Workflow[Any, Any], run: Run) -> Divergence | None:

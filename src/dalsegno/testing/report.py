@@ -74,6 +74,7 @@ class Exploration:
 
     def assert_ok(self) -> None:
         """Raise ``ExplorationFailed`` with the report if a play failed; warn of effects that happened twice."""
+        __tracebackhide__ = True  # pytest shows the line that asked
         if self.failures:
             raise ExplorationFailed(str(self)) from self.failures[0].error
         for finding in self.warnings:
@@ -98,15 +99,23 @@ class Exploration:
         lines = [f"{self.summary()} ({self.seconds:.1f} s)"]
         wide = max((len(each.name) for each in self.passes), default=0)
         lines += [f"  {p.name:{wide}}  {p.plays:6,}  {p.note}".rstrip() for p in self.passes]
-        for title, findings in (("FAILED", self.failures), ("TWICE", self.warnings)):
-            lines += [line for finding in findings[:_SHOWN] for line in self._told(title, finding)]
-            if len(findings) > _SHOWN:
-                lines.append(f"and {len(findings) - _SHOWN} more")
-        return "\n".join(lines)
+        for finding, others in _grouped(self.failures)[:_SHOWN]:
+            lines += ["", f"FAILED {finding.plan}  {finding.kind}: {finding.what}"]
+            lines += [f"    {line}" for line in finding.story]
+            lines += [f"    the same: {', '.join(others)}"] if others else []
+            lines.append(f"    {self.command(finding.plan)}")
+        for finding in self.warnings[:_SHOWN]:
+            lines += ["", f"TWICE {finding.plan}  {finding.what}", f"    {self.command(finding.plan)}"]
+        left = len(_grouped(self.failures)[_SHOWN:]) + len(self.warnings[_SHOWN:])
+        return "\n".join([*lines, *([f"and {left} more"] if left else [])])
 
-    def _told(self, title: str, finding: Finding) -> list[str]:
-        head = f"{title} {finding.plan}  {finding.kind}: {finding.what}"
-        return ["", head, *(f"    {line}" for line in finding.story), f"    {self.command(finding.plan)}"]
+
+def _grouped(findings: list[Finding]) -> list[tuple[Finding, list[str]]]:
+    """Put those that say the same together: the first one, and the plans of some others."""
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.kind, finding.what), []).append(finding)
+    return [(first, [str(each.plan) for each in others[:_SHOWN]]) for first, *others in groups.values()]
 
 
 def nth_of_test() -> int:
