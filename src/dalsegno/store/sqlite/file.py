@@ -128,8 +128,10 @@ class StoreFile:
         if found != APPLICATION_ID:
             # Before there is a WAL to keep it from the file: whoever reads its first bytes knows it for ours.
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}").fetchall()
+        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchall()[0]
+        if mode != "wal":
+            raise self._no_wal()
         for setting in (
-            "journal_mode = WAL",
             "synchronous = FULL",
             "fullfsync = 1",
             "checkpoint_fullfsync = 1",
@@ -138,6 +140,15 @@ class StoreFile:
         connection.execute("PRAGMA temp_store = MEMORY").fetchall()
         connection.execute("PRAGMA cache_size = -32000").fetchall()
         connection.set_wal_hook(self._checkpoint)
+
+    def _no_wal(self) -> StoreUnreachable:
+        return StoreUnreachable(
+            f"The store {self.path} cannot have a write-ahead log: its file system shares no memory between "
+            "processes.",
+            "Without one, readers and writers would keep each other waiting, and locks may not hold either.",
+            "Put the store on a local disk: a network file system does not keep what SQLite needs.",
+            path=self.path,
+        )
 
     @contextlib.contextmanager
     def impatient(self) -> Generator[None]:
