@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from dalsegno.core.clock import Clock
 from dalsegno.core.ids import seeded
+from dalsegno.core.limits import Limits
 from dalsegno.core.runs import COMPENSATING, COMPENSATION_FAILED
 from dalsegno.errors import RunConflict, RunEnded
 from dalsegno.store.memory import MemoryStore
@@ -25,8 +26,9 @@ from dalsegno.testing.world import Setting, Stuck, World
 from tests.simulation import knobs
 from tests.simulation import workflows as w
 from tests.simulation.playing import registry
-from tests.simulation.plays import PLAYS, STUBBORN, Play, judge, one_of
+from tests.simulation.plays import PLAYS, POISON, STUBBORN, Play, judge, one_of
 
+HARMLESS = (Fault.LATE, Fault.BUSY, Fault.UNREACHABLE)
 CHAOS = 4.0  # seconds at most in which processes are killed, paused and stopped
 
 
@@ -79,7 +81,7 @@ def draw(seed: int) -> Case:
     plays = {f"r{n}": left.pop(int(rng.random() * len(left))) for n in range(1 + int(rng.random() * 8))}
     if rng.random() < 0.15:
         plays["stubborn"] = STUBBORN
-    return Case(
+    case = Case(
         seed,
         setting,
         on_file=rng.random() < 0.2,
@@ -90,6 +92,18 @@ def draw(seed: int) -> Case:
         reads=_read_faults(rng),
         knobs=knobs.draw(rng),
     )
+    return _poisoned(case) if rng.random() < 0.1 else case
+
+
+def _poisoned(case: Case) -> Case:
+    """Add a run that kills its worker, and nothing else that does: it is parked, and all others end."""
+    return replace(
+        case,
+        setting=replace(case.setting, limits=Limits(), embedded=False),
+        plays={**case.plays, "poison": POISON},
+        acts=tuple(act for act in case.acts if act.what in ("outage", "evict")),
+        writes={fault: chance for fault, chance in case.writes.items() if fault in HARMLESS},
+    )
 
 
 def _acts(rng: Random, setting: Setting) -> tuple[Act, ...]:
@@ -97,7 +111,7 @@ def _acts(rng: Random, setting: Setting) -> tuple[Act, ...]:
     chaos, spent, acts = one_of(rng, 0, 0, CHAOS / 2, CHAOS), 0.0, []
     while spent < chaos:
         after = rng.random() * chaos / 4
-        what = one_of(rng, "kill", "pause", "pause", "stop", "outage", "evict", "misjudge")
+        what = one_of(rng, "kill", "pause", "pause", "stop", "outage", "evict", "misjudge", "cut", "back")
         most = one_of(rng, 0.5, 2, 8) if what == "outage" else 2.5 * setting.lease / SECOND
         acts.append(Act(after, what, one_of(rng, *names), rng.random() * most))
         spent += after
@@ -105,7 +119,7 @@ def _acts(rng: Random, setting: Setting) -> tuple[Act, ...]:
 
 
 def _write_faults(rng: Random) -> dict[Fault, float]:
-    most = one_of(rng, 0, 0.01, 0.05)
+    most = one_of(rng, 0, 0.01, 0.05, 0.2)
     return {fault: most * rng.random() * (0.3 if fault in ZOMBIES else 1) for fault in Fault}
 
 
@@ -128,6 +142,7 @@ def play(case: Case, folder: Path) -> World:
 def attempt(case: Case, folder: Path) -> tuple[World, AssertionError | None]:
     """Play a case; return the world and what was found in it."""
     w.MENDED.clear()
+    w.KILL.clear()
     case.cancelled.clear()
     for left in folder.glob(f"{case.seed}.db*"):
         left.unlink()
@@ -138,6 +153,7 @@ def attempt(case: Case, folder: Path) -> tuple[World, AssertionError | None]:
         plan=_plan(case),
         store=partial(_on_file, folder / f"{case.seed}.db") if case.on_file else MemoryStore,
     )
+    w.KILL.append(lambda: world.kill(world.loop.here))
     try:
         with knobs.turned(case.knobs):
             world.run(_Scenario(case))
@@ -232,6 +248,10 @@ class _Scenario:
                     world.down(answers=False)
                     await world.sleep(seconds)
                     world.down(answers=True)
+                case "cut":
+                    world.cut(who, seconds)
+                case "back":
+                    world.set_clock_back(round(seconds * SECOND))
                 case "kill":
                     world.kill(world.lives[who].host)
                 case "pause":

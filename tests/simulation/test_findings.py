@@ -232,3 +232,25 @@ def test_a_commit_that_could_not_be_written_is_not_written_after_its_session_was
         plan.calm = True
 
     play(scenario, seed, plan=plan, workers=2, lease=300_000)
+
+
+class SetBack(Exactly):
+    """The wall clock is set back by a minute while a fired timer is on its way to the store."""
+
+    world: World
+
+    def write(self, moment: Moment) -> Fault | None:
+        commits = (item for item in moment.group if isinstance(item, Commit))
+        if any(entry.kind is Kind.TIMER for item in commits for entry in item.entries):
+            self.world.clock.travel(-60_000_000)
+        return None
+
+
+def test_no_timer_is_early_though_the_clock_is_set_back_while_it_is_written() -> None:
+    plan = SetBack()
+
+    async def scenario(world: World) -> None:
+        plan.world = world
+        await world.start(workflows.naps, 3, id="run")
+
+    assert play(scenario, plan=plan).outcome["run"] == ("completed", None, b"true")

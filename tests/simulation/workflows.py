@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -320,6 +321,24 @@ def remedied(n: int) -> list[int]:
 def mistaken(n: int) -> int:
     """Never run: it is started under ids that are taken."""
     return add(n, n)
+
+
+@step
+def deadly(n: int) -> int:
+    """End the process that does it, always."""
+    perform(n)
+    for kill in KILL:
+        kill()
+    return n
+
+
+@workflow
+def poison(n: int) -> int:
+    return deadly(add(n, n))
+
+
+KILL: list[Callable[[], None]] = []
+"""How a step ends its process in the world that is being played."""
 
 
 # -- sagas

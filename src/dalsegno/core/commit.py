@@ -91,7 +91,8 @@ class Rest(msgspec.Struct, frozen=True, gc=False):
 class Commit(msgspec.Struct, frozen=True, gc=False):
     """What one advance of a run produced. Refused as a whole unless (session, turn) own the run.
 
-    ``floor`` is the time of the run's last entry: time never goes back within a run.
+    ``floor`` is the time of the run's last entry, or when a timer that fires was due: time never goes
+    back within a run, nor does a timer fire before its time, though the wall clock was set back.
     """
 
     run: int

@@ -329,7 +329,7 @@ class Engine:
             run=live.number,
             session=self.session,
             turn=live.turn,
-            floor=live.at,
+            floor=live.floor(entries),
             entries=tuple(entries),
             timers=() if ends or not (live.due or live.retries) else live.new_timers(),
             dropped=() if ends or not live.stored else live.stale_timers(),

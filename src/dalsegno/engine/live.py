@@ -171,9 +171,15 @@ class LiveRun:
                 found.append((delivery.accepted_at, 0, entry))
         for op, due in self.due.items():
             if due <= now:
-                found.append((due, 1, Entry(0, Kind.TIMER, op)))
+                found.append((due, 1, Entry(0, Kind.TIMER, op, at=due)))
         found.sort(key=lambda item: item[:2])
         return [entry for _, _, entry in found], consumed
+
+    def floor(self, entries: Sequence[Entry]) -> int:
+        """The earliest time that entries may bear: a wall clock that was set back makes no timer early."""
+        if not self.due:
+            return self.at
+        return max(self.at, *(entry.at for entry in entries)) if entries else self.at
 
     def _arrival(self, delivery: Delivery, taken: set[int]) -> tuple[Entry | None, bool]:
         """Return the entry that a delivery becomes now, if any, and whether it is used up."""

@@ -125,7 +125,7 @@ def _is_undone(run: Run, entries: list[Entry], registry: Registry, ledger: Ledge
     undos = list(_undos(entries, registry))
     if run.reason != COMPENSATED:
         if undos:
-            raise Broken(f"P9: {run.id} is {run.status} ({run.reason}), and {undos} ran")
+            raise Broken(f"P9: {run.id} is {run.status} ({run.reason}), and undid {undos}")
         return
     owed = _owed(entries, registry)
     if Counter(owed) != Counter(undos):
@@ -137,7 +137,7 @@ def _is_undone(run: Run, entries: list[Entry], registry: Registry, ledger: Ledge
 
 
 def _owed(entries: list[Entry], registry: Registry) -> list[str]:
-    """Name the compensations that a saga owes, the last step's first."""
+    """Name the compensations that a saga owes and what each undoes, the last step's first."""
     unknown = {
         entry.op for entry in entries if entry.kind is Kind.ATTEMPT and entry.outcome is Outcome.UNKNOWN
     }
@@ -148,15 +148,15 @@ def _owed(entries: list[Entry], registry: Registry) -> list[str]:
         and (undo := undo_of(registry, entry.name)) is not None
         and (entry.outcome is not Outcome.ERROR or entry.op in unknown)
     ]
-    return [name for _, name in sorted(owed, reverse=True)]
+    return [f"{name} #{op}" for op, name in sorted(owed, reverse=True)]
 
 
 def _undos(entries: list[Entry], registry: Registry) -> Iterator[str]:
-    """Name the compensations that succeeded, in their order."""
+    """Name the compensations that succeeded and what each undid, in their order."""
     undoing = {undo.name for name in registry.steps if (undo := undo_of(registry, name)) is not None}
     for entry in entries:
         if entry.kind is Kind.STEP and entry.name in undoing and entry.outcome is Outcome.VALUE:
-            yield entry.name
+            yield f"{entry.name} {entry.source}"
 
 
 def _leaves_nothing(run: Run, entries: list[Entry], registry: Registry, ledger: Ledger) -> None:

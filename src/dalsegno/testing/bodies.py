@@ -68,7 +68,8 @@ class Bodies:
                 self._breach("P6", f"{effect.step} of {effect.run_id} ran again after its entry: {effect}")
             if session in self._ownership.fenced:
                 self._breach("P5", f"{effect.step} of {effect.run_id} was begun by fenced session {session}")
-        if effect.attempt > 1 and effect.at < shadow.due.get(op.number, 0):
+        # It was due when it was begun; the wall clock may have been set back since.
+        if effect.attempt > 1 and effect.at + self._room.set_back < shadow.due.get(op.number, 0):
             self._breach("P7", f"attempt {effect.attempt} of {effect.step} came before its time")
 
     def _count(self, effect: Effect, op: Op, shadow: Shadow, session: int) -> None:

@@ -61,26 +61,36 @@ class Plan(Protocol):
         ...
 
 
-class Exactly:
-    """The faults at these writes and reads, by their number in this world, and no others.
+class Outages:
+    """While it is ``down`` the store answers nobody; the writes of hosts that are ``cut`` do not reach it."""
 
-    While it is ``down`` the store answers nobody.
-    """
+    def __init__(self) -> None:
+        self.down = False
+        self.cut: set[str] = set()
+
+    def _unreachable(self, host: Host, *, writes: bool) -> bool:
+        return self.down or (writes and host.name in self.cut)
+
+
+class Exactly(Outages):
+    """The faults at these writes and reads, by their number in this world, and no others."""
 
     def __init__(
         self, faults: Mapping[int, Fault] | None = None, reads: Mapping[int, Fault] | None = None
     ) -> None:
+        super().__init__()
         self.faults = dict(faults or {})
         self.reads = dict(reads or {})
-        self.down = False
         self._read = 0
 
     def write(self, moment: Moment) -> Fault | None:
-        return Fault.UNREACHABLE if self.down else self.faults.get(moment.number)
+        if self._unreachable(moment.host, writes=True):
+            return Fault.UNREACHABLE
+        return self.faults.get(moment.number)
 
     def read(self, host: Host, name: str) -> Fault | None:
         self._read += 1
-        return Fault.UNREACHABLE if self.down else self.reads.get(self._read)
+        return Fault.UNREACHABLE if self._unreachable(host, writes=False) else self.reads.get(self._read)
 
     def __repr__(self) -> str:
         told = [f"{number}:{fault}" for number, fault in self.faults.items()]
@@ -88,7 +98,7 @@ class Exactly:
         return ", ".join(told) or "no fault"
 
 
-class Chances:
+class Chances(Outages):
     """Each fault with its own chance per write, drawn by a generator, until ``calm`` says stop.
 
     What was drawn is kept in ``drawn``: played again exactly, it gives the same world.
@@ -97,24 +107,28 @@ class Chances:
     def __init__(
         self, rng: Random, writes: Mapping[Fault, float], reads: Mapping[Fault, float] | None = None
     ) -> None:
+        super().__init__()
         self._rng = rng
         self._writes = dict(writes)
         self._reads = dict(reads or {})
         self.calm = False
-        self.down = False
         self.drawn = Exactly()
         self._read = 0
 
     def write(self, moment: Moment) -> Fault | None:
-        return self._note(self.drawn.faults, moment.number, self._draw(self._writes))
+        fault = self._draw(self._writes)
+        if self._unreachable(moment.host, writes=True):
+            return Fault.UNREACHABLE
+        return self._note(self.drawn.faults, moment.number, fault)
 
     def read(self, host: Host, name: str) -> Fault | None:
         self._read += 1
-        return self._note(self.drawn.reads, self._read, self._draw(self._reads))
+        fault = self._draw(self._reads)
+        if self._unreachable(host, writes=False):
+            return Fault.UNREACHABLE
+        return self._note(self.drawn.reads, self._read, fault)
 
     def _note(self, drawn: dict[int, Fault], number: int, fault: Fault | None) -> Fault | None:
-        if self.down and not self.calm:
-            return Fault.UNREACHABLE
         if fault is not None:
             drawn[number] = fault
         return fault

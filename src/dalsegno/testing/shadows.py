@@ -55,6 +55,7 @@ class Room(Protocol):
     """What judges may ask of the world: who lives in it, and what they have."""
 
     registry: Registry
+    set_back: int  # microseconds by which the wall clock was set back so far
 
     def engine_of(self, host: str) -> Engine:
         """Return the engine of a process, named as effects name it, dead or alive."""

@@ -37,7 +37,7 @@ from dalsegno.testing import atrest
 from dalsegno.testing.appends import Appends
 from dalsegno.testing.calm import Calm, forget_cached, leftovers
 from dalsegno.testing.effects import Ledger
-from dalsegno.testing.faults import Chances, Exactly, Plan, Seam, faulty
+from dalsegno.testing.faults import Chances, Exactly, Outages, Plan, Seam, faulty
 from dalsegno.testing.invariants import Broken, Invariants, peek
 from dalsegno.testing.linear import Call, Calls
 from dalsegno.testing.simclock import SimClock, SimThreads
@@ -137,6 +137,7 @@ class World:
         self.lives: dict[str, Life] = {}
         self.outcome: dict[str, End] = {}
         self.crashes = 0
+        self.set_back = 0
         self._all_lives: dict[str, Life] = {}
         self._ground = contextvars.copy_context()
 
@@ -296,8 +297,21 @@ class World:
     def down(self, *, answers: bool) -> None:
         """Have the store answer nobody, or everybody again."""
         self.tell("the store answers again" if answers else "the store answers nobody")
-        if isinstance(self.plan, Chances | Exactly):
+        if isinstance(self.plan, Outages):
             self.plan.down = not answers
+
+    def cut(self, name: str, seconds: float) -> None:
+        """Let nothing that a process writes reach the store for a while; it can still read."""
+        self.tell(f"the writes of {name} do not reach the store for {seconds} s")
+        if isinstance(self.plan, Outages):
+            self.plan.cut.add(name)
+            self.loop.call_later(seconds, self.plan.cut.discard, name)
+
+    def set_clock_back(self, microseconds: int) -> None:
+        """Set everybody's wall clock back."""
+        self.tell(f"the wall clock is set back by {microseconds / SECOND} s")
+        self.set_back += microseconds
+        self.clock.travel(-microseconds)
 
     def misjudge(self, name: str) -> None:
         """Have a worker fenced that is alive, as one whose lease ran out too early."""
@@ -425,6 +439,8 @@ class World:
         """Stop the faults, then let everything come to rest; time flies while all wait for timers."""
         if isinstance(self.plan, Chances):
             self.plan.calm = True
+        if isinstance(self.plan, Outages):
+            self.plan.cut.clear()
         for life in self.lives.values():
             life.host.resumes_at = min(life.host.resumes_at, self.loop.now_us)
         calm = Calm()
