@@ -33,8 +33,9 @@ class JournalsDiverge(AssertionError):
 def record_journal(store: str, run_id: str, folder: str | Path, *, namespace: str = "default") -> Path:
     """Write a run of a store (``sqlite:///orders.db``) into a file of the folder; return the file.
 
-    The store is only read, and may be in use. The file holds the run's input, the results of its
-    steps and the signals that it got, as they are. Raises ``RunNotFound``.
+    The store is only read, and may be in use by other processes, not by this one. The file holds the
+    run's input, the results of its steps and the signals that it got, as they are. Raises
+    ``RunNotFound``, and ``StoreShared`` where an App of this process has the store open.
     """
     return asyncio.run(_record(store, run_id, Path(folder), namespace))
 
