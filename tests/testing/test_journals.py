@@ -139,11 +139,13 @@ def recorded(folder: Path) -> Iterator[Path]:
     [
         (
             other_order,
-            r"entry 1: the journal holds step 'charge' \(#1\), the code asks for step 'mail' \(#1\), with arguments \(20\) at .*:{line}",
+            r"entry 1: the journal holds step 'charge' \(#1\), the code asks for step 'mail' \(#1\), "
+            r"with arguments \(20\) at .*:{line}",
         ),
         (
             other_input,
-            r"entry 1: .*step 'charge' \(#1\) with input [0-9a-f]{{16}}, .* with input [0-9a-f]{{16}}, with arguments \(21\)",
+            r"entry 1: .*step 'charge' \(#1\) with input [0-9a-f]{{16}}, .* with input [0-9a-f]{{16}}, "
+            r"with arguments \(21\)",
         ),
         (other_result, r"its end: the journal holds the result 40, the code asks for the result 41"),
         (raises, r"its end: the journal holds the result 40, the code asks for the error ValueError: 40"),
@@ -213,7 +215,7 @@ def test_two_long_ids_are_two_files(tmp_path: Path) -> None:
 def test_a_file_that_is_no_recording_is_refused_by_its_name(text: str, tmp_path: Path) -> None:
     path = tmp_path / "broken.json"
     path.write_bytes(text.encode("utf-8", "surrogateescape"))
-    with pytest.raises(NotDecodable, match="broken.json is no recorded run"):
+    with pytest.raises(NotDecodable, match=r"broken\.json is no recorded run"):
         replay_journals(tmp_path, before)
 
 
