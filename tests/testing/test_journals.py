@@ -139,13 +139,17 @@ def recorded(folder: Path) -> Iterator[Path]:
     [
         (
             other_order,
-            r"entry 1: the journal holds step 'charge' \(#1\), the code asks for step 'mail' \(#1\), "
-            r"with arguments \(20\) at .*:{line}",
+            (
+                r"entry 1: the journal holds step 'charge' \(#1\), the code asks for step 'mail' \(#1\), "
+                r"with arguments \(20\) at .*:{line}"
+            ),
         ),
         (
             other_input,
-            r"entry 1: .*step 'charge' \(#1\) with input [0-9a-f]{{16}}, .* with input [0-9a-f]{{16}}, "
-            r"with arguments \(21\)",
+            (
+                r"entry 1: .*step 'charge' \(#1\) with input [0-9a-f]{{16}}, .* with input [0-9a-f]{{16}}, "
+                r"with arguments \(21\)"
+            ),
         ),
         (other_result, r"its end: the journal holds the result 40, the code asks for the result 41"),
         (raises, r"its end: the journal holds the result 40, the code asks for the error ValueError: 40"),

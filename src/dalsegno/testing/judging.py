@@ -74,13 +74,15 @@ class Judge:
         for run in stage.runs():
             self._parked(run)
 
-    def same_way(self, before: list[Point], points: list[Point], plan: CrashPlan) -> None:
-        """Raise ``Misplayed`` where a play went another way although nothing had happened yet."""
-        for one, other in zip(before[: plan.last], points[: plan.last], strict=False):
+    def same_way(self, clean: list[Point], points: list[Point], plan: CrashPlan) -> None:
+        """Raise ``Misplayed`` where a play went another way although no mishap had happened yet."""
+        for number in range(plan.first):
+            one = clean[number]
+            other = points[number] if number < len(points) else "its end"
             if one != other:
                 raise Misplayed(
                     "another way",
-                    f"point {one.number} was {one}, and is {other} in this play though nothing has happened "
+                    f"point {number + 1} was {one}, and is {other} in this play though nothing has happened "
                     "before it: something else than the run decides, such as a variable kept between plays",
                 )
 

@@ -34,7 +34,7 @@ class Passes:
         self._found = found
         self._pairs = pairs
         self._seed = seed
-        self._clean = Played(CrashPlan())
+        self._played_clean: Played | None = None
         self._crashed: list[Played] = []
         self._warned: set[str] = set()
 
@@ -67,10 +67,15 @@ class Passes:
         elif plan != CrashPlan() and not self._found.failures:
             self._all(str(plan), [plan], watch=True)
 
+    @property
+    def _clean(self) -> Played:
+        assert self._played_clean is not None
+        return self._played_clean
+
     # -- the passes
 
     def _play_clean(self) -> None:
-        [self._clean] = self._all("clean", [CrashPlan()], watch=True)
+        [self._played_clean] = self._all("clean", [CrashPlan()], watch=True)
         self._player.judge.clean = self._clean.ends
         self._found.points = len(self._clean.points)
         kinds = [sum(p.place is place for p in self._clean.points) for place in Place]
@@ -83,26 +88,26 @@ class Passes:
 
     def _crashes(self) -> None:
         plans = [CrashPlan().then(number, mishap) for number, mishap in _befalling(self._clean.points)]
-        self._crashed = self._all(CRASH, plans, "before, after, and acknowledged too late", self._clean)
+        self._crashed = self._all(CRASH, plans, "before, after, and acknowledged too late")
 
     def _zombies(self) -> None:
         stalls = [p.number for p in self._clean.points if p.place is not Place.CALL and p.of_worker]
         plans = [CrashPlan().then(number, Mishap.ZOMBIE) for number in stalls]
-        self._all(ZOMBIES, plans, "stood still past the lease, and woke", self._clean)
+        self._all(ZOMBIES, plans, "stood still past the lease, and woke")
 
     def _failing(self) -> None:
         steps = [point.number for point in self._clean.points if point.fails]
         singles = [CrashPlan().then(number, mishap) for number in steps for mishap in FAILURES]
         if not singles:
             return
-        failed = self._all(FAILING, singles, "refused, and timed out", self._clean, watch=True)
+        failed = self._all(FAILING, singles, "refused, and timed out", watch=True)
         if not self._found.failures:
             plans = [p.plan.then(*what) for p in failed for what in _crashes_after(p)]
             drawn, note = self._drawn(plans)
             self._all("… and a crash", drawn, note)
 
     def _pairs_of_crashes(self) -> None:
-        first = self._crashed or self._all(CRASH, self._single_crashes(), "", self._clean)
+        first = self._crashed or self._all(CRASH, self._single_crashes())
         plans = [
             played.plan.then(*what)
             for played in first
@@ -153,17 +158,11 @@ class Passes:
     # -- playing
 
     def _all(
-        self,
-        name: str,
-        plans: Iterable[CrashPlan],
-        note: str = "",
-        before: Played | None = None,
-        *,
-        watch: bool = False,
+        self, name: str, plans: Iterable[CrashPlan], note: str = "", *, watch: bool = False
     ) -> list[Played]:
         """Play these plans as one pass; note what they find."""
-        points = before.points if before is not None else None
-        done = [self._player.play(plan, watch=watch, before=points) for plan in plans]
+        clean = self._played_clean.points if self._played_clean is not None else None
+        done = [self._player.play(plan, watch=watch, clean=clean) for plan in plans]
         self._found.passes.append(Pass(name, len(done), note))
         for played in done:
             if played.failure is not None:

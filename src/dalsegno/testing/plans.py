@@ -83,6 +83,11 @@ class CrashPlan:
         return CrashPlan((*self.mishaps, (number, mishap)))
 
     @property
+    def first(self) -> int:
+        """The point of the first mishap; 0 without any."""
+        return self.mishaps[0][0] if self.mishaps else 0
+
+    @property
     def last(self) -> int:
         """The point of the last mishap; 0 without any."""
         return self.mishaps[-1][0] if self.mishaps else 0

@@ -57,11 +57,11 @@ class Player:
         self._error = error
         self._seed = seed
 
-    def play(self, plan: CrashPlan, *, watch: bool = False, before: list[Point] | None = None) -> Played:
+    def play(self, plan: CrashPlan, *, watch: bool = False, clean: list[Point] | None = None) -> Played:
         """Play once.
 
-        ``watch`` sees what workflow code asks the machine for; ``before`` are the points to which the
-        play must come before its last mishap.
+        ``watch`` sees what workflow code asks the machine for; ``clean`` are the points of the clean
+        play, to which this one must come too until its first mishap.
         """
         played = Played(plan)
         stage = Stage(self.registry, plan, seed=self._seed, error=self._error)
@@ -73,11 +73,15 @@ class Player:
                     played.points = stage.script.points
                     played.twice = self._twice(stage, plan)
                 played.ends = stage.ends()
-                played.recordings = [peek(record(stage.store, row)) for row in stage.runs()]
-                if before is not None:
-                    self.judge.same_way(before, played.points, plan)
+                if clean is None:
+                    played.recordings = [peek(record(stage.store, row)) for row in stage.runs()]
         except Exception as error:
             played.failure = _finding(plan, stage, error)
+        if clean is not None and not plan.order:
+            try:
+                self.judge.same_way(clean, played.points, plan)
+            except Misplayed as error:  # which explains whatever else there is
+                played.failure = _finding(plan, stage, error)
         return played
 
     def _perform(self, stage: Stage, *, watch: bool) -> None:
