@@ -76,7 +76,7 @@ class Judge:
 
     def same_way(self, clean: list[Point], points: list[Point], plan: CrashPlan) -> None:
         """Raise ``Misplayed`` where a play went another way although no mishap had happened yet."""
-        for number in range(plan.first):
+        for number in range(min(plan.first, len(clean))):
             one = clean[number]
             other = points[number] if number < len(points) else "its end"
             if one != other:
