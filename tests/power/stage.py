@@ -130,7 +130,7 @@ def play(
         world.ledger.heard = hears
 
         async def goes_on(world: World) -> None:
-            world.invariants.take_as_given(past)
+            world.take_as_given(past)
             with patch.object(stores[0], "_note", _noting(stores[0], world, clocks)):
                 await scenario(world)
                 await world.settle()

@@ -52,6 +52,11 @@ class Appends:
         self._ticks += 1
         return self._ticks
 
+    def given(self, number: int, entries: Sequence[Entry]) -> None:
+        """Know of entries that were there before this world began."""
+        for entry in entries:
+            self._run(number).possible.setdefault(entry.position, []).append(line_of(entry)[:-1])
+
     def appending(self, group: Sequence[Write]) -> None:
         """Hear that a group is on its way: from now on it may have landed."""
         for item in group:

@@ -36,7 +36,7 @@ from dalsegno.store.protocol import RunQuery, Store
 from dalsegno.testing import atrest
 from dalsegno.testing.appends import Appends
 from dalsegno.testing.calm import Calm, forget_cached, leftovers
-from dalsegno.testing.effects import Ledger
+from dalsegno.testing.effects import Effect, Ledger
 from dalsegno.testing.faults import Chances, Exactly, Outages, Plan, Seam, faulty
 from dalsegno.testing.invariants import Broken, Invariants, peek
 from dalsegno.testing.linear import Call, Calls
@@ -195,6 +195,13 @@ class World:
         ]
         head = f"seed {self.seed!r}, {self.setting}, faults {self.plan!r}, {self.seam.writes} writes"
         return "\n".join([head, *self.story.lines(), *rows])
+
+    def take_as_given(self, past: Sequence[Effect] = ()) -> None:
+        """Begin with what the store holds already, and the effects before: a scenario that goes on says so."""
+        self.invariants.take_as_given(past)
+        for number, shadow in self.invariants.shadows.items():
+            self.appends.given(number, shadow.entries)
+            self.calls.given(shadow.run.id)
 
     # -- processes
 
