@@ -26,18 +26,22 @@ from dalsegno.engine.threads import Threads
 from dalsegno.errors import DefinitionError
 from dalsegno.store.memory import MemoryStore
 from dalsegno.store.protocol import Store
-from dalsegno.store.sqlite import SqliteStore
+from dalsegno.store.sqlite import SqliteLook, SqliteStore
 from dalsegno.worker.worker import Worker, WorkerOptions
 
 SECOND = 1_000_000
 
 
-def open_store(address: str, clock: Clock) -> Store:
-    """Make the store that an address names: ``sqlite:///orders.db``, ``sqlite:////abs/path``, ``memory:``."""
+def open_store(address: str, clock: Clock, *, looking: bool = False) -> Store:
+    """Make the store that an address names: ``sqlite:///orders.db``, ``sqlite:////abs/path``, ``memory:``.
+
+    One for ``looking`` needs no right to write, and cannot.
+    """
     if address == "memory:":
         return MemoryStore(clock)
     if address.startswith("sqlite:///"):
-        return SqliteStore(address.removeprefix("sqlite:///"), clock)
+        kind = SqliteLook if looking else SqliteStore
+        return kind(address.removeprefix("sqlite:///"), clock)
     raise DefinitionError(
         f"{address!r} names no store that dalsegno has.",
         "",

@@ -135,6 +135,48 @@ def test_a_store_on_a_file_system_that_has_become_read_only_is_refused_by_name(t
     assert "bad.db cannot be written" in said
 
 
+LOOKS = """
+import json, os, subprocess, sys, threading
+from pathlib import Path
+from tests.bad_input.kit import beside, working
+from tests.bad_input.test_full import waits
+WORKS = "import sys, threading; from pathlib import Path; from tests.bad_input.kit import working\\n"
+WORKS += "from tests.bad_input.test_full import waits\\n"
+WORKS += "with working(Path(sys.argv[1]), waits) as client:\\n"
+WORKS += "    client.start(waits, id=sys.argv[2]); print('ready', flush=True); threading.Event().wait()"
+def look(when):
+    asked = [sys.executable, "-m", "dalsegno", "runs", "list", "--json", "--store", "{folder}-seen/bad.db"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    print(when, sorted(run["id"] for run in json.loads(done.stdout)["runs"]), sorted(os.listdir("{folder}-seen")))
+with working(Path("{folder}"), waits) as client:
+    client.start(waits, id="one")
+look("closed")
+with beside(WORKS, "{folder}", "two") as process:
+    look("at work")
+    process.kill()
+    process.wait()
+    look("killed")
+asked = [sys.executable, "-m", "dalsegno", "runs", "cancel", "one", "--store", "{folder}-seen/bad.db"]
+done = subprocess.run(asked, capture_output=True, text=True, check=False)
+print(done.returncode, "cannot be written" in done.stderr)
+"""
+
+
+def test_who_only_looks_may_do_so_where_nothing_can_be_written(tmp_path: Path) -> None:
+    """The same folder, mounted once more, read-only: as for a colleague, or in a container."""
+    seen = Path(f"{tmp_path}-seen")
+    seen.mkdir()
+    mounts = f"mount -o remount,size=8m {tmp_path}; mount --bind {tmp_path} {seen}; mount -o remount,ro,bind {seen}"
+    said = _in_a_namespace(tmp_path, mounts, LOOKS).splitlines()
+    assert said == [
+        "closed ['one'] ['bad.db']",
+        "at work ['one', 'two'] ['bad.db', 'bad.db-shm', 'bad.db-wal']",
+        "killed ['one', 'two'] ['bad.db', 'bad.db-shm', 'bad.db-wal']",
+        "5 True",
+    ]
+
+
 def test_a_disk_too_small_for_an_empty_store_is_refused_by_name(tmp_path: Path) -> None:
     said = _in_a_namespace(tmp_path, "true")
     assert said.startswith("StoreFull\n"), said

@@ -161,6 +161,7 @@ TABLE: dict[int, Held | Later] = {
     51: by(
         "bad_input/test_full.py::test_a_file_system_that_is_read_only_is_refused_by_name",
         "bad_input/test_full.py::test_a_store_on_a_file_system_that_has_become_read_only_is_refused_by_name",
+        "bad_input/test_full.py::test_who_only_looks_may_do_so_where_nothing_can_be_written",
     ),
     52: by(
         "bad_input/test_damaged.py::test_a_file_that_is_no_sound_store_is_refused_by_name_and_left_as_it_is",

@@ -335,7 +335,7 @@ SAFEGUARDS = {
     ),
     "looking for the -wal": Safeguard(
         rows_that_were_taken_away_with_the_wal_are_missed,
-        _without(sqlite_file.StoreFile, "_refuse_orphaned_wal"),
+        _without(sqlite_file.StoreFile, "refuse_orphaned_wal"),
     ),
     "guarding the file in this process": Safeguard(
         nobody_else_in_this_process_drops_our_locks, _without(sqlite_file.OpenGuard, "protect")

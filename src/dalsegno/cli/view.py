@@ -14,6 +14,7 @@ import click
 from dalsegno.cli.console import put, say, style
 from dalsegno.cli.exits import debug_option
 from dalsegno.cli.stores import Place, must_exist, resolve
+from dalsegno.errors import StoreReadOnly
 
 if TYPE_CHECKING:
     from dalsegno.app import Runtime
@@ -45,12 +46,16 @@ class View:
 
     @asynccontextmanager
     async def store(self) -> AsyncIterator[Store]:
-        """Open the store to read it."""
+        """Open the store to read it; one that cannot be written is looked at all the same."""
         from dalsegno.app import open_store
         from dalsegno.core.clock import SystemClock
 
         store = open_store(self.place.address, SystemClock())
-        await store.open()
+        try:
+            await store.open()
+        except StoreReadOnly:
+            store = open_store(self.place.address, SystemClock(), looking=True)
+            await store.open()
         try:
             yield store
         finally:

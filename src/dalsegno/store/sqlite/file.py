@@ -12,9 +12,9 @@ import functools
 import logging
 import os
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import apsw
 
@@ -53,14 +53,7 @@ class StoreFile:
 
     def prepare(self) -> None:
         """Check library, folder and file; create the file, for this user alone, if there is none."""
-        version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
-        if version < OLDEST_SQLITE:
-            raise StoreVersion(
-                f"This apsw carries SQLite {apsw.sqlite_lib_version()}; 3.51.3 or newer is needed.",
-                "Older ones can corrupt a WAL file that several connections write (the WAL-reset bug).",
-                "Upgrade it: pip install -U apsw",
-                found=apsw.sqlite_lib_version(),
-            )
+        self.check_library()
         folder = os.path.dirname(self.path)
         if not os.path.isdir(folder):
             raise StoreUnreachable(
@@ -69,7 +62,7 @@ class StoreFile:
                 f"Make it (mkdir -p {folder}), or name another store.",
                 path=self.path,
             )
-        self._refuse_orphaned_wal()
+        self.refuse_orphaned_wal()
         try:
             with contextlib.suppress(FileExistsError):
                 os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
@@ -80,7 +73,18 @@ class StoreFile:
                 refusal = apsw.ReadOnlyError(f"{place} is read-only")
                 raise translate(refusal, self.path) or refusal
 
-    def _refuse_orphaned_wal(self) -> None:
+    def check_library(self) -> None:
+        """Refuse a SQLite that can damage a file which several connections share."""
+        version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
+        if version < OLDEST_SQLITE:
+            raise StoreVersion(
+                f"This apsw carries SQLite {apsw.sqlite_lib_version()}; 3.51.3 or newer is needed.",
+                "Older ones can corrupt a WAL file that several connections write (the WAL-reset bug).",
+                "Upgrade it: pip install -U apsw",
+                found=apsw.sqlite_lib_version(),
+            )
+
+    def refuse_orphaned_wal(self) -> None:
         """Refuse a file whose -wal was taken away: its last commits went with it.
 
         A clean close removes -wal and -shm together; for a moment the -shm may stand alone.
@@ -98,15 +102,29 @@ class StoreFile:
 
     def connect(self, *, writes: bool) -> apsw.Connection:
         """Open a connection with our settings; one that ``writes`` also checks what the file is."""
+        prepare = self._settle if writes else _only_read
+        return self._connected(self.path, apsw.SQLITE_OPEN_READWRITE, prepare)
+
+    def look(self) -> apsw.Connection:
+        """Open a connection to a file that nobody here may write.
+
+        Without a -wal beside it nobody has it open, and SQLite, which could not make one, is told that
+        the file does not change.
+        """
+        if os.path.exists(self.path + "-wal"):
+            return self._connected(self.path, apsw.SQLITE_OPEN_READONLY, self._recognize)
+        name = f"file:{quote(self.path)}?immutable=1"
+        return self._connected(name, apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI, self._recognize)
+
+    def _connected(
+        self, name: str, flags: int, prepare: Callable[[apsw.Connection], object]
+    ) -> apsw.Connection:
         _guard().protect(self.path)
         connection: apsw.Connection | None = None
         try:
-            connection = apsw.Connection(self.path, flags=apsw.SQLITE_OPEN_READWRITE)
+            connection = apsw.Connection(name, flags=flags)
             connection.set_busy_handler(self._busy)
-            if writes:
-                self._settle(connection)
-            else:
-                connection.execute("PRAGMA query_only = 1").fetchall()
+            prepare(connection)
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
         except BaseException as error:
             shut(connection)
@@ -116,16 +134,21 @@ class StoreFile:
         self._remember()
         return connection
 
-    def _settle(self, connection: apsw.Connection) -> None:
+    def _recognize(self, connection: apsw.Connection) -> bool:
+        """Refuse what is not ours; return whether it says that it is, and is not just empty."""
         found = connection.pragma("application_id")
         empty = not connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
         if found != APPLICATION_ID and not (empty and found == 0):
             raise damaged(self.path, f"application_id is {found:#x}, ours is {APPLICATION_ID:#x}")
+        return bool(found)
+
+    def _settle(self, connection: apsw.Connection) -> None:
+        ours = self._recognize(connection)
         if os.path.getsize(self.path) < QUICK_CHECK_BYTES:
             verdict = connection.execute("PRAGMA quick_check(1)").fetchall()[0][0]
             if verdict != "ok":
                 raise damaged(self.path, str(verdict))
-        if found != APPLICATION_ID:
+        if not ours:
             # Before there is a WAL to keep it from the file: whoever reads its first bytes knows it for ours.
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}").fetchall()
         (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchall()[0]
@@ -275,6 +298,10 @@ class StoreFile:
         except (OSError, ValueError, IndexError):
             return None
         return None
+
+
+def _only_read(connection: apsw.Connection) -> None:
+    connection.execute("PRAGMA query_only = 1").fetchall()
 
 
 def shut(connection: apsw.Connection | None) -> None:
