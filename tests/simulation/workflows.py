@@ -337,6 +337,23 @@ def poison(n: int) -> int:
     return deadly(add(n, n))
 
 
+@step
+async def busy(seconds: float) -> float:
+    """Hold up the worker's loop, as code that blocks does."""
+    perform(seconds)
+    for block in BLOCK:
+        block(seconds)
+    return seconds
+
+
+@workflow
+async def blocking(seconds: float) -> float:
+    return await busy(seconds)
+
+
+BLOCK: list[Callable[[float], None]] = []
+"""How a step holds up its process in the world that is being played."""
+
 KILL: list[Callable[[], None]] = []
 """How a step ends its process in the world that is being played."""
 

@@ -21,7 +21,7 @@ import zlib
 from asyncio import events
 from collections import deque
 from collections.abc import Callable, Coroutine
-from typing import Any, NoReturn, TypeVar, TypeVarTuple, cast
+from typing import Any, ClassVar, NoReturn, TypeVar, TypeVarTuple, cast
 
 from dalsegno.core.ids import seeded
 
@@ -41,7 +41,11 @@ class Livelock(AssertionError):
 
 
 class Host:
-    """One life of a simulated process: its ready callbacks, and whether it runs, stands still or is dead."""
+    """One life of a simulated process: its ready callbacks, and whether it runs, stands still or is dead.
+
+    What a real process does in a thread of its own has a host of its own here: its ``process`` is the
+    host of the main thread, and lives, stands still and dies with it.
+    """
 
     def __init__(self, name: str, life: int) -> None:
         self.name = name
@@ -50,6 +54,8 @@ class Host:
         self.resumes_at = 0
         self.ready: deque[SimHandle] = deque()
         self.tasks: dict[int, asyncio.Task[Any]] = {}
+        self.process: Host = self
+        self.threads: list[Host] = [self]
 
     def __repr__(self) -> str:
         return f"{self.name}.{self.life}"
@@ -121,6 +127,9 @@ class SimLoop(asyncio.AbstractEventLoop):
     what callbacks raised; ``trace`` is a checksum of all that ran.
     """
 
+    APART: ClassVar[frozenset[str]] = frozenset({"Heart.run"})
+    """Coroutines that have a thread of their own in a real process."""
+
     def __init__(self, seed: int | str) -> None:
         self.rng = seeded("simloop", seed)
         self.now_us = 0
@@ -148,8 +157,8 @@ class SimLoop(asyncio.AbstractEventLoop):
 
     @property
     def here(self) -> Host:
-        """The host whose code runs now."""
-        return _host.get(self.ground)
+        """The process whose code runs now."""
+        return _host.get(self.ground).process
 
     def spawn(self, host: Host, coro: Coroutine[Any, Any, T], *, name: str | None = None) -> asyncio.Task[T]:
         """Start a task as part of a host."""
@@ -159,12 +168,25 @@ class SimLoop(asyncio.AbstractEventLoop):
 
     def kill(self, host: Host) -> None:
         """End a host at once, as ``kill -9``: nothing of it runs any more, not even to clean up."""
-        host.alive = False
-        host.ready.clear()
+        for thread in host.threads:
+            thread.alive = False
+            thread.ready.clear()
 
     def pause(self, host: Host, microseconds: int) -> None:
         """Let a host stand still for a while; what it has to do waits."""
-        host.resumes_at = self.now_us + microseconds
+        for thread in host.threads:
+            thread.resumes_at = self.now_us + microseconds
+
+    def block(self, microseconds: int) -> None:
+        """Let the main thread of the process whose code runs now do nothing else for a while."""
+        self.here.resumes_at = self.now_us + microseconds
+
+    def _thread_of(self, host: Host) -> Host:
+        thread = Host(f"{host.name}'", host.life)
+        thread.process, thread.resumes_at, thread.alive = host, host.resumes_at, host.alive
+        host.threads.append(thread)
+        self.hosts.append(thread)
+        return thread
 
     # -- driving
 
@@ -279,6 +301,8 @@ class SimLoop(asyncio.AbstractEventLoop):
         *args: *Ts,
         context: contextvars.Context | None = None,
     ) -> SimHandle:
+        context = contextvars.copy_context() if context is None else context
+        context.run(_host.set, self.here)
         if self.thread_lag:
             return self.call_later(self.thread_lag / SECOND, callback, *args, context=context)
         return self.call_soon(callback, *args, context=context)
@@ -319,8 +343,11 @@ class SimLoop(asyncio.AbstractEventLoop):
         number = self._number()
         context = contextvars.copy_context() if context is None else context
         text = f"task-{number}" if name is None else str(name)
-        task: SimTask[Any] = SimTask(coro, number=number, loop=self, name=text, context=context)
         host = context.get(_host) or self.ground
+        if getattr(coro, "__qualname__", "") in self.APART:
+            host = self._thread_of(host)
+            context.run(_host.set, host)
+        task: SimTask[Any] = SimTask(coro, number=number, loop=self, name=text, context=context)
         host.tasks[number] = task
         task.add_done_callback(functools.partial(self._ended, host), context=context)
         return task

@@ -449,7 +449,8 @@ class World:
         if isinstance(self.plan, Outages):
             self.plan.cut.clear()
         for life in self.lives.values():
-            life.host.resumes_at = min(life.host.resumes_at, self.loop.now_us)
+            for thread in life.host.threads:
+                thread.resumes_at = min(thread.resumes_at, self.loop.now_us)
         calm = Calm()
         await self.until(lambda: self._rests(calm), "everything comes to rest")
         await self.until(lambda: not self._leftovers(), "everybody lets go")
