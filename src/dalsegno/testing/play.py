@@ -13,6 +13,8 @@ from dalsegno.client import RunInfo
 from dalsegno.core.clock import to_datetime
 from dalsegno.core.durations import Duration, microseconds
 from dalsegno.core.entries import Entry
+from dalsegno.core.notes import decode
+from dalsegno.core.runs import Run
 from dalsegno.engine.definitions import Definition, Workflow
 from dalsegno.engine.registry import Registry
 from dalsegno.errors import ResultTimeout, RunNotFound
@@ -47,7 +49,7 @@ class PlayedRun(Generic[O]):
         if not stage.until_ended(self.id, target):
             if target is not None and stage.clock.now() >= target:
                 raise ResultTimeout(f"Run {self.id} had no result after {timeout}.", run_id=self.id)
-            raise Stuck(f"run {self.id} waits, and nothing will happen any more: {_standing(self.info())}")
+            raise Stuck(f"run {self.id} {_standing(stage.row(self.id))}, and nothing will happen any more")
         value: O = stage.drive(stage.ask(lambda client: client.run(self.id).result()))
         return value
 
@@ -168,5 +170,9 @@ def registry_of(include: tuple[object, ...], namespace: Mapping[str, Any]) -> Re
     return registry
 
 
-def _standing(info: RunInfo) -> str:
-    return f"{info.status} ({info.reason})" if info.reason else info.status
+def _standing(row: Run | None) -> str:
+    """Say what a run waits for."""
+    notes = decode(row.notes if row is not None else None)
+    waits = " and ".join(f"{wait.kind} {wait.name}".strip() for wait in notes.waits)
+    reason = f" ({row.reason})" if row is not None and row.reason else ""
+    return f"waits for {waits}{reason}" if waits else f"waits{reason}"
