@@ -312,11 +312,14 @@ def one_entry_at_a_time() -> AbstractContextManager[Any]:
 
 
 class _OwnClock:
-    """A store as an engine sees it that asks its own machine for the time."""
+    """A store as an engine sees it that asks its own machine for the time, where that is ahead."""
 
     def __init__(self, store: Any, clock: Any) -> None:
         self._store = store
-        self.now = clock.now
+        self._clock = clock
+
+    def now(self) -> int:
+        return max(self._store.now(), self._clock.now())
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
