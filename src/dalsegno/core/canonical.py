@@ -70,7 +70,7 @@ def _is_plain(value: Any) -> bool:
         return math.isfinite(value)
     elif kind is not list and kind is not tuple:
         return kind in _EXACT
-    for part in value:  # noqa: SIM110  (all() would make a generator for each container of each step)
+    for part in value:
         if type(part) not in _EXACT and not _is_plain(part):
             return False
     return True

@@ -29,6 +29,7 @@ from dalsegno.errors import Diverged, JournalFull, NotDecodable, PromiseNeverAwa
 
 UNWIND_TRIES = 100
 _REFUSALS = 100  # how often code may swallow JournalFull
+_STEP, _SIGNAL = Kind.STEP, Kind.SIGNAL  # asked for at each step; an enum's member is a slow read before 3.12
 _ON_THE_WAY = (Kind.ATTEMPT, Kind.INTENT)  # entries that do not settle their step
 
 
@@ -172,6 +173,8 @@ class Execution:
 
     def open_children(self) -> list[Op]:
         """Return the children that the code wants, or gave up on after they had begun, and that have not ended."""
+        if not self.ops:
+            return []
         children = [op for op in self.ops.values() if op.kind is Kind.CHILD]
         return [op for op in children if op.begun or not op.cancelled()]
 
@@ -205,7 +208,7 @@ class Execution:
         self._count()
         op = Op(self, self.made, kind, name, digest, request, names)
         self.ops[op.number] = op
-        if kind is Kind.SIGNAL:
+        if kind is _SIGNAL:
             self._receive(op)
         else:
             self.wants.append(op)
@@ -279,7 +282,7 @@ class Execution:
         kind = entry.kind
         if op is not None and op.name == entry.name and op.digest == entry.digest:
             asked = op.kind
-            if kind is asked is not Kind.SIGNAL or (asked is Kind.STEP and kind in _ON_THE_WAY):
+            if kind is asked is not _SIGNAL or (asked is _STEP and kind in _ON_THE_WAY):
                 return op
         if entry.op == 0:
             return None
@@ -398,19 +401,25 @@ class Execution:
             return
         loop.dead = True
         stopped = list(loop.open_tasks.values())
+        fiber = self._main if isinstance(self._main, Fiber) and not self._main.done() else None
+        if stopped or fiber is not None or loop.open_agens:
+            self._unwind(stopped, fiber)
+        self._let_go(stopped)
+
+    def _unwind(self, tasks: list[RunTask[Any]], fiber: Fiber | None) -> None:
+        """End the code wherever it stands: tasks, async generators and the fiber, in the order of their making."""
         outer = events._get_running_loop()
-        events._set_running_loop(loop)
+        events._set_running_loop(self.loop)
         try:
-            for task in stopped:
+            for task in tasks:
                 task.forget()
                 _close(task.get_coro())
-            for reference in list(loop.open_agens.values()):
+            for reference in list(self.loop.open_agens.values()):
                 _abandon(reference())
-            if isinstance(self._main, Fiber):
-                self._main.unwind(UNWIND_TRIES)
+            if fiber is not None:
+                fiber.unwind(UNWIND_TRIES)
         finally:
             events._set_running_loop(outer)
-            self._let_go(stopped)
 
     def _let_go(self, stopped: list[RunTask[Any]]) -> None:
         """Cut the circles: what is left of a run is freed at once, not by a collection that may not come."""

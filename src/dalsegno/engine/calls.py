@@ -17,6 +17,8 @@ from dalsegno.errors import ChildCancelled, ChildFailed, NotDecodable, PayloadTo
 if TYPE_CHECKING:
     from dalsegno.engine.definitions import StepDefinition, Workflow
 
+_STEP = Kind.STEP
+
 
 class Scope(Protocol):
     """Who is told of each step before it runs: a saga, which will undo it."""
@@ -69,7 +71,7 @@ def open_step(execution: Execution, call: StepCall) -> Op:
     # A compensation may get the step's arguments and its result, which together are more.
     if len(data) > execution.limits.payload and not call.undoes:
         check_size(execution, data, step.arguments_label)
-    op = execution.open(Kind.STEP, step.name, digest(data), call)
+    op = execution.open(_STEP, step.name, digest(data), call)
     call.run_id = execution.run_id
     if call.scope is not None and not execution.loop.dead:
         call.scope.joins(op, call)

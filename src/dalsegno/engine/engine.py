@@ -44,6 +44,7 @@ log = logging.getLogger("dalsegno.engine")
 
 T = TypeVar("T")
 
+_STEP = Kind.STEP
 _LONG = SECOND  # an attempt that has run for longer is reported by the heartbeat
 _MOST_REPORTED = 1_000
 _READ_AGAIN = 0.5  # seconds until a read that the store did not answer is tried again
@@ -247,7 +248,7 @@ class Engine:
         for op in live.execution.take_wants():
             if op.intent:
                 entries.append(self._steps.interrupted(live, op))
-            elif op.kind is Kind.STEP:
+            elif op.kind is _STEP:
                 waiting[op.number] = op
             elif op.kind is Kind.CHILD:
                 starts.append(self._child(live, op))
@@ -328,7 +329,7 @@ class Engine:
         commit = Commit(
             run=live.number,
             session=self.session,
-            turn=live.turn,
+            turn=live.run.turn,
             floor=live.floor(entries),
             entries=tuple(entries),
             timers=() if ends or not (live.due or live.retries) else live.new_timers(),
@@ -339,7 +340,7 @@ class Engine:
             rest=rest,
             reason=(shown[0] or "") if explains else None,
             notes=encode(notes_of(live)) if explains else None,
-            clear_crashes=bool(entries) and live.run.crashes > 0,
+            clear_crashes=live.run.crashes > 0 and bool(entries),
         )
         live.committing = True
         self._commits.put(commit, partial(self._verdict, live, commit))

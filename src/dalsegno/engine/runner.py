@@ -50,12 +50,15 @@ class StepRunner:
 
     def __init__(self, threads: Spawner) -> None:
         self._threads = threads
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self, call: StepCall, info: StepInfo, timeout: int | None, ended: Ended, whose: Any) -> Attempt:
         """Begin an attempt; ``timeout`` is in microseconds, ``whose`` comes back with its end."""
+        if self._loop is None:  # asked for once: before Python 3.12 each asking is a system call
+            self._loop = asyncio.get_running_loop()
         if call.step.is_async:
-            return AsyncAttempt(call, info, timeout, ended, whose)
-        return ThreadAttempt(call, info, timeout, ended, whose, self._threads)
+            return AsyncAttempt(self._loop, call, info, timeout, ended, whose)
+        return ThreadAttempt(self._loop, call, info, timeout, ended, whose, self._threads)
 
 
 def timed_out(info: StepInfo, timeout: int) -> StepTimeout:
@@ -75,10 +78,18 @@ class AsyncAttempt:
 
     __slots__ = ("_ended", "_task", "_whose")
 
-    def __init__(self, call: StepCall, info: StepInfo, timeout: int | None, ended: Ended, whose: Any) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        call: StepCall,
+        info: StepInfo,
+        timeout: int | None,
+        ended: Ended,
+        whose: Any,
+    ) -> None:
         self._ended: Ended | None = ended
         self._whose = whose
-        self._task = asyncio.get_running_loop().create_task(self._run(call, info, timeout))
+        self._task = loop.create_task(self._run(call, info, timeout))
 
     async def _run(self, call: StepCall, info: StepInfo, timeout: int | None) -> None:
         value, error = None, None
@@ -116,6 +127,7 @@ class ThreadAttempt:
 
     def __init__(
         self,
+        loop: asyncio.AbstractEventLoop,
         call: StepCall,
         info: StepInfo,
         timeout: int | None,
@@ -126,7 +138,7 @@ class ThreadAttempt:
         self._ended: Ended | None = ended
         self._whose = whose
         self._threads = threads
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop
         self._began = False
         self._called_off = False
         self._gave_up = False

@@ -18,11 +18,13 @@ from dalsegno.engine.runner import Ended, StepRunner
 from dalsegno.errors import InvalidInput, PayloadTooLarge, StepInterrupted, StepTimeout
 from dalsegno.store.protocol import Store
 
+_STEP, _VALUE = Kind.STEP, Outcome.VALUE
+
 
 def settlement(op: Op, outcome: Outcome, data: bytes | None, attempt: int) -> Entry:
     """Make the entry that settles a step."""
     undone = _undone(op)
-    return Entry(0, Kind.STEP, op.number, op.name, op.digest, outcome, attempt, undone, data=data)
+    return Entry(0, _STEP, op.number, op.name, op.digest, outcome, attempt, undone, data=data)
 
 
 def final_failure(op: Op, error: BaseException, outcome: Outcome, attempt: int) -> Entry:
@@ -88,7 +90,7 @@ class Steps:
                 data, _ = call.step.output.journal(value, call.step.result_label)
                 if len(data) > self._payload_limit:
                     raise too_large(call.step.result_label, len(data), self._payload_limit, live.run.id)
-                return settlement(op, Outcome.VALUE, data, attempt)
+                return settlement(op, _VALUE, data, attempt)
             except (InvalidInput, PayloadTooLarge) as refused:
                 return final_failure(op, refused, Outcome.UNKNOWN, attempt)
         if op.cancelled() and isinstance(error, asyncio.CancelledError):
