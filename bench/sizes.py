@@ -1,0 +1,56 @@
+"""How much is measured: all of it, a quick look, or as little as shows that the bench still works."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The numbers that the measures take; ``seconds`` for each load and each floor."""
+
+    rounds: int = 5
+    seconds: float = 2.0
+    floor: float = 0.5
+    at_once: tuple[int, ...] = (1, 10, 100, 1_000)
+    crowds: tuple[int, ...] = (10, 100, 1_000, 10_000)
+    sleepers: int = 100_000
+    entries: int = 10_000
+    finished: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
+    growth_runs: int = 2_500
+    in_flight: int = 500
+    lease: float = 2.0
+    shared_runs: int = 6_000
+    workers: tuple[int, ...] = (1, 2, 4)
+    imports: int = 20
+
+
+FULL = Sizes()
+QUICK = Sizes(
+    rounds=2,
+    seconds=1.0,
+    floor=0.3,
+    at_once=(1, 100),
+    crowds=(100, 10_000),
+    finished=(1_000, 100_000),
+    growth_runs=1_500,
+    shared_runs=3_000,
+    workers=(1, 2),
+    imports=8,
+)
+TINY = Sizes(
+    rounds=1,
+    seconds=0.05,
+    floor=0.02,
+    at_once=(1, 4),
+    crowds=(4, 8),
+    sleepers=20,
+    entries=20,
+    finished=(20, 60),
+    growth_runs=10,
+    in_flight=5,
+    lease=0.3,
+    shared_runs=20,
+    workers=(1, 2),
+    imports=2,
+)
