@@ -89,7 +89,7 @@ def _copy(file: Path, times: int) -> None:
             db.execute("BEGIN")
             for table, key, (names, values) in (("runs", "number", runs), ("entries", "run", entries)):
                 db.execute(
-                    f"INSERT INTO {table} ({names}) SELECT {values} FROM {table} WHERE {key} BETWEEN ?2 AND ?3",  # noqa: S608
+                    f"INSERT INTO {table} ({names}) SELECT {values} FROM {table} WHERE {key} BETWEEN ?2 AND ?3",
                     (width * copy, low, high),
                 )
             db.execute("COMMIT")

@@ -3,8 +3,8 @@
     python bench/peers.py install [--cache FOLDER] [NAME ...]
     python bench/peers.py list
 
-Each peer lives in a virtual environment of its own under the cache folder, never in the project's. What
-does not install is reported with the reason, here and in the table.
+Each peer lives in a virtual environment of its own under a cache folder of the user's, never in the
+project's. What does not install is reported with the reason, here and in the table.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any, Self, TypeAlias
 import processes
 
 BENCH = Path(__file__).parent
-CACHE = BENCH / ".cache"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dalsegno-bench"
 PATIENCE = 900  # seconds for an installation
 ASYNC, DEF = "async def", "def"
 

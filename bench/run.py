@@ -3,7 +3,7 @@
     python bench/run.py [--quick] [--only throughput,replay] [--json FILE] [--page FILE]
 
 Every figure stands beside a calibration loop, and wherever it can it is a ratio to something measured in
-the same moment. Peers are installed on demand under ``bench/.cache``; one that does not install is named
+the same moment. Peers are installed on demand, each apart, under ``--cache``; one that does not install is named
 with the reason. ``--no-peers`` leaves them out, and says so.
 """
 

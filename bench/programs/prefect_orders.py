@@ -30,7 +30,7 @@ os.environ |= {
     "PREFECT_LOGGING_LEVEL": "ERROR",
     "DO_NOT_TRACK": "1",
 }
-from prefect import flow, task  # noqa: E402  (it reads its settings when it is imported)
+from prefect import flow, task  # it reads its settings when it is imported
 
 
 @task
