@@ -5,16 +5,47 @@ from __future__ import annotations
 import pytest
 
 from dalsegno.testing.explorer import Explorer
+from dalsegno.testing.faults import WRITE_CRASHES, ZOMBIES, Fault
 from dalsegno.testing.world import Setting
+from tests.helpers.counts import Count
 from tests.simulation.playing import registry
 from tests.simulation.scenarios import SCENARIOS
 
+pytestmark = pytest.mark.promise("P1", "P3", "P4", "P5", "P6", "P9", "P11")
+
 LEASE = 300_000
+PAIRS = 20
+SETTINGS = {
+    "one worker": Setting(lease=LEASE),
+    "one program that is client and worker": Setting(lease=LEASE, embedded=True),
+    "two workers that keep nothing in memory": Setting(lease=LEASE, workers=2, cache=0),
+}
+TWO = SETTINGS["two workers that keep nothing in memory"]
+
+
+def explore(name: str, setting: Setting, modes: tuple[Fault, ...], pairs: int = 0) -> int:
+    """Play a scenario with each fault at each write, and pairs of them; return how many plays had one."""
+    found = Explorer(SCENARIOS[name], registry(), setting=setting).explore(modes=modes, pairs=pairs)
+    found.assert_ok()
+    assert found.plays == found.writes * len(modes) + pairs
+    return found.plays - pairs
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_scenario_survives_a_crash_at_every_write(name: str, setting: str, count: Count) -> None:
+    count("crash points", explore(name, SETTINGS[setting], WRITE_CRASHES, PAIRS))
+    count("crash pairs", PAIRS)
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_a_scenario_survives_a_crash_at_every_write(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    found = Explorer(SCENARIOS[name], registry(), setting=Setting(lease=LEASE)).explore(pairs=20)
-    with capsys.disabled():
-        print(f"\n{name}: {found.writes} writes, {found.plays} crashes explored", end="")
-    found.assert_ok()
+def test_a_scenario_survives_a_process_that_freezes_at_every_write(name: str, count: Count) -> None:
+    count("frozen processes", explore(name, TWO, ZOMBIES))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_scenario_survives_many_pairs_of_crashes(name: str, setting: str, count: Count) -> None:
+    explore(name, SETTINGS[setting], (*WRITE_CRASHES, *ZOMBIES), 1_000)
+    count("crash pairs", 1_000)

@@ -23,6 +23,8 @@ ORDER = (
     "commits checked",
     "crash points",
     "crash pairs",
+    "frozen processes",
+    "replays compared",
     "power cuts",
     "I/O errors",
     "kills",
