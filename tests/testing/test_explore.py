@@ -180,7 +180,8 @@ def test_the_order_of_a_set_is_found_by_a_replay_under_another_hash_seed() -> No
     finding = found.failures[0]
     assert re.fullmatch(r"h[123]", str(finding.plan))
     assert line_of("pick(name)") in finding.what
-    assert re.search(r"entry (\d): the journal holds step 'pick' \(#\1\)", finding.what)
+    assert re.search(r"entry (\d): the journal holds step 'pick' \(#\1\), with arguments \(", finding.what)
+    assert finding.what.count("with arguments") == 2
     [again] = explore(shop.walks_over_a_set, ORDER, plan=str(finding.plan)).failures
     assert again.what.partition(", entry")[0] == finding.what.partition(", entry")[0]
 

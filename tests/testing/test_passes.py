@@ -237,6 +237,8 @@ def test_what_a_check_or_a_scenario_raises_is_told_by_its_kind() -> None:
 
     [finding] = explore(once, "x", check=broken).failures
     assert (finding.kind, finding.what) == ("KeyError", "'sku'")
+    [finding] = explore(once, "x", check=lambda play: pytest.fail("it is not well")).failures
+    assert finding.what == "it is not well"
     [finding] = explore(broken).failures
     assert finding.kind == "KeyError"
     assert isinstance(finding.error, KeyError)

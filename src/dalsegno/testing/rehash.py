@@ -2,8 +2,6 @@
 
 Inside one process nothing can change how texts hash, so these are real ones. They import the modules
 of the workflows afresh and replay what was recorded here.
-
-    python -m dalsegno.testing.rehash FOLDER
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -25,7 +23,7 @@ from typing import Any
 from dalsegno.engine.definitions import Workflow
 from dalsegno.engine.registry import Registry
 from dalsegno.insight.recording import Recording, read_recording
-from dalsegno.testing.replaying import replay
+from dalsegno.testing.replaying import Divergence, replay
 
 CHILD = "DALSEGNO_REHASH"
 """Set in a process that replays: ``explore`` in a module that it imports explores nothing."""
@@ -38,13 +36,17 @@ class NotHere(BaseException):
     """Raised by ``explore`` in a process that only wants the definitions of a module."""
 
 
+class CannotReplay(Exception):
+    """The other process could not do it: a module cannot be imported there, for one. Says why, in a line."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rehashed:
-    """What came of a replay under a hash seed: which run parted, and how."""
+    """What came of a replay under a hash seed: which run parted, and where."""
 
     hash_seed: int
     run: str
-    what: str
+    parted: Divergence
 
 
 class Rehash:
@@ -68,7 +70,7 @@ class Rehash:
         environment = os.environ | {"PYTHONHASHSEED": str(seed), CHILD: "1"}
         environment["PYTHONPATH"] = os.pathsep.join([ours, *filter(None, [os.environ.get("PYTHONPATH")])])
         return subprocess.Popen(
-            [sys.executable, "-m", "dalsegno.testing.rehash", self._folder.name],
+            [sys.executable, "-c", f"from {__name__} import main; main()", self._folder.name],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -77,14 +79,14 @@ class Rehash:
         )
 
     def collect(self) -> list[Rehashed]:
-        """Wait for all of them; return where a replay parted from its journal."""
+        """Wait for all of them; return where a replay parted from its journal. Raises ``CannotReplay``."""
         found = []
         for seed, child in self._children.items():
             out, err = child.communicate(timeout=_PATIENCE)
             if child.returncode:
-                raise RuntimeError(f"a replay under hash seed {seed} did not end well:\n{err}")
+                raise CannotReplay(err.strip().rpartition("\n")[2])
             answers = json.loads(out.splitlines()[-1])
-            found += [Rehashed(seed, run, what) for run, what in answers]
+            found += [Rehashed(seed, run, Divergence(**parted)) for run, parted in answers]
         self.close()
         return found
 
@@ -105,8 +107,9 @@ def local(workflow: Workflow[Any, Any]) -> bool:
 # -- in the other process
 
 
-def main(folder: Path) -> None:
+def main() -> None:
     """Import what was named, replay what was recorded, print what parted as JSON."""
+    folder = Path(sys.argv[1])
     wanted = json.loads((folder / "modules").read_text("utf-8"))
     sys.path[:] = wanted["path"]
     registry = Registry()
@@ -118,7 +121,7 @@ def main(folder: Path) -> None:
         workflow = registry.workflow(recording.run.workflow, recording.run.version)
         parted = replay(recording, workflow)
         if parted is not None:
-            found.append((recording.run.id, str(parted)))
+            found.append((recording.run.id, asdict(parted)))
     print_line(json.dumps(found))
 
 
@@ -152,7 +155,3 @@ def _leads_to(name: str, file: Path) -> bool:
     except (ImportError, ValueError):
         return False
     return spec is not None and spec.origin is not None and Path(spec.origin) == file
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

@@ -92,6 +92,23 @@ def replay(recording: Recording, workflow: Workflow[Any, Any]) -> Divergence | N
         execution.evict()
 
 
+def call_at(recording: Recording, workflow: Workflow[Any, Any], position: int) -> str:
+    """Say which step the code asks for here where the journal has this entry; nothing for no step."""
+    entries = recording.entries[: position - 1]
+    answered = recording.entries[position - 1].op if position else 0
+    execution = _Traced(recording.run, is_async=workflow.is_async)
+    try:
+        execution.begin(workflow.bind(recording.run.input), recording.run.started_at or 0)
+        for entry in entries:
+            execution.deliver(entry)
+        op = execution.ops.get(answered)
+        return f"{op.label}{_arguments(op.request)}" if op and isinstance(op.request, StepCall) else ""
+    except (Diverged, NotDecodable):
+        return ""
+    finally:
+        execution.evict()
+
+
 def _parted(execution: _Traced, entry: Entry | None, error: Diverged | NotDecodable) -> Divergence:
     position = entry.position if entry is not None else 0
     op = execution.ops.get(entry.op) if entry is not None else None
