@@ -13,7 +13,6 @@ from dalsegno.testing.replaying import Divergence, call_at
 from dalsegno.testing.report import Exploration, Finding, Pass
 from dalsegno.testing.script import Place, Point
 
-
 ORDERS, CRASH, ZOMBIES, FAILING, PAIRS, HASHES = ALL = (
     "orders",
     "crashes",
