@@ -34,6 +34,15 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 50
 
 
+def beyond(prefix: str) -> str | None:
+    """Return the first text behind all that begin so, in the order of code points; None if nothing is."""
+    for place in range(len(prefix) - 1, -1, -1):
+        code = ord(prefix[place]) + 1
+        if code <= 0x10FFFF:  # a text that can be stored has no lone surrogates
+            return prefix[:place] + chr(0xE000 if 0xD800 <= code <= 0xDFFF else code)
+    return None
+
+
 _A_COMMIT = 64 * 1024  # bytes: a few pages, and the WAL's frames around them
 
 

@@ -15,9 +15,16 @@ from dalsegno.core.commit import Session
 from dalsegno.core.runs import Run
 
 _HEADING = re.compile(r"^-- (?P<name>\w+)\((?P<names>[\w, ]*)\)(?: \[(?P<dialect>\w+)\])?$")
-_COLUMNS = {
+_PARTS = {
     "run_columns": ", ".join(Run.__struct_fields__),
     "session_columns": ", ".join(Session.__struct_fields__),
+    "run_filters": """status IN (:s1, :s2, :s3, :s4, :s5, :s6)
+   AND (:workflow IS NULL OR workflow = :workflow)
+   AND (:prefix IS NULL OR SUBSTR(id, 1, LENGTH(:prefix)) = :prefix)
+   AND (:reason IS NULL OR SUBSTR(reason, 1, LENGTH(:reason)) = :reason)
+   AND (:case_id IS NULL OR case_id = :case_id)
+   AND (:parent IS NULL OR parent = :parent)
+   AND (:before IS NULL OR number < :before)""",
 }
 
 
@@ -56,7 +63,7 @@ def _blocks(text: str, dialect: str) -> list[tuple[str, list[str], list[str]]]:
 
 def _query(name: str, names: list[str], lines: list[str], placeholder: str) -> Query:
     text = "\n".join(lines).strip().rstrip(";")
-    for token, columns in _COLUMNS.items():
-        text = text.replace("{" + token + "}", columns)
+    for token, part in _PARTS.items():
+        text = text.replace("{" + token + "}", part)
     text = re.sub(r"(?<!:):(\w+)", lambda match: f"{placeholder}{names.index(match[1]) + 1}", text)
     return Query(name, text, text.startswith("SELECT") or "RETURNING" in text)

@@ -121,14 +121,20 @@ SELECT MIN(due_at) FROM runs
 SELECT status, COUNT(*) FROM runs WHERE namespace = :namespace GROUP BY status;
 
 -- list_runs(namespace, s1, s2, s3, s4, s5, s6, workflow, prefix, reason, case_id, parent, before, limit)
-SELECT {run_columns} FROM runs
- WHERE namespace = :namespace
-   AND status IN (:s1, :s2, :s3, :s4, :s5, :s6)
-   AND (:workflow IS NULL OR workflow = :workflow)
-   AND (:prefix IS NULL OR SUBSTR(id, 1, LENGTH(:prefix)) = :prefix)
-   AND (:reason IS NULL OR SUBSTR(reason, 1, LENGTH(:reason)) = :reason)
-   AND (:case_id IS NULL OR case_id = :case_id)
-   AND (:parent IS NULL OR parent = :parent)
-   AND (:before IS NULL OR number < :before)
- ORDER BY number DESC
- LIMIT :limit;
+-- Not by the index of ids: newest first, until there are enough.
+SELECT {run_columns} FROM runs WHERE namespace || '' = :namespace AND {run_filters}
+ ORDER BY number DESC LIMIT :limit;
+
+-- list_runs_of_case(namespace, s1, s2, s3, s4, s5, s6, workflow, prefix, reason, case_id, parent, before, limit)
+SELECT {run_columns} FROM runs WHERE case_id = :case_id AND namespace = :namespace AND {run_filters}
+ ORDER BY +number DESC LIMIT :limit;
+
+-- list_runs_by_id(namespace, s1, s2, s3, s4, s5, s6, workflow, prefix, reason, case_id, parent, before, limit, beyond)
+-- Where few ids begin so: the index finds them, however many other runs there are.
+SELECT {run_columns} FROM runs WHERE namespace = :namespace AND id >= :prefix AND id < :beyond
+   AND {run_filters}
+ ORDER BY +number DESC LIMIT :limit;
+
+-- count_ids(namespace, prefix, beyond, most)
+SELECT count(*) FROM (SELECT 1 FROM runs WHERE namespace = :namespace AND id >= :prefix AND id < :beyond
+                       LIMIT :most) AS found;

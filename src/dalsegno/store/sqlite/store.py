@@ -10,11 +10,12 @@ import apsw
 from dalsegno.core.clock import Clock
 from dalsegno.core.commit import Fence, Loaded, Session, Verdict, Write
 from dalsegno.core.entries import Delivery, Entry, Timer
+from dalsegno.core.ids import MAX_ID
 from dalsegno.core.notes import LongAttempt
 from dalsegno.core.runs import Ending, Run
 from dalsegno.errors import StoreError
 from dalsegno.store.migrate import read_migrations
-from dalsegno.store.protocol import DueRuns, RunQuery, StoreFacts
+from dalsegno.store.protocol import DueRuns, RunQuery, StoreFacts, beyond
 from dalsegno.store.queries import Query, read_queries
 from dalsegno.store.sqlite.errors import translate
 from dalsegno.store.sqlite.file import StoreFile, shut
@@ -23,6 +24,9 @@ from dalsegno.store.sqlite.writer import Writer
 from dalsegno.store.verbs import STATUS_OF, delivery_of, entry_of, run_of, timer_of
 
 T = TypeVar("T")
+
+_FEW = 1_000  # runs whose ids begin so, that are sorted rather than met among all, the newest first
+_LAST = chr(0x10FFFF) * (MAX_ID + 1)  # no id lies behind it
 
 
 class SqliteStore:
@@ -128,11 +132,15 @@ class SqliteStore:
     async def runs(self, query: RunQuery) -> list[Run]:
         statuses = query.statuses or tuple("pending running waiting completed failed cancelled".split())
         padded = (*statuses, *("",) * 6)[:6]
-        rows = await self._select(
-            "list_runs",
-            *(query.namespace, *padded, query.workflow, query.id_prefix, query.reason),
-            *(query.case_id, query.parent, query.before, query.limit),
-        )
+        asked: tuple[Any, ...] = (query.namespace, *padded, query.workflow, query.id_prefix, query.reason)
+        asked += (query.case_id, query.parent, query.before, query.limit)
+        name = "list_runs" if query.case_id is None else "list_runs_of_case"
+        if query.id_prefix:
+            end = beyond(query.id_prefix) or _LAST
+            ((count,),) = await self._select("count_ids", query.namespace, query.id_prefix, end, _FEW)
+            if count < _FEW:
+                name, asked = "list_runs_by_id", (*asked, end)
+        rows = await self._select(name, *asked)
         return [run_of(row) for row in rows]
 
     async def journal(self, number: int, after: int = 0, limit: int = 1_000_000) -> list[Entry]:

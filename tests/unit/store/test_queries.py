@@ -1,0 +1,57 @@
+"""What is asked of many runs is found by an index, and a range of ids holds just those that begin so."""
+
+from __future__ import annotations
+
+import re
+
+import apsw
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dalsegno.store.migrate import read_migrations
+from dalsegno.store.protocol import beyond
+from dalsegno.store.queries import read_queries
+
+
+def _plan(name: str) -> str:
+    connection = apsw.Connection(":memory:")
+    for migration in read_migrations("sqlite"):
+        connection.execute(migration.text).fetchall()
+    query = read_queries("sqlite", "?")[name]
+    count = max(int(number) for number in re.findall(r"\?(\d+)", query.text))
+    rows = connection.execute(f"EXPLAIN QUERY PLAN {query.text}", (None,) * count).fetchall()
+    return " / ".join(row[3] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("list_runs_by_id", "USING INDEX sqlite_autoindex_runs_1 (namespace=? AND id>? AND id<?)"),
+        ("list_runs_of_case", "USING INDEX runs_case (case_id=?"),
+        ("find_run", "USING INDEX sqlite_autoindex_runs_1 (namespace=? AND id=?"),
+        ("seek_run", "(namespace=? AND id=?"),
+    ],
+)
+def test_runs_are_looked_up_by_an_index(name: str, index: str) -> None:
+    plan = _plan(name)
+    assert index in plan and "SCAN" not in plan, plan
+
+
+def test_a_list_takes_the_newest_first_and_sorts_nothing() -> None:
+    plan = _plan("list_runs")
+    assert plan == "SCAN runs", plan
+
+
+@given(st.text(min_size=1, max_size=5), st.text(max_size=5))
+def test_a_text_begins_so_if_and_only_if_it_lies_in_the_range(prefix: str, text: str) -> None:
+    for candidate in (text, prefix + text):
+        behind = beyond(prefix)
+        within = prefix <= candidate and (behind is None or candidate < behind)
+        assert within == candidate.startswith(prefix)
+
+
+def test_nothing_lies_behind_the_last_of_all_texts() -> None:
+    assert beyond("\U0010ffff") is None
+    assert beyond("a\U0010ffff") == "b"
+    assert beyond("\ud7ff") == "\ue000"
