@@ -12,10 +12,11 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-GOOD = [str(HERE / name) for name in ("first.py", "loan.py", "face.py")]
+GOOD = [str(HERE / name) for name in ("first.py", "loan.py", "face.py", "testing.py")]
 
 WRONG = """\
 from dalsegno import App, step, workflow
+from dalsegno.testing import explore, rehearse
 
 @step
 def weigh(order: str) -> float:
@@ -30,6 +31,11 @@ def pack(order: str) -> float:
 
 with App() as client:
     client.start(pack, 5)  # WRONG: it wants text
+
+with rehearse() as play:
+    weight: str = play.start(pack, "a").result()  # WRONG: it is a float
+explore(pack, 5)  # WRONG: it wants text
+explore(pack)  # WRONG: it wants text
 """
 
 
