@@ -170,3 +170,30 @@ def test_a_worker_that_cannot_renew_its_lease_begins_no_attempt(
     assert began_while_held == [margin is not None]
     if margin is not None:
         count("teeth", of=1)
+
+
+def test_where_and_doctor_say_that_a_frozen_worker_has_lost_its_lease_and_then_that_it_is_back(
+    yard: Path,
+) -> None:
+    with worker("leases.py", "--store", STORE, "--lease", "1s", cwd=yard) as frozen:
+        start(yard, "leases.py:standing")
+        until(lambda: calls(yard) == ["stands"], "its step runs")
+        frozen.tell(signal.SIGSTOP)
+        try:
+            said = until(lambda: _asked(yard, "where", "it", "ran out"), "where tells", within=20)
+            assert f"the lease of its worker, pid {frozen.pid}" in said
+            assert "no live worker has its code" in said
+            assert f"worker pid {frozen.pid}" in _asked(yard, "doctor", "its lease ran out")
+        finally:
+            frozen.tell(signal.SIGCONT)
+        until(lambda: _asked(yard, "where", "it", "running on worker"), "it goes on", within=20)
+        (yard / "open").touch()
+        until(lambda: look(yard)[0].status is Status.COMPLETED, "it completes", within=30)
+    assert calls(yard) == ["stands"], "nobody else was there to take it, and it was not done again"
+
+
+def _asked(yard: Path, *args: str) -> str:
+    """Ask the command line; return what it said if it has the last of these words, else nothing."""
+    *command, word = args
+    said = dalsegno(*command, "--store", STORE, cwd=yard).stdout
+    return said if word in said else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from dalsegno.core.commit import (
     Beat,
@@ -30,37 +30,41 @@ RUNS = (10, 11, 12)
 ROUNDS = 6
 
 
-def life() -> list[Group]:
+def life(me: int = ME, runs: Sequence[int] = RUNS, queue: str = "default") -> list[Group]:
     """Open a session, start and claim runs, advance each of them, hear signals, end them, say goodbye."""
-    return list(_life())
+    return list(_life(me, runs, queue))
 
 
-def _life() -> Iterator[Group]:
+def _life(me: int, runs: Sequence[int], queue: str) -> Iterator[Group]:
     commits = 0
 
     def fence() -> Fence:
         nonlocal commits
         commits += 1
-        return Fence(ME, commits, LEASE)
+        return Fence(me, commits, LEASE)
 
-    yield [OpenSession(ME, LEASE, 1, 2, "ns", "one boot", "host", "3.11", "test", (("order", "1"),))], None
-    yield [Start(number, "default", f"run-{number}", "order", "1", b"x" * 500) for number in RUNS], None
-    yield [Claim(ME, "default", 100)], fence()
+    yield [OpenSession(me, LEASE, 1, 2, "ns", "one boot", "host", "3.11", "test", (("order", "1"),))], None
+    yield [_start(number, queue) for number in runs], None
+    yield [Claim(me, queue, 100)], fence()
     for turn in range(1, ROUNDS + 1):
-        yield [_step(run, turn) for run in RUNS], fence()
-        yield [Send(Kind.SIGNAL, run=RUNS[0], name="Paid", id=f"paid {turn}")], fence()
-        yield [Beat(ME, LEASE, 0)], None
-    yield [_end(run) for run in RUNS], fence()
-    yield [EndSession(ME, goodbye=True)], fence()
+        yield [_step(me, run, turn) for run in runs], fence()
+        yield [Send(Kind.SIGNAL, run=runs[0], name="Paid", id=f"paid {turn}")], fence()
+        yield [Beat(me, LEASE, 0)], None
+    yield [_end(me, run, ROUNDS if run == runs[0] else 0) for run in runs], fence()
+    yield [EndSession(me, goodbye=True)], fence()
 
 
-def _step(run: int, turn: int) -> Commit:
+def _start(number: int, queue: str) -> Start:
+    return Start(number, "default", f"run-{number}", "order", "1", b"x" * 500, queue=queue)
+
+
+def _step(me: int, run: int, turn: int) -> Commit:
     entry = Entry(turn, Kind.STEP, turn, "charge", b"\x01\x02", attempt=1, data=b"y" * 700)
-    return Commit(run, ME, 1, 0, (entry,), (Timer(100 + turn, 5),), (99 + turn,))
+    return Commit(run, me, 1, 0, (entry,), (Timer(100 + turn, 5),), (99 + turn,))
 
 
-def _end(run: int) -> Commit:
-    return Commit(run, ME, 1, 0, rest=Rest(Status.COMPLETED, ROUNDS if run == RUNS[0] else 0, output=b"1"))
+def _end(me: int, run: int, wakes: int) -> Commit:
+    return Commit(run, me, 1, 0, rest=Rest(Status.COMPLETED, wakes, output=b"1"))
 
 
 async def live(

@@ -10,10 +10,14 @@ from random import Random
 import pytest
 
 from dalsegno.core.clock import Clock
+from dalsegno.store.sqlite.file import OpenGuard, StoreFile
 from dalsegno.testing.conformance.suite import CASES, check
-from dalsegno.testing.disk import Disk
+from dalsegno.testing.conformance.world import SetClock
+from dalsegno.testing.disk import Action, Disk
+from dalsegno.testing.invariants import peek
 from dalsegno.testing.world import Scenario
 from tests.power import scenes
+from tests.power.script import life, live
 from tests.power.stage import Watched, go_on, look_at_cuts, play, small_wal
 
 pytestmark = pytest.mark.promise("P1", "P3", "P4", "P6", "P9")
@@ -89,3 +93,26 @@ def test_a_cut_in_any_case_of_the_conformance_suite_leaves_all_that_was_confirme
         )
         count("power cuts", found.count)
         assert found.count > 5, case.name
+
+
+def test_two_who_write_and_checkpoint_one_file_lose_nothing_of_either_in_a_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: Count
+) -> None:
+    """In one process here, that one log may have both; the guards against that look away."""
+    monkeypatch.setattr(OpenGuard, "protect", lambda *_: None)
+    monkeypatch.setattr(StoreFile, "_refuse_foreign", lambda _: None)
+    disk = Disk(tmp_path / "play.db")
+    with small_wal(monkeypatch, passive=5, truncating=15), disk.mounted():
+        one, two = Watched(disk, SetClock()), Watched(disk, SetClock())
+        peek(one.open())
+        peek(two.open())
+        two.acks = one.acks
+        for mine, others in zip(life(), life(2, (20, 21, 22), "other"), strict=True):
+            peek(live(one, [mine]))
+            peek(live(two, [others]))
+        peek(one.close())
+        peek(two.close())
+    assert {change.file for change in disk.log if change.action is Action.SYNC} >= {"", "-wal"}
+    found = look_at_cuts(disk, one.acks, tmp_path, shuffles=1, every=2)
+    count("power cuts", found.count)
+    assert len(found.states) > 30
