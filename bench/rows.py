@@ -79,7 +79,7 @@ def number(value: float) -> str:
 def _relation(row: Row) -> str:
     if row.ratio is None:
         return ""
-    text = f"{number(row.ratio)} x" if row.ratio >= 0.5 or "÷" in row.measure else f"{row.ratio:.1%}"
+    text = f"{number(row.ratio)} x" if row.ratio >= 0.5 or "÷ peer" in row.measure else f"{row.ratio:.1%}"
     return f"{text} {row.of}".replace("x of", "x")
 
 

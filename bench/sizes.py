@@ -10,8 +10,9 @@ class Sizes:
     """The numbers that the measures take; ``seconds`` for each load and each floor."""
 
     rounds: int = 5
-    seconds: float = 2.0
-    floor: float = 0.5
+    sweeps: int = 3
+    seconds: float = 1.5
+    floor: float = 0.4
     at_once: tuple[int, ...] = (1, 10, 100, 1_000)
     crowds: tuple[int, ...] = (10, 100, 1_000, 10_000)
     sleepers: int = 100_000
@@ -28,6 +29,7 @@ class Sizes:
 FULL = Sizes()
 QUICK = Sizes(
     rounds=2,
+    sweeps=1,
     seconds=1.0,
     floor=0.3,
     at_once=(1, 100),
@@ -40,6 +42,7 @@ QUICK = Sizes(
 )
 TINY = Sizes(
     rounds=1,
+    sweeps=1,
     seconds=0.05,
     floor=0.02,
     at_once=(1, 4),
