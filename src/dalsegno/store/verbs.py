@@ -1,7 +1,8 @@
 """What each written item means, once for every SQL database.
 
 A verb is a generator: it yields ``(statement, parameters)`` and is sent back the rows, or for a
-statement without rows how many it changed; what it returns is the verdict. Whoever drives it holds
+statement without rows how many it changed (for a list of parameters: how many each changed); what it
+returns is the verdict. Whoever drives it holds
 one open transaction, and decides between blocking calls (SQLite) and awaited ones (PostgreSQL).
 """
 
@@ -38,7 +39,7 @@ from dalsegno.core.commit import (
 from dalsegno.core.entries import Delivery, Entry, Kind, Outcome, Timer
 from dalsegno.core.runs import Run, Status
 
-Ask: TypeAlias = tuple[str, tuple[Any, ...]]
+Ask: TypeAlias = tuple[str, tuple[Any, ...] | list[tuple[Any, ...]]]
 Verb: TypeAlias = Generator[Ask, Any, Any]
 
 
@@ -62,14 +63,21 @@ def write_group(items: Sequence[Write], fence: Fence | None, now: Now) -> Genera
     standing = yield from hold(fence, now)
     held = standing is Standing.HELD
     verdicts: list[Verdict] = []
+    # What most items are: one entry. These depend on nothing else in the group, so they go together, at its end.
+    plain: list[int] = []
+    rows: list[tuple[Any, ...]] = []
     for item in items:
         if held and type(item) is Commit and item.plain:
-            # What most items are: one entry, written at once, without a generator of its own.
-            entry, at = item.entries[0], max(now.wall, item.floor)
-            row = (item.run, *astuple(entry)[:-1], at, item.session, item.turn)
-            verdicts.append(Committed(at) if (yield "insert_owned_entry", row) else Refused.STALE)
+            at = max(now.wall, item.floor)
+            plain.append(len(verdicts))
+            rows.append((item.run, *astuple(item.entries[0])[:-1], at, item.session, item.turn))
+            verdicts.append(Committed(at))
         else:
             verdicts.append((yield from write_item(item, fence, standing, now)))
+    if rows:
+        for place, written in zip(plain, (yield "insert_owned_entry", rows), strict=True):
+            if not written:
+                verdicts[place] = Refused.STALE
     return verdicts
 
 

@@ -175,8 +175,16 @@ class Writer:
             name, parameters = next(verb)
             while True:
                 query = queries[name]
-                execute(query.text, parameters)
-                name, parameters = verb.send(cursor.fetchall() if query.rows else changes())
+                answer: Any
+                if type(parameters) is list:
+                    answer = []
+                    for each in parameters:
+                        execute(query.text, each)
+                        answer.append(changes())
+                else:
+                    execute(query.text, parameters)
+                    answer = cursor.fetchall() if query.rows else changes()
+                name, parameters = verb.send(answer)
         except StopIteration as end:
             value: T = end.value
             return value
