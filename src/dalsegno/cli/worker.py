@@ -50,9 +50,12 @@ def worker(files: tuple[str, ...], store: str | None, **settings: Any) -> None:
     if not program.registry.workflows:
         raise click.UsageError(f"{program.label} has no workflow: put @workflow or @saga above a function.")
     options = _options(program.options, **settings)
+    from dalsegno.client.portal import new_loop
+
     signals = Signals()
     signals.install()
-    asyncio.run(_work(program, options, signals))
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(_work(program, options, signals))
 
 
 def _options(

@@ -13,11 +13,21 @@ from dalsegno.errors import MisusedInRun
 T = TypeVar("T")
 
 
+def new_loop() -> asyncio.AbstractEventLoop:
+    """Make the loop that a worker has to itself: uvloop's where that extra is installed, else asyncio's."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    return loop
+
+
 class Portal:
     """Runs coroutines on its loop and blocks until they have ended."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
+        self._loop = new_loop()
         self._thread = threading.Thread(target=self._turn, name="dalsegno-loop", daemon=True)
         self._thread.start()
 
