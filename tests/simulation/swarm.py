@@ -76,6 +76,7 @@ def draw(seed: int) -> Case:
         latency=one_of(rng, 0, 1_000, 20_000),
         lateness=one_of(rng, 0, 2_000, 30_000),
         skew=one_of(rng, 0, 3_600 * SECOND),
+        rebuild=one_of(rng, 1, 3, 10),
     )
     left = list(PLAYS)  # none twice: some name their children
     plays = {f"r{n}": left.pop(int(rng.random() * len(left))) for n in range(1 + int(rng.random() * 8))}

@@ -31,6 +31,7 @@ def play(seeds: Iterable[int], folder: Path, count: Count) -> None:
             raise error
         count("seeds")
         count("commits checked", world.invariants.checks)
+        count("replays compared", world.rebuilt.compared)
         count("simulated hours", world.loop.now_us / (3_600 * SECOND))
 
 

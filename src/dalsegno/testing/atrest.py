@@ -56,14 +56,14 @@ def _moves_or_tells(run: Run, now: int) -> None:
 
 def replay(run: Run, workflow: Workflow[Any, Any], entries: Sequence[Entry]) -> Execution:
     """Bring a run's code to where its journal says that it is."""
-    execution = _fresh(run, workflow)
+    execution = fresh(run, workflow)
     execution.begin(workflow.bind(run.input), run.started_at or run.created_at)
     for entry in entries:
         execution.deliver(entry)
     return execution
 
 
-def _fresh(run: Run, workflow: Workflow[Any, Any]) -> Execution:
+def fresh(run: Run, workflow: Workflow[Any, Any]) -> Execution:
     """Make an execution of a run that has not begun."""
     return Execution(
         run.number,

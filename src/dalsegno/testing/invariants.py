@@ -41,6 +41,7 @@ class Invariants:
         self.shadows: dict[int, Shadow] = {}
         self.checks = 0
         self.on_end: Callable[[Run], None] | None = None
+        self.after: Callable[[], None] | None = None
         self.ownership = Ownership(self.breach, self.shadows)
         self.acknowledged = Acknowledged(self.breach, self.shadows, self._inbox)
         self.bodies = Bodies(self.breach, self.shadows, room, self.ownership)
@@ -90,6 +91,8 @@ class Invariants:
             self.breach("P1", f"{self.shadows[gone].run.id} is not there any more")
         self.acknowledged.look(rows)
         self._look_at_engines()
+        if self.after is not None:
+            self.after()
 
     def _committed(self, item: Commit, fence: Fence | None, row: Run, sent: int) -> None:
         """Judge an accepted commit: by its owner alone, unless it is one that had landed before."""

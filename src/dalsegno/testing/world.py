@@ -40,6 +40,7 @@ from dalsegno.testing.effects import Effect, Ledger
 from dalsegno.testing.faults import Chances, Exactly, Outages, Plan, Seam, faulty
 from dalsegno.testing.invariants import Broken, Invariants, peek
 from dalsegno.testing.linear import Call, Calls
+from dalsegno.testing.rebuilt import Rebuilt
 from dalsegno.testing.simclock import SimClock, SimThreads
 from dalsegno.testing.simloop import SECOND, Host, SimLoop, make_sim_loop
 from dalsegno.testing.story import Story
@@ -62,7 +63,8 @@ class Setting:
     ``embedded`` has the first worker's program be the client too, as with ``with app as client``.
     ``lateness`` is how late timers fire at most, ``skew`` how far the workers' wall clocks may be off,
     ``rebirth`` how long at most until a process that died is started again, ``patience`` how long a
-    world may take to come to rest.
+    world may take to come to rest. After every ``rebuild`` writes what is live is compared with what its
+    journals rebuild; 0 is never.
     """
 
     workers: int = 1
@@ -75,6 +77,7 @@ class Setting:
     skew: int = 0
     rebirth: int = SECOND // 10
     patience: int = 120 * SECOND
+    rebuild: int = 0
     limits: Limits = field(default=Limits(crashes=1_000, suspect=500))
 
 
@@ -122,6 +125,8 @@ class World:
         self.invariants = Invariants(self.store, self, self.setting.limits, broken=self.loop.abort)
         self.invariants.on_end = self._run_ended
         self.appends = Appends(self.invariants.breach)
+        self.rebuilt = Rebuilt(self.invariants.breach, registry, self.invariants.shadows)
+        self.invariants.after = self._after_write
         self.ledger.heard = self.invariants.heard
         self.seam = Seam(
             self.loop,
@@ -156,6 +161,8 @@ class World:
             atrest.check(self.invariants.shadows, self.registry, self.ledger, self.clock.now(), self._inbox)
             self.appends.check(self.invariants.shadows)
             self.calls.check()
+            if self.setting.rebuild:
+                self.rebuilt.interleave(self.rng)
             self.check_loop()
             self.loop.raise_if_aborted()
             self.outcome = self.ends()
@@ -407,6 +414,10 @@ class World:
         if call is not None:
             self.calls.answered(call, True if call.what == "start" else answer)
         return answer
+
+    def _after_write(self) -> None:
+        if self.setting.rebuild and self.invariants.checks % self.setting.rebuild == 0:
+            self.rebuilt.look(self.engines())
 
     def _run_ended(self, run: Run) -> None:
         value = None
