@@ -12,8 +12,13 @@ from typing import Any
 import pytest
 
 from dalsegno import NOTHING, saga, step, workflow
+from dalsegno.core.entries import Entry
 from dalsegno.errors import RunFailed
+from dalsegno.store.memory import MemoryStore
 from dalsegno.testing import Exploration, Play, Service, explore
+from dalsegno.testing.explore import registry_for
+from dalsegno.testing.plans import CrashPlan
+from dalsegno.testing.stage import Stage
 from tests.helpers.command import environment
 from tests.testing.shop import key
 
@@ -112,6 +117,51 @@ def test_two_crashes_find_what_happens_three_times() -> None:
     assert all(plan.count(",") == 1 for plan in found)
     [again] = explore(once, "x", check=at_most(2), plan=found[0]).failures
     assert again.what == "more than 2 times"
+
+
+def test_every_mishap_of_every_point_is_played_once() -> None:
+    found = explore(once, "x", check=lambda play: None, passes=["crashes", "zombies", "pairs"])
+    played = {each.name: each.plays for each in found.passes}
+    # Start, claim, two commits: before, after, lost reply. A body: before, after. Its call: after.
+    assert found.points == 6
+    assert played["crashes"] == 4 * 3 + 2 + 1
+    assert played["zombies"] == 4  # claim, body, two commits; the start is the client's
+    assert played["pairs"] > played["crashes"]
+
+
+@pytest.mark.parametrize(
+    ("plan", "told"),
+    [
+        ("5b", ["worker1.0 is killed", "worker1.1 begins"]),
+        ("5a", ["worker1.0 is killed", "worker1.1 begins"]),
+        ("5l", ["! late"]),
+        ("5z", ["worker1.0 stands still for 3.0 s", "worker2.0 begins", "worker2.0 has claimed once-1"]),
+        ("1b", ["client.0 is killed", "client.1 begins"]),
+        ("3b", ["worker1.0 is killed"]),
+        ("4a", ["worker1.0 is killed"]),
+    ],
+)
+def test_a_mishap_is_what_it_is_called(plan: str, told: list[str]) -> None:
+    with Stage(registry_for(once, ()), CrashPlan.parse(plan)) as stage:
+        assert Play(stage).start(once, "x").result() == "x"
+        stage.come_to_rest()
+        story = "\n".join(stage.story.lines())
+        assert [each for each in told if each not in story] == []
+        again = "l" not in plan and plan != "1b"
+        assert (len(stage.deeds.effects) == 2) is (again and plan not in ("3b", "5a"))
+
+
+def test_a_promise_of_dalsegno_that_is_broken_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = MemoryStore.journal
+
+    async def forgetful(self: MemoryStore, *args: Any) -> list[Entry]:
+        entries = await real(self, *args)
+        return entries[1:] if len(entries) > 1 else entries
+
+    monkeypatch.setattr(MemoryStore, "journal", forgetful)
+    [finding] = explore(travel, "x", check=lambda play: None).failures
+    assert finding.kind == "a promise of dalsegno is broken, please report it"
+    assert finding.what.startswith("P3: ")
 
 
 def test_another_order_of_answers_finds_who_counts_on_the_first() -> None:
