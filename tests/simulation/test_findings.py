@@ -242,7 +242,7 @@ class SetBack(Exactly):
     def write(self, moment: Moment) -> Fault | None:
         commits = (item for item in moment.group if isinstance(item, Commit))
         if any(entry.kind is Kind.TIMER for item in commits for entry in item.entries):
-            self.world.clock.travel(-60_000_000)
+            self.world.set_clock_back(60_000_000)
         return None
 
 
