@@ -72,7 +72,7 @@ class Judge:
     def parked(self, stage: Stage) -> None:
         """Raise ``Misplayed`` for a run that is parked, and was not in the clean play."""
         for run in stage.runs():
-            self._parked(run)
+            self._parked(stage, run)
 
     def same_way(self, clean: list[Point], points: list[Point], plan: CrashPlan) -> None:
         """Raise ``Misplayed`` where a play went another way although no mishap had happened yet."""
@@ -86,10 +86,12 @@ class Judge:
                     "before it: something else than the run decides, such as a variable kept between plays",
                 )
 
-    def _parked(self, run: Run) -> None:
+    def _parked(self, stage: Stage, run: Run) -> None:
         if not run.parked or (self.clean is not None and self._was(run) == (run.status.value, run.reason)):
             return
         told = failure.decode(run.error) if run.error else None
+        if run.reason == DIVERGED:
+            self._replays(stage, run)  # which says the line, if it diverges again
         kind = "not deterministic" if run.reason == DIVERGED else str(run.reason)
         raise Misplayed(kind, told.message if told is not None else f"run {run.id} waits for a person")
 

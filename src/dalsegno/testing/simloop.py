@@ -363,6 +363,8 @@ class SimLoop(asyncio.AbstractEventLoop):
         answer: asyncio.Future[T] = self.create_future()
 
         def work() -> None:
+            if answer.done():  # whoever asked was cancelled
+                return
             try:
                 value = func(*args)
             except BaseException as error:

@@ -8,6 +8,7 @@ whoever plays here needs no ``async``. Its clock jumps over whatever nobody is a
 from __future__ import annotations
 
 import contextlib
+import time
 from asyncio import events
 from collections.abc import Callable, Coroutine
 from contextvars import copy_context
@@ -69,11 +70,11 @@ class Stage(World):
         super().__init__(f"{seed}/{order}" if order else seed, registry, setting=setting, plan=_Writes(self))
         self.deeds = Deeds(self.clock.now)
         self.threads: dict[str, SimThreads] = {}
-        self.slept_in_workflow: list[str] = []
         self._chance = seeded("order", seed, order) if order else None
         self._failing: dict[str, Mishap] = {}
         self._error = error or StepMadeToFail("explore() made this step fail")
         self._open_things = contextlib.ExitStack()
+        self._really_sleep: Callable[[float], None] = vars(time)["sleep"]
         self._named = 0
 
     def __enter__(self) -> Self:
@@ -255,7 +256,9 @@ class Stage(World):
                 "Use dalsegno.sleep(), or asyncio.sleep() in async def code.",
                 run_id=run.run_id,
             )
-        if doing is not None:
+        if doing is None:  # a thread of the test's own, or the test itself
+            self._really_sleep(seconds)
+        elif events._get_running_loop() is None:  # in an async def step it would hold up the whole worker
             self.threads[str(doing.host)].takes(round(seconds * SECOND))
 
 
