@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -45,8 +46,10 @@ def let_go(pid: int) -> None:
 
 
 def end(pid: int) -> None:
-    """Kill a process and its descendants."""
+    """Kill a process that leads a group, its descendants, and whoever is in the group yet has lost its parent."""
     _tell(pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
 
 
 def _tell(pid: int, what: signal.Signals) -> None:

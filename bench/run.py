@@ -10,6 +10,8 @@ with the reason. ``--no-peers`` leaves them out, and says so.
 from __future__ import annotations
 
 import argparse
+import signal
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -66,6 +68,7 @@ def _options() -> argparse.Namespace:
 def main() -> None:
     """Measure, show, write."""
     chosen = _options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
     missing: dict[str, str] = {"peers": "left out by --no-peers"} if chosen.no_peers else {}
     found: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="bench-", dir=chosen.directory) as folder:
