@@ -72,8 +72,12 @@ class Jumper:
         return int(fields[11]) + int(fields[12])
 
     def end(self) -> None:
-        self.process.kill()
-        self.process.communicate()
+        """Let it end by itself: killed, the library would leave its shared memory behind."""
+        try:
+            self.process.communicate(timeout=20)
+        finally:
+            self.process.kill()
+            self.process.wait()
 
 
 @pytest.fixture

@@ -61,9 +61,17 @@ class Heart:
         """Beat in a thread of its own, or (in a simulation) as a task of this loop."""
         self._turn()
         if threaded:
-            self._thread = threading.Thread(target=self._beat_apart, name="dalsegno-heart", daemon=True)
-            self._thread.start()
-        else:
+            thread = threading.Thread(target=self._beat_apart, name="dalsegno-heart", daemon=True)
+            try:
+                thread.start()
+            except (
+                RuntimeError,
+                MemoryError,
+            ) as error:  # too little memory, or too many threads of this user
+                log.warning("the heart beats on the worker's loop, since it got no thread: %s", error)
+            else:
+                self._thread = thread
+        if self._thread is None:
             self._task = self._main.create_task(self.run())
 
     def stop(self) -> None:
