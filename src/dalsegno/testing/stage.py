@@ -23,15 +23,16 @@ from dalsegno.engine.calls import StepCall
 from dalsegno.engine.context import StepInfo
 from dalsegno.engine.definitions import StepDefinition
 from dalsegno.engine.registry import Registry
-from dalsegno.engine.runner import Attempt, Ended, StepRunner
+from dalsegno.engine.runner import StepRunner
 from dalsegno.errors import SideEffectInWorkflow, StepTimeout
-from dalsegno.testing.deeds import Deeds, Doing, WatchedInfo, under_way
+from dalsegno.testing.deeds import Deeds, Doing, under_way
 from dalsegno.testing.faults import Fault, Moment
 from dalsegno.testing.plans import CrashPlan, Mishap
 from dalsegno.testing.script import Place, Script, written
 from dalsegno.testing.services import Gone, on_stage
 from dalsegno.testing.simclock import SimThreads
 from dalsegno.testing.simloop import SECOND, Host
+from dalsegno.testing.watched import Body, WatchedRunner
 from dalsegno.testing.world import Setting, Stuck, World, as_it_was
 
 T = TypeVar("T")
@@ -186,7 +187,7 @@ class Stage(World):
 
     def _runner(self, host: Host, threads: SimThreads) -> StepRunner:
         self.threads[str(host)] = threads
-        return _WatchedRunner(self, host, threads)
+        return WatchedRunner(self, host, threads)
 
     def body(self, call: StepCall, info: StepInfo, host: Host) -> StepCall:
         """Come to a step's body: return the call with a body that knows its points."""
@@ -202,7 +203,7 @@ class Stage(World):
             self.kill(host)
         elif mishap is Mishap.ZOMBIE:
             self.stall(host)
-        step = cast("StepDefinition", _Body(self, call.step, doing, number))
+        step = cast("StepDefinition", Body(self, call.step, doing, number))
         return StepCall(step, call.args, call.kwargs, call.key, call.scope, call.undoes)
 
     def _is_saga(self, info: StepInfo) -> bool:
@@ -288,59 +289,3 @@ class _Writes:
 
 
 _FAULTS = {Mishap.BEFORE: Fault.BEFORE, Mishap.AFTER: Fault.AFTER, Mishap.LATE: Fault.LATE}
-
-
-class _WatchedRunner(StepRunner):
-    """Runs steps whose bodies have points."""
-
-    def __init__(self, stage: Stage, host: Host, threads: SimThreads) -> None:
-        super().__init__(threads)
-        self._stage = stage
-        self._host = host
-
-    def start(self, call: StepCall, info: StepInfo, timeout: int | None, ended: Ended, whose: Any) -> Attempt:
-        known = WatchedInfo(
-            info.run_id, info.workflow, info.step, info.attempt, info.idempotency_key, info.case_id
-        )
-        return super().start(self._stage.body(call, info, self._host), known, timeout, ended, whose)
-
-
-class _Body:
-    """A step as its runner sees it, with a function that comes to its points."""
-
-    def __init__(self, stage: Stage, step: StepDefinition, doing: Doing, number: int) -> None:
-        self._stage = stage
-        self._step = step
-        self._doing = doing
-        self._number = number
-        self.is_async = step.is_async
-        self.function: Callable[..., Any] = self._awaited if step.is_async else self._called
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._step, name)
-
-    def _called(self, *args: Any, **kwargs: Any) -> Any:
-        stage, doing = self._stage, self._doing
-        stage.enter_body(doing)
-        loop = events._get_running_loop()
-        events._set_running_loop(None)  # as in a thread, where a def step is at home
-        try:
-            answer = self._step.function(*args, **kwargs)
-        finally:
-            events._set_running_loop(loop)
-        late = stage.leave_body(doing, self._number, (args, kwargs, answer))
-        stage.threads[str(doing.host)].takes(round(late * SECOND))
-        return answer
-
-    async def _awaited(self, *args: Any, **kwargs: Any) -> Any:
-        stage, doing = self._stage, self._doing
-        try:
-            stage.enter_body(doing)
-            answer = await self._step.function(*args, **kwargs)
-            late = stage.leave_body(doing, self._number, (args, kwargs, answer))
-        except Gone:
-            await stage.loop.create_future()  # nobody goes on here
-            raise
-        if late:
-            await nap(late)
-        return answer
