@@ -68,7 +68,7 @@ def _duel(
 ) -> Duel:
     peer, their_way = program.peer, same_way(program.peer, way)
     duel = Duel(peer, way, [], [], [], [])
-    for _ in range(sizes.rounds):
+    for _ in range(sizes.duels):
         for mine, theirs, at_once, their_at_once in (
             (duel.ours, duel.theirs, best(loads, OURS, way), best(loads, peer, their_way)),
             (duel.ours_alone, duel.theirs_alone, 1, 1),

@@ -10,7 +10,8 @@ class Sizes:
     """The numbers that the measures take; ``seconds`` for each load and each floor."""
 
     rounds: int = 5
-    sweeps: int = 3
+    sweeps: int = 2
+    duels: int = 3
     seconds: float = 1.5
     floor: float = 0.4
     at_once: tuple[int, ...] = (1, 10, 100, 1_000)
@@ -21,7 +22,7 @@ class Sizes:
     growth_runs: int = 2_500
     in_flight: int = 500
     lease: float = 2.0
-    shared_runs: int = 6_000
+    shared_runs: int = 10_000
     workers: tuple[int, ...] = (1, 2, 4)
     imports: int = 20
 
@@ -30,6 +31,7 @@ FULL = Sizes()
 QUICK = Sizes(
     rounds=2,
     sweeps=1,
+    duels=2,
     seconds=1.0,
     floor=0.3,
     at_once=(1, 100),
@@ -43,6 +45,7 @@ QUICK = Sizes(
 TINY = Sizes(
     rounds=1,
     sweeps=1,
+    duels=1,
     seconds=0.05,
     floor=0.02,
     at_once=(1, 4),

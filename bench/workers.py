@@ -11,7 +11,6 @@ import tempfile
 from pathlib import Path
 
 import orders
-from floors import Floors
 from programs.talk import an_order
 from rows import Calibrated, Row, spread
 from sizes import Sizes
@@ -23,15 +22,11 @@ BENCH = Path(__file__).parent.resolve()
 
 def take(sizes: Sizes, directory: Path) -> list[Row]:
     """Let one, two, four processes work off the same number of orders, in rounds."""
-    floors = Floors(sizes.floor, directory)
     rates: dict[int, list[float]] = {count: [] for count in sizes.workers}
-    shares: dict[int, list[float]] = {count: [] for count in sizes.workers}
     with Calibrated() as now:
         for _ in range(sizes.rounds):
             for count in sizes.workers:
                 rates[count].append(_work(count, sizes.shared_runs, directory))
-                shares[count].append(rates[count][-1] / floors.around()[0])
-    alone = statistics.median(shares[1])
     return [
         Row(
             "workers on one file: throughput ÷ one worker's",
@@ -42,7 +37,7 @@ def take(sizes: Sizes, directory: Path) -> list[Row]:
             of="of one",
             target="≥ 1" if count > 1 else "",
             calibration_ms=now.ms,
-            **spread([share / alone for share in shares[count]]),
+            **spread([rate / alone for rate, alone in zip(rates[count], rates[1], strict=True)]),
         )
         for count in sizes.workers
     ]
@@ -83,6 +78,10 @@ def _work(count: int, runs: int, directory: Path) -> float:
         asyncio.run(_fill(store, runs))
         crew = [hire("worker", store) for _ in range(count)]
         try:
+            for worker in crew:
+                assert worker.stdin is not None
+                worker.stdin.write("go\n")
+                worker.stdin.flush()
             return asyncio.run(_watch(store, runs))
         finally:
             for worker in crew:

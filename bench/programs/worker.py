@@ -1,4 +1,7 @@
-"""A worker for the orders that wait in a store: ``worker.py STORE``; it ends when its stdin does."""
+"""A worker for the orders that wait in a store: ``worker.py STORE``.
+
+It begins at the first line of its stdin, so that several begin together, and ends with its stdin.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,9 @@ from dalsegno import App
 
 
 async def main(store: str) -> None:
+    print("ready", flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
     async with App("bench", include=[orders], store=store):
-        print("ready", flush=True)
         await asyncio.to_thread(sys.stdin.read)
 
 
