@@ -28,7 +28,7 @@ def take(sizes: Sizes, directory: Path, cache: Path) -> list[Row]:
                 floor, _single = floors.around()
                 rates[crowd].append(done["runs"] / done["seconds"])
                 shares[crowd].append(rates[crowd][-1] / floor)
-    usual = statistics.median(shares[min(sizes.crowds, key=lambda crowd: abs(crowd - 100))])
+    usual = shares[min(sizes.crowds, key=lambda crowd: abs(crowd - 100))]
     return [
         Row(
             "runs under way at once: cost of each ÷ at 100",
@@ -38,7 +38,7 @@ def take(sizes: Sizes, directory: Path, cache: Path) -> list[Row]:
             "orders/s",
             of="the cost at 100",
             calibration_ms=now.ms,
-            **spread([usual / share for share in shares[crowd]]),
+            **spread([one / share for one, share in zip(usual, shares[crowd], strict=True)]),
         )
         for crowd in sizes.crowds
     ]

@@ -37,7 +37,7 @@ def take(sizes: Sizes, directory: Path) -> list[Row]:
             for count, file in files.items():
                 rates[count].append(asyncio.run(run_orders(file, sizes.growth_runs)))
                 shares[count].append(rates[count][-1] / floors.around()[0])
-    fewest = statistics.median(shares[sizes.finished[0]])
+    few = shares[sizes.finished[0]]
     return [
         Row(
             f"finished runs in the file: cost of an order ÷ at {sizes.finished[0]:,}",
@@ -48,7 +48,7 @@ def take(sizes: Sizes, directory: Path) -> list[Row]:
             of=f"the cost at {sizes.finished[0]:,}",
             target=f"≤ {MOST}" if count == sizes.finished[-1] else "",
             calibration_ms=now.ms,
-            **spread([fewest / share for share in shares[count]]),
+            **spread([one / share for one, share in zip(few, shares[count], strict=True)]),
         )
         for count in files
     ]
