@@ -254,3 +254,27 @@ def test_no_timer_is_early_though_the_clock_is_set_back_while_it_is_written() ->
         await world.start(workflows.naps, 3, id="run")
 
     assert play(scenario, plan=plan).outcome["run"] == ("completed", None, b"true")
+
+
+class SlowInboxes(Exactly):
+    """Every second look at an inbox takes long."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks = 0
+
+    def read(self, host: Host, name: str) -> Fault | None:
+        self.looks += name == "inbox"
+        return Fault.SLOW if name == "inbox" and self.looks % 2 == 0 else None
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_run_that_rests_before_a_look_at_its_inbox_is_over_is_not_touched_by_it(seed: int) -> None:
+    async def scenario(world: World) -> None:
+        await world.start(workflows.mailbox, 6, id="run")
+        for number in range(6):
+            await world.signal("run", workflows.Decision(f"{number}"))
+            await world.sleep(0.04 if number % 2 == 0 else 4)
+
+    world = play(scenario, seed, plan=SlowInboxes(), latency=30_000, lease=20_000_000)
+    assert world.outcome["run"][2] == b'["0","1","2","3","4","5"]'

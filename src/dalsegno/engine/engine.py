@@ -421,8 +421,10 @@ class Engine:
 
     async def _look_again(self, live: LiveRun) -> None:
         inboxes = await self._read(lambda: self._store.inbox([live.number]))
+        if self.live.get(live.number) is not live:  # it has heard the same news by another way, and rests
+            return
         live.hear(inboxes.get(live.number, ()))
-        if live.broken is not None and not live.dropped:
+        if live.broken is not None:
             self._park_broken(live, *live.broken)
         else:
             self.turn(live)
