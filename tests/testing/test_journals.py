@@ -235,7 +235,7 @@ def test_a_run_is_recorded_from_a_file_in_python_and_from_a_terminal_alike(tmp_p
         with pytest.raises(StoreShared):  # by another process it may be read meanwhile
             record_journal(store, "pay-7", tmp_path / "journals")
     path = record_journal(store, "pay-7", tmp_path / "journals")
-    with pytest.raises(RunNotFound):
+    with pytest.raises(RunNotFound, match="no run 'pay-8' in namespace 'default' of sqlite:"):
         record_journal(store, "pay-8", tmp_path / "journals")
     assert path.name == "pay-7.json"
     assert replay_journals(tmp_path / "journals", before) == 1

@@ -6,12 +6,13 @@ import asyncio
 import time
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 import dalsegno
 from dalsegno import Retry, receive, sleep, step, step_info, workflow
-from dalsegno.errors import ResultTimeout, RunCancelled, RunFailed
+from dalsegno.errors import ResultTimeout, RunCancelled, RunFailed, RunNotFound
 from dalsegno.testing import Play, Stuck, rehearse
 from tests.testing import shop
 
@@ -142,9 +143,20 @@ def test_a_step_that_sleeps_takes_long_in_virtual_time_only() -> None:
 def test_a_wait_for_a_result_may_have_an_end_in_virtual_time() -> None:
     with rehearse() as play:
         run = play.start(reminds_after_a_month, "x")
-        with pytest.raises(ResultTimeout):
+        with pytest.raises(
+            ResultTimeout, match=f"{run.id} had no result after 7d of virtual time; it is waiting"
+        ):
             run.result(timeout="7d")
         assert run.result(timeout="30d") == "x"
+
+
+def test_a_run_that_is_not_there_is_said_not_to_be_with_those_that_are(tmp_path: Path) -> None:
+    with rehearse() as play:
+        with pytest.raises(RunNotFound, match=r"no run 'b' in this play[^$]*It holds no run yet"):
+            play.run("b").journal()
+        play.start(waits_for_ever, id="a")
+        with pytest.raises(RunNotFound, match=r"no run 'b' in this play[^$]*It holds a\. Start it"):
+            play.run("b").record(tmp_path)
 
 
 def test_a_run_that_waits_for_what_nobody_will_do_is_said_to() -> None:

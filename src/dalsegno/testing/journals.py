@@ -46,7 +46,13 @@ async def _record(address: str, run_id: str, folder: Path, namespace: str) -> Pa
     try:
         row = await store.find(namespace, run_id)
         if row is None:
-            raise RunNotFound(f"There is no run {run_id!r} in {address}.", run_id=run_id, store=address)
+            raise RunNotFound(
+                f"There is no run {run_id!r} in namespace {namespace!r} of {address}, so there is nothing to record.",
+                "It was never started there, or its retention has passed.",
+                "`dalsegno runs list` shows what there is; look at the id, the namespace and the store.",
+                run_id=run_id,
+                store=address,
+            )
         return (await record(store, row)).save(folder)
     finally:
         await store.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -29,6 +29,8 @@ T = TypeVar("T")
 I = TypeVar("I")
 O = TypeVar("O")
 
+_NAMED = 5  # runs that an error names
+
 
 class PlayedRun(Generic[O]):
     """A run in a play: what ``dalsegno.Run`` is to a program, and its journal."""
@@ -48,7 +50,12 @@ class PlayedRun(Generic[O]):
         self.info()  # raises for one that is not there
         if not stage.until_ended(self.id, target):
             if target is not None and stage.clock.now() >= target:
-                raise ResultTimeout(f"Run {self.id} had no result after {timeout}.", run_id=self.id)
+                raise ResultTimeout(
+                    f"Run {self.id} had no result after {timeout} of virtual time; it is {self.status()}.",
+                    "The run goes on as time passes; only this wait has ended.",
+                    "Wait for longer, or send it what it waits for; .info() and .journal() show how far it is.",
+                    run_id=self.id,
+                )
             raise Stuck(f"run {self.id} {_standing(stage.row(self.id))}, and nothing will happen any more")
         value: O = stage.drive(stage.ask(lambda client: client.run(self.id).result()))
         return value
@@ -84,17 +91,24 @@ class PlayedRun(Generic[O]):
 
     def journal(self) -> list[Entry]:
         """Return the run's journal as it is in the store: entries with ``kind``, ``name``, ``outcome``."""
-        row = self._stage.row(self.id)
-        if row is None:
-            raise RunNotFound(f"There is no run {self.id!r} in this play.", run_id=self.id)
-        return peek(self._stage.store.journal(row.number))
+        return peek(self._stage.store.journal(self._row().number))
 
     def record(self, folder: str | Path) -> Path:
         """Write the run with its journal into a file of the folder, for ``replay_journals``."""
-        row = self._stage.row(self.id)
+        return peek(record(self._stage.store, self._row())).save(Path(folder))
+
+    def _row(self) -> Run:
+        stage = self._stage
+        row = stage.row(self.id)
         if row is None:
-            raise RunNotFound(f"There is no run {self.id!r} in this play.", run_id=self.id)
-        return peek(record(self._stage.store, row)).save(Path(folder))
+            raise RunNotFound(
+                f"There is no run {self.id!r} in this play.",
+                "Nothing of it was started, or its retention has passed in virtual time.",
+                f"{_ids(stage.runs())} Start it, or look at the id.",
+                run_id=self.id,
+                store=stage.store.address,
+            )
+        return row
 
     def __repr__(self) -> str:
         return f"<PlayedRun {self.id}>"
@@ -168,6 +182,13 @@ def registry_of(include: tuple[object, ...], namespace: Mapping[str, Any]) -> Re
         registry.add_found(namespace)
     registry.check()
     return registry
+
+
+def _ids(rows: Sequence[Run]) -> str:
+    """Say which runs there are, the first few by their ids."""
+    named = ", ".join(row.id for row in rows[:_NAMED])
+    more = f" and {len(rows) - _NAMED} more" if len(rows) > _NAMED else ""
+    return f"It holds {named}{more}." if rows else "It holds no run yet."
 
 
 def _standing(row: Run | None) -> str:

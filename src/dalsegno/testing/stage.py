@@ -225,7 +225,12 @@ class Stage(World):
         self.after_call(doing, number)
         if self._failing.get(doing.key) is Mishap.TIMED_OUT:
             raise StepTimeout(
-                f"explore() let step {doing.step} time out.", run_id=doing.run_id, step=doing.step
+                f"explore() let step {doing.step} of run {doing.run_id} time out (attempt {doing.attempt}).",
+                "Its effect has happened; the workflow is not to know it.",
+                "Let the workflow and the service stand it, as they must stand a slow one: by the idempotency key.",
+                run_id=doing.run_id,
+                step=doing.step,
+                attempt=doing.attempt,
             )
         return self._chance.random() * _SHUFFLE if self._chance is not None else 0.0
 
