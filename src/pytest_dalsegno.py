@@ -17,6 +17,7 @@ heard: list[str] = []
 
 _VARIABLE = "DALSEGNO_CRASH_PLAN"
 _PROPERTY = "dalsegno"
+_SHOWN = 20
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -69,5 +70,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     ]
     if lines:
         terminalreporter.section("dalsegno explored")
-        for line in lines:
+        for line in lines[:_SHOWN]:
             terminalreporter.write_line(line)
+        if len(lines) > _SHOWN:
+            terminalreporter.write_line(f"and {len(lines) - _SHOWN} more explorations")

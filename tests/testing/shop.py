@@ -165,7 +165,15 @@ def walks_over_a_set(order: Order) -> None:
         pick(name)
 
 
-@step
+@saga
+def walks_over_a_set_when_the_mail_fails(order: Order) -> None:
+    try:
+        send_receipt(order)
+    except Exception:
+        walks_over_a_set.function(order)
+
+
+@step(compensate=NOTHING)
 def pick(name: str) -> None:
     stock.pick(name, key=key())
 

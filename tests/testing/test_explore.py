@@ -186,6 +186,17 @@ def test_the_order_of_a_set_is_found_by_a_replay_under_another_hash_seed() -> No
     assert again.what.partition(", entry")[0] == finding.what.partition(", entry")[0]
 
 
+def test_the_order_of_a_set_is_found_where_only_a_failing_step_leads_to_it() -> None:
+    subject = shop.walks_over_a_set_when_the_mail_fails
+    assert explore(subject, ORDER, passes=["hash seeds"]).ok
+    found = explore(subject, ORDER, passes=["failing steps", "hash seeds"], pairs=10)
+    finding = found.failures[0]
+    assert re.fullmatch(r"h[123]", str(finding.plan))
+    assert line_of("pick(name)") in finding.what
+    again = explore(subject, ORDER, plan=str(finding.plan)).failures
+    assert again[0].what.partition(", entry")[0] == finding.what.partition(", entry")[0]
+
+
 def test_a_service_that_workflow_code_calls_is_found() -> None:
     [finding] = explore(shop.calls_the_bank_itself, ORDER).failures
     assert finding.kind == "SideEffectInWorkflow"

@@ -116,6 +116,19 @@ def test_a_summary_comes_from_several_processes_too(folder: Path) -> None:
     assert re.search(r"pay_well: \d{2,3} plays over", told)
 
 
+def test_a_summary_of_many_explorations_is_cut(folder: Path) -> None:
+    (folder / "test_many.py").write_text(
+        "import pytest\nfrom dalsegno.testing import explore\nfrom test_pay import pay_well\n\n\n"
+        "@pytest.mark.parametrize('n', range(23))\n"
+        "def test_it(n):\n    explore(pay_well, n, passes=[])\n",
+        "utf-8",
+    )
+    code, told = run(folder, "-q", "test_many.py")
+    assert code == 0, told
+    assert told.count("pay_well: 1 play over") == 20
+    assert "and 3 more explorations" in told
+
+
 def test_a_malformed_plan_ends_pytest_with_a_sentence(folder: Path) -> None:
     code, told = run(folder, "--crash-plan=7q")
     assert code == 4

@@ -126,7 +126,7 @@ def explore(
     if wanted is None:
         passed.play(passes)
     else:
-        passed.replay(wanted)
+        passed.replay(wanted, passes)
     found.seconds = clock.monotonic() - began
     announce(found)
     return found

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from dalsegno.core.ids import seeded
+from dalsegno.insight.recording import Recording
 from dalsegno.testing.plans import CRASHES, FAILURES, CrashPlan, Mishap
 from dalsegno.testing.player import Played, Player
 from dalsegno.testing.rehash import SEEDS, CannotReplay, Rehash, Rehashed, local
@@ -35,34 +36,39 @@ class Passes:
         self._seed = seed
         self._played_clean: Played | None = None
         self._crashed: list[Played] = []
+        self._recorded: list[Recording] = []
         self._warned: set[str] = set()
 
     def play(self, wanted: Collection[str]) -> None:
         """Play the passes that are wanted."""
         self._play_clean()
-        rehash = self._rehash(SEEDS) if HASHES in wanted and not self._found.failures else None
-        passes: dict[str, Callable[[], None]] = {
-            ORDERS: self._orders,
-            CRASH: self._crashes,
-            ZOMBIES: self._zombies,
-            FAILING: self._failing,
-            HASHES: lambda: self._collect(rehash),
-            PAIRS: self._pairs_of_crashes,
-        }
-        try:
-            for name, one_pass in passes.items():
-                if name in wanted and not self._found.failures:
-                    one_pass()
-        finally:
-            if rehash is not None:
-                rehash.close()
+        in_turn = {ORDERS: self._orders, CRASH: self._crashes, ZOMBIES: self._zombies, FAILING: self._failing}
+        for name, one_pass in in_turn.items():
+            if name in wanted and not self._found.failures:
+                one_pass()
+        if not self._found.failures:
+            rehash = self._rehash(SEEDS) if HASHES in wanted else None  # at work while pairs are played
+            try:
+                if PAIRS in wanted:
+                    self._pairs_of_crashes()
+                if not self._found.failures:
+                    self._collect(rehash)
+            finally:
+                if rehash is not None:
+                    rehash.close()
         self._found.failures.sort(key=lambda finding: len(finding.plan.mishaps))
 
-    def replay(self, plan: CrashPlan) -> None:
-        """Play one plan alone, after the clean play by which it is judged."""
+    def replay(self, plan: CrashPlan, wanted: Collection[str]) -> None:
+        """Play one plan alone, after the clean play by which it is judged.
+
+        A hash seed needs the journals of the failing steps again, where that pass is wanted.
+        """
         self._play_clean()
         if plan.hash_seed:
-            self._collect(self._rehash([plan.hash_seed]))
+            if FAILING in wanted and not self._found.failures:
+                self._failing_alone()
+            if not self._found.failures:
+                self._collect(self._rehash([plan.hash_seed]))
         elif plan != CrashPlan() and not self._found.failures:
             self._all(str(plan), [plan], watch=True)
 
@@ -75,6 +81,7 @@ class Passes:
 
     def _play_clean(self) -> None:
         [self._played_clean] = self._all("clean", [CrashPlan()], watch=True)
+        self._recorded += self._clean.recordings
         self._player.judge.clean = self._clean.ends
         self._found.points = len(self._clean.points)
         kinds = [sum(p.place is place for p in self._clean.points) for place in Place]
@@ -95,15 +102,21 @@ class Passes:
         self._all(ZOMBIES, plans, "stood still past the lease, and woke")
 
     def _failing(self) -> None:
-        steps = [point.number for point in self._clean.points if point.fails]
-        singles = [CrashPlan().then(number, mishap) for number in steps for mishap in FAILURES]
-        if not singles:
-            return
-        failed = self._all(FAILING, singles, "refused, and timed out", watch=True)
-        if not self._found.failures:
+        failed = self._failing_alone()
+        if failed and not self._found.failures:
             plans = [p.plan.then(*what) for p in failed for what in _crashes_after(p)]
             drawn, note = self._drawn(plans)
             self._all("… and a crash", drawn, note)
+
+    def _failing_alone(self) -> list[Played]:
+        """Let each step of a saga fail in each way, nothing else; keep the journals."""
+        steps = [point.number for point in self._clean.points if point.fails]
+        singles = [CrashPlan().then(number, mishap) for number in steps for mishap in FAILURES]
+        if not singles:
+            return []
+        failed = self._all(FAILING, singles, "refused, and timed out", watch=True)
+        self._recorded += [recording for played in failed for recording in played.recordings]
+        return failed
 
     def _pairs_of_crashes(self) -> None:
         first = self._crashed or self._all(CRASH, self._single_crashes())
@@ -131,7 +144,7 @@ class Passes:
 
     def _rehash(self, seeds: Collection[int]) -> Rehash | None:
         workflows = list(self._player.registry.workflows.values())
-        played = {recording.run.workflow for recording in self._clean.recordings}
+        played = {recording.run.workflow for recording in self._recorded}
         unknown = [w.name for w in workflows if w.name in played and local(w)]
         if unknown:
             note = (
@@ -140,8 +153,7 @@ class Passes:
             self._found.passes.append(Pass(HASHES, 0, note))
             return None
         used = [w for w in workflows if w.name in played]
-        recordings = [each for each in self._clean.recordings if not each.run.parked]
-        return Rehash(used, recordings, list(seeds))
+        return Rehash(used, self._recorded, list(seeds))
 
     def _collect(self, rehash: Rehash | None) -> None:
         if rehash is None:
@@ -154,13 +166,14 @@ class Passes:
         self._found.passes.append(Pass(HASHES, len(rehash.seeds), "replayed in processes of their own"))
         for each in parted:
             plan = CrashPlan(hash_seed=each.hash_seed)
-            what = f"replay of {each.run} under hash seed {each.hash_seed}, {self._both_sides(each)}"
+            run = self._recorded[each.index].run.id
+            what = f"replay of {run} under hash seed {each.hash_seed}, {self._both_sides(each)}"
             story = ("a set, or what is made of one, has another order in each process: sort it",)
             self._found.failures.append(Finding(plan, "not deterministic", what, story))
 
     def _both_sides(self, found: Rehashed) -> Divergence:
         """Say what the journal holds by what the code asks for in this process, which has its hash seed."""
-        recording = next(each for each in self._clean.recordings if each.run.id == found.run)
+        recording = self._recorded[found.index]
         workflow = self._player.registry.workflow(recording.run.workflow, recording.run.version)
         holds = call_at(recording, workflow, found.parted.position)
         return replace(found.parted, holds=holds) if holds else found.parted

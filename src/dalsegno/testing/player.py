@@ -60,8 +60,8 @@ class Player:
     def play(self, plan: CrashPlan, *, watch: bool = False, clean: list[Point] | None = None) -> Played:
         """Play once.
 
-        ``watch`` sees what workflow code asks the machine for; ``clean`` are the points of the clean
-        play, to which this one must come too until its first mishap.
+        ``watch`` sees what workflow code asks the machine for, and keeps the journals; ``clean`` are
+        the points of the clean play, to which this one must come too until its first mishap.
         """
         played = Played(plan)
         stage = Stage(self.registry, plan, seed=self._seed, error=self._error)
@@ -73,7 +73,7 @@ class Player:
                     played.points = stage.script.points
                     played.twice = self._twice(stage, plan)
                 played.ends = stage.ends()
-                if clean is None:
+                if watch:
                     played.recordings = [peek(record(stage.store, row)) for row in stage.runs()]
         except BaseException as error:
             if not isinstance(error, Exception) and type(error).__name__ != "Failed":  # pytest.fail()

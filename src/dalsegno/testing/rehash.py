@@ -42,10 +42,10 @@ class CannotReplay(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rehashed:
-    """What came of a replay under a hash seed: which run parted, and where."""
+    """What came of a replay under a hash seed: which recording parted, by its place, and where."""
 
     hash_seed: int
-    run: str
+    index: int
     parted: Divergence
 
 
@@ -61,8 +61,9 @@ class Rehash:
         modules = {w.function.__module__: w.function.__code__.co_filename for w in workflows}
         wanted = {"path": [str(Path(each).resolve()) for each in sys.path], "modules": modules}
         (folder / "modules").write_text(json.dumps(wanted), "utf-8")
-        for recording in recordings:
-            recording.save(folder)
+        for index, recording in enumerate(recordings):
+            if not recording.run.parked:
+                recording.save(folder / str(index))
         self._children = {seed: self._begin(seed) for seed in seeds}
 
     def _begin(self, seed: int) -> subprocess.Popen[str]:
@@ -86,7 +87,7 @@ class Rehash:
             if child.returncode:
                 raise CannotReplay(err.strip().rpartition("\n")[2])
             answers = json.loads(out.splitlines()[-1])
-            found += [Rehashed(seed, run, Divergence(**parted)) for run, parted in answers]
+            found += [Rehashed(seed, index, Divergence(**parted)) for index, parted in answers]
         self.close()
         return found
 
@@ -116,13 +117,13 @@ def main() -> None:
     for name, file in wanted["modules"].items():
         registry.add_found(vars(_module(name, Path(file))))
     found = []
-    for path in sorted(folder.glob("*.json")):
+    for path in folder.glob("*/*.json"):
         recording = read_recording(path)
         workflow = registry.workflow(recording.run.workflow, recording.run.version)
         parted = replay(recording, workflow)
         if parted is not None:
-            found.append((recording.run.id, asdict(parted)))
-    print_line(json.dumps(found))
+            found.append((int(path.parent.name), asdict(parted)))
+    print_line(json.dumps(sorted(found, key=lambda each: each[0])))
 
 
 def print_line(text: str) -> None:
