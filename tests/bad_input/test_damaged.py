@@ -126,6 +126,7 @@ def test_a_folder_in_place_of_the_file_or_no_folder_at_all_is_refused_by_name(tm
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.promise("P1")
 def test_a_store_whose_wal_was_taken_away_after_a_crash_is_refused(tmp_path: Path) -> None:
     crashes = f"""
 import os, threading
@@ -164,6 +165,7 @@ def _replace(path: Path) -> None:
     path.with_name("other").rename(path)
 
 
+@pytest.mark.promise("P1")
 @pytest.mark.parametrize("how", [_delete, _replace], ids=["deleted", "replaced"])
 def test_a_store_that_is_gone_while_open_takes_no_commit_any_more_and_says_so(
     tmp_path: Path, how: Callable[[Path], None], caplog: pytest.LogCaptureFixture

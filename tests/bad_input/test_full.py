@@ -48,6 +48,7 @@ def _pages(client: Client) -> int:
     return int(store._writer._connection.pragma("page_count"))
 
 
+@pytest.mark.promise("P1", "P11")
 def test_a_full_disk_is_told_by_name_and_runs_go_on_when_there_is_space_again(tmp_path: Path) -> None:
     RAN.clear()
     app = App("bad", include=[filling, waits], store=address(tmp_path), lease="1s")
@@ -183,6 +184,7 @@ def test_a_disk_too_small_for_an_empty_store_is_refused_by_name(tmp_path: Path) 
     assert "No space is left" in said and "bad.db" in said
 
 
+@pytest.mark.promise("P1", "P11")
 def test_a_disk_that_fills_up_under_a_worker_loses_nothing_and_goes_on_when_it_grows(tmp_path: Path) -> None:
     code = """
 from dalsegno.errors import StoreFull

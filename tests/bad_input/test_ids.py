@@ -148,6 +148,7 @@ def test_asking_for_a_run_by_what_is_no_id_finds_none_by_name(tmp_path: Path, wh
             assert_tells(caught.value)
 
 
+@pytest.mark.promise("P2")
 def test_the_same_id_with_another_input_is_a_conflict_and_the_first_run_is_unharmed(tmp_path: Path) -> None:
     with working(tmp_path, greet, other) as client:
         first = client.start(greet, "go", id="order-1")

@@ -10,6 +10,8 @@ from dalsegno import Client, Limits, receive, sleep, step, workflow
 from dalsegno.errors import ChildFailed, JournalFull, PayloadTooLarge, RunFailed, TooDeep
 from tests.bad_input.kit import SOON, assert_tells, failure_of, working
 
+pytestmark = pytest.mark.promise("P10")
+
 HUGE = 10_000_000
 CALLS: list[str] = []
 

@@ -11,6 +11,8 @@ from dalsegno import Limits, saga, step
 from dalsegno.errors import RunCancelled
 from tests.bad_input.kit import failure_of, working
 
+pytestmark = pytest.mark.promise("P9", "P10")
+
 DONE: list[str] = []
 
 

@@ -47,6 +47,7 @@ def drink(number: int) -> int:
     return poisoned(number)
 
 
+@pytest.mark.promise("P11")
 @pytest.mark.timeout(90)
 def test_a_run_that_kills_every_worker_is_parked_and_the_other_99_finish(tmp_path: Path) -> None:
     app = App("bad", include=[drink], store=address(tmp_path), limits=Limits(crashes=3, suspect=1))

@@ -12,6 +12,8 @@ from dalsegno import Retry, step, workflow
 from dalsegno.errors import StepFailed
 from tests.bad_input.kit import SOON, failure_of, working
 
+pytestmark = pytest.mark.promise("P11")
+
 
 def _recurse(n: int) -> int:
     return _recurse(n + 1) + 1

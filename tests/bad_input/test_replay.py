@@ -18,6 +18,8 @@ from dalsegno.errors import RunFailed
 from tests.bad_input.kit import SOON, working
 from tests.helpers.waiting import until
 
+pytestmark = pytest.mark.promise("P3", "P11")
+
 RAN: list[str] = []
 
 

@@ -58,6 +58,7 @@ def _works(client: Client, number: int) -> None:
     assert client.start(doubling, number, id=f"d-{number}").result(SOON) == number * 2
 
 
+@pytest.mark.promise("P1")
 def test_other_openers_of_the_file_are_refused_in_a_step_and_outside_and_nothing_is_lost(
     tmp_path: Path,
 ) -> None:
@@ -95,6 +96,7 @@ def test_a_second_app_on_the_same_file_in_one_process_is_refused_by_name(tmp_pat
         _works(client, 2)
 
 
+@pytest.mark.promise("P1")
 def test_a_descriptor_that_no_audit_told_of_stops_commits_before_its_closing_can_hurt(
     tmp_path: Path,
 ) -> None:

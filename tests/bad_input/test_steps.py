@@ -132,6 +132,7 @@ def test_a_step_that_hangs_times_out_is_retried_and_then_is_a_timeout_to_the_cod
         OPEN.set()
 
 
+@pytest.mark.promise("P10")
 def test_hung_threads_do_not_starve_the_pool(tmp_path: Path) -> None:
     with working(tmp_path, *EVERYTHING, threads=2) as client:
         before = threading.active_count()

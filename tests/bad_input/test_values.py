@@ -185,6 +185,7 @@ def test_what_cannot_be_written_within_a_run_is_its_named_failure_and_no_step_ru
     assert len(CALLS) <= 1 and (CALLS or body is not result_of_a_step), "what a step did is not done again"
 
 
+@pytest.mark.promise("P3")
 @pytest.mark.parametrize("which", GOOD)
 def test_an_odd_value_comes_back_to_the_letter_as_input_signal_argument_and_result(
     tmp_path: Path, which: str

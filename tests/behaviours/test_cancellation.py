@@ -107,6 +107,7 @@ async def test_what_is_shielded_completes_and_then_the_cancel_goes_on(tmp_path: 
     assert seen == ["handed over", "receipt"]
 
 
+@pytest.mark.promise("P4")
 async def test_cancelling_what_has_ended_or_twice_does_nothing_and_an_unknown_id_is_an_error(
     tmp_path: Path,
 ) -> None:

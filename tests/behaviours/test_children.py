@@ -57,6 +57,7 @@ async def test_a_child_that_took_too_long_is_cancelled_and_its_parent_goes_on(
             assert await again.client.run("r").result(PATIENCE) == "too late"
 
 
+@pytest.mark.promise("P1")
 async def test_a_cancel_reaches_grandchildren_though_no_worker_lived_when_it_came(tmp_path: Path) -> None:
     """Case 085, two levels down."""
 
@@ -88,6 +89,7 @@ async def test_a_cancel_reaches_grandchildren_though_no_worker_lived_when_it_cam
         assert await room.client.run("free").result(PATIENCE) == "lives"
 
 
+@pytest.mark.promise("P2")
 async def test_starts_while_a_def_step_is_under_way_find_the_run_and_begin_no_second_one(
     tmp_path: Path,
 ) -> None:

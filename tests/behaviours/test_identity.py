@@ -12,7 +12,7 @@ from dalsegno import receive, step, workflow
 from dalsegno.errors import ChildCancelled, ChildFailed, RunConflict
 from tests.helpers.room import Gate, Room
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.promise("P2")]
 
 
 class OutOfStock(Exception):

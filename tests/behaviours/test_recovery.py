@@ -36,7 +36,7 @@ from dalsegno.store.sqlite import SqliteStore
 from tests.helpers.command import environment
 from tests.helpers.room import Gate, Room, SettableClock, eventually
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.promise("P4", "P5", "P6", "P11")]
 
 PROGRAMS = Path(__file__).parent / "programs"
 

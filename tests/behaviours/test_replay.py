@@ -17,7 +17,7 @@ from dalsegno.core.runs import DIVERGED
 from dalsegno.errors import RunFailed
 from tests.helpers.room import Gate, Room, eventually
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.promise("P3", "P6")]
 
 
 class CardRefused(Exception):

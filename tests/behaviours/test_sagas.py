@@ -12,7 +12,7 @@ from dalsegno.core.runs import COMPENSATED
 from dalsegno.errors import RunFailed
 from tests.helpers.room import Gate, Room, names
 
-pytestmark = pytest.mark.asyncio
+pytestmark = [pytest.mark.asyncio, pytest.mark.promise("P9")]
 
 IDS = {
     "113": "test_a_refused_step_undoes_those_before_it_and_not_itself",

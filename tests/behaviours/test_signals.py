@@ -76,6 +76,7 @@ async def test_the_end_of_a_run_is_decided_again_when_a_signal_comes_at_that_mom
         assert [(delivery.name, delivery.data) for delivery in inbox] == [("str", b'"late"')]
 
 
+@pytest.mark.promise("P1")
 async def test_a_signal_that_comes_as_the_run_goes_to_rest_is_not_slept_through(tmp_path: Path) -> None:
     """Case 042, where the code still asks: coming to rest is refused, and the signal is taken."""
 
@@ -112,6 +113,7 @@ async def test_a_signal_that_came_early_is_taken_without_a_wait(tmp_path: Path) 
         assert (await room.row("r")).turn == 1  # it never came to rest between
 
 
+@pytest.mark.promise("P1")
 async def test_early_signals_are_taken_in_order_and_names_are_exact(tmp_path: Path) -> None:
     """Case 051: first in, first out; "Paid" and "paid" are two names."""
 
@@ -128,6 +130,7 @@ async def test_early_signals_are_taken_in_order_and_names_are_exact(tmp_path: Pa
         assert await run.result() == [0, 2, 4]
 
 
+@pytest.mark.promise("P1")
 async def test_a_wait_that_lost_takes_no_later_signal(tmp_path: Path) -> None:
     """Case 052."""
 
@@ -149,6 +152,7 @@ async def test_a_wait_that_lost_takes_no_later_signal(tmp_path: Path) -> None:
         assert await room.client.run("r").result() == ["first", "second"]
 
 
+@pytest.mark.promise("P1")
 async def test_a_repeated_message_id_counts_once_for_all_who_sent_it(tmp_path: Path) -> None:
     """Case 040, with signals: there are no other updates."""
 
@@ -168,6 +172,7 @@ async def test_a_repeated_message_id_counts_once_for_all_who_sent_it(tmp_path: P
         assert await run.signal(1, id="once") is False
 
 
+@pytest.mark.promise("P1", "P11")
 async def test_a_type_that_became_stricter_parks_the_run_and_loses_no_signal(tmp_path: Path) -> None:
     """Case 055: what was accepted stays in the journal; code that cannot read it any more is parked."""
     asked: list[type] = [int]

@@ -115,6 +115,7 @@ async def test_the_total_time_of_a_step_goes_on_over_a_crash(tmp_path: Path, don
     assert done["slow"] == 2
 
 
+@pytest.mark.promise("P6")
 @pytest.mark.parametrize("colour", ["async def", "def"])
 async def test_a_timeout_is_recorded_and_raised_again_at_replay_without_running_the_step(
     tmp_path: Path, done: Counter[str], colour: str
@@ -157,6 +158,7 @@ async def test_a_timeout_is_recorded_and_raised_again_at_replay_without_running_
     assert done["slow"] == 1
 
 
+@pytest.mark.promise("P10")
 async def test_an_attempt_that_is_given_up_on_frees_its_place_for_others(tmp_path: Path) -> None:
     """Beside case 074: as many steps as there are threads hang, and another one still runs."""
     let_go = threading.Event()
@@ -189,6 +191,7 @@ async def test_an_attempt_that_is_given_up_on_frees_its_place_for_others(tmp_pat
         let_go.set()
 
 
+@pytest.mark.promise("P10")
 async def test_a_cancelled_runs_hanging_step_frees_its_place_for_others(tmp_path: Path) -> None:
     """The same for a step whose run has gone: nobody waits for it any more."""
     let_go, began = threading.Event(), threading.Semaphore(0)
@@ -261,6 +264,7 @@ async def test_a_step_that_waits_for_a_thread_is_not_done_once_its_run_is_gone(
     assert done == {"kept": 1}
 
 
+@pytest.mark.promise("P6")
 async def test_a_step_that_was_under_way_is_settled_once(tmp_path: Path, done: Counter[str]) -> None:
     """Beside case 068: attempts are counted in the journal, over a crash as well."""
     gate = Gate()

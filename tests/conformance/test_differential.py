@@ -52,6 +52,9 @@ from dalsegno.store.memory import MemoryStore
 from dalsegno.store.protocol import RunQuery
 from dalsegno.store.sqlite import SqliteStore
 from dalsegno.testing.conformance import SetClock, World
+from tests.helpers.counts import Count
+
+pytestmark = pytest.mark.promise("P2", "P3", "P4", "P5")
 
 IDS = ("a", "A", "a%", "ä", "🧾")
 WORKFLOWS = ("order", "refund")
@@ -323,7 +326,10 @@ REFUSALS = {"FENCED", "STALE", "MISSED", "NUMBER_TAKEN", "CHILD_EXISTS"}
 
 
 @pytest.mark.parametrize(("machine", "examples"), [(Twins, 200), (ThreadedTwins, 15)])
-def test_memory_and_sqlite_answer_alike_whatever_is_written(machine: type[Twins], examples: int) -> None:
+def test_memory_and_sqlite_answer_alike_whatever_is_written(
+    machine: type[Twins], examples: int, count: Count
+) -> None:
+    before = succeeded.total()
     run_state_machine_as_test(
         machine,
         settings=settings(
@@ -336,6 +342,7 @@ def test_memory_and_sqlite_answer_alike_whatever_is_written(machine: type[Twins]
             suppress_health_check=list(HealthCheck),
         ),
     )
+    count("writes compared", succeeded.total() - before)
     if machine is Twins:  # a run in which some verb never succeeded would prove little
         missing = (VERBS | REFUSALS) - {name for name, count in succeeded.items() if count}
         assert not missing, f"never happened: {missing}; what did: {dict(succeeded)}"

@@ -21,6 +21,9 @@ from dalsegno.testing.conformance import (
     check,
     exercise,
 )
+from tests.helpers.counts import Count
+
+pytestmark = pytest.mark.promise("P1", "P2", "P3", "P4", "P5", "P7")
 
 ABLE: dict[str, set[Capability]] = {
     "memory": {Capability.DURABLE},  # its rows live as long as the object does
@@ -59,8 +62,9 @@ def _cases() -> list[object]:
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize(("make_store", "case"), _cases(), indirect=["make_store"])
-async def test_a_store_keeps_its_contract(make_store: MakeStore, case: Case) -> None:
+async def test_a_store_keeps_its_contract(make_store: MakeStore, case: Case, count: Count) -> None:
     await check(case, make_store)
+    count("cases of the store's contract")
 
 
 def test_every_case_is_told_in_a_sentence_and_has_a_name_of_its_own() -> None:

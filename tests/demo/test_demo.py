@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.promise("P1", "P6", "P9", "P11")
+
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = {"charged_twice": 0, "done_twice": 0, "lost": 0, "incomplete": 0, "not_undone": 0}
 

@@ -100,6 +100,7 @@ def test_every_example_is_tested() -> None:
     assert files == {command.split()[0] for command in EXAMPLES if command.startswith("examples")}
 
 
+@pytest.mark.promise("P6")
 @pytest.mark.parametrize("command", ["tests/examples/as_they_stand/first.py", "examples/order_saga.py"])
 def test_an_example_that_is_run_again_repeats_no_effect(command: str, tmp_path: Path) -> None:
     run(command, tmp_path)

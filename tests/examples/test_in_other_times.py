@@ -16,6 +16,8 @@ from dalsegno.engine.registry import Registry
 from dalsegno.errors import ResultTimeout
 from examples import loan_approval, nightly_report, ticket
 
+pytestmark = pytest.mark.promise("P7")
+
 
 class MovedClock(SystemClock):
     """The world's clock, as far ahead as the test has moved it."""

@@ -15,6 +15,9 @@ import pytest
 from dalsegno import NOTHING, App, Step, saga, step
 from dalsegno.errors import RunFailed
 from dalsegno.store.protocol import RunQuery
+from tests.helpers.counts import Count
+
+pytestmark = pytest.mark.promise("P9")
 
 SCENARIOS = Path(__file__).resolve().parents[3] / "shared" / "conformance" / "saga_scenarios.json"
 Scenario = dict[str, Any]
@@ -92,7 +95,7 @@ def _saga(play: Play, colour: str, rollback_on: type[Exception]) -> Any:
 @pytest.mark.parametrize("colour", ["def", "async def"])
 @pytest.mark.parametrize("number", range(9))
 async def test_a_saga_does_and_undoes_what_a_third_party_expects(
-    shared: Path, number: int, colour: str
+    shared: Path, number: int, colour: str, count: Count
 ) -> None:
     scenario = _scenarios()[number]
     play = Play(scenario)
@@ -108,6 +111,7 @@ async def test_a_saga_does_and_undoes_what_a_third_party_expects(
         except RunFailed as error:
             failure = error
         info = (await client.runs(limit=RunQuery().limit))[0]
+    count("saga scenarios of a third party")
     assert play.forward == expected["forward_effects"]
     assert play.undone == expected["compensations_in_order"]
     ends = {

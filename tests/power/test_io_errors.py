@@ -109,7 +109,7 @@ def test_the_same_groups_leave_the_same_rows_whichever_operation_failed_under_th
             assert lived.holds == clean.holds, f"{failure}: {clean.asked[failure.at - 1]}"
             assert set(lived.errors) <= {"StoreFull", "StoreUnreachable"}
             (tmp_path / f"{number}.db").unlink()
-        count("I/O errors", number)
+        count("I/O errors", number + 1)
 
 
 class Lived:

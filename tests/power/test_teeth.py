@@ -17,6 +17,8 @@ from dalsegno.testing.power import cuts
 from tests.power import scenes
 from tests.power.stage import Played, allowed, play, reopened, small_wal
 
+pytestmark = pytest.mark.promise("P1")
+
 Count = Callable[..., None]
 MOST = 300
 """Cuts within which each tooth must bite."""

@@ -26,6 +26,7 @@ from tests.testing import journals_of
 FILES = sorted(journals_of.FOLDER.glob("*.json"))
 
 
+@pytest.mark.promise("P3")
 def test_journals_recorded_on_one_python_replay_on_every_other(count: Count) -> None:
     replayed = replay_journals(journals_of.FOLDER, journals_of)
     assert replayed == len(FILES) >= 12

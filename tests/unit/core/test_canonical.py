@@ -23,6 +23,8 @@ from hypothesis import strategies as st
 from dalsegno.core.canonical import encode_args
 from dalsegno.errors import NotEncodable
 
+pytestmark = pytest.mark.promise("P2")
+
 WHAT = "the input of step charge"
 
 

@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 from dalsegno.core.codec import JSON, Shape, digest, shape_of
 from dalsegno.errors import DefinitionError, NotDecodable, NotEncodable
 
+pytestmark = pytest.mark.promise("P3")
+
 WHAT = "the result of step charge"
 
 

@@ -79,6 +79,7 @@ def test_what_is_no_duration_is_refused_with_the_reason(given_as, why):
     assert caught.value.value is given_as
 
 
+@pytest.mark.promise("P7")
 def test_what_lies_between_two_microseconds_is_rounded_up_so_that_nothing_fires_early():
     assert microseconds(1e-9) == 1
     assert microseconds("0.0000001s") == 1
@@ -95,6 +96,7 @@ def test_whatever_is_given_the_answer_is_in_bounds_or_a_named_error(value):
         assert 0 <= microseconds(value) <= MAX
 
 
+@pytest.mark.promise("P7")
 @given(st.floats(min_value=0, max_value=1e9))
 def test_a_float_never_becomes_shorter_than_it_reads(seconds):
     assert microseconds(seconds) >= seconds * SECOND - 1e-6 * seconds

@@ -15,6 +15,8 @@ from dalsegno.core.entries import Delivery
 from dalsegno.store.memory import MemoryStore
 from dalsegno.store.protocol import Store
 
+pytestmark = pytest.mark.promise("P11")
+
 
 @step
 async def charge() -> None: ...

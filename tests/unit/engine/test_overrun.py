@@ -9,6 +9,8 @@ import pytest
 from dalsegno import App, Limits, sleep, workflow
 from dalsegno.errors import RunFailed
 
+pytestmark = pytest.mark.promise("P10")
+
 
 @workflow
 def swallows_everything() -> None:

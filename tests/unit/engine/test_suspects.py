@@ -14,6 +14,8 @@ from dalsegno.core.limits import Limits
 from dalsegno.store.memory import MemoryStore
 from dalsegno.store.protocol import Store
 
+pytestmark = pytest.mark.promise("P10")
+
 
 class Meeting:
     """Holds everybody who comes until all have come."""

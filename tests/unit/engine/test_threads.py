@@ -10,6 +10,8 @@ import pytest
 from dalsegno.engine import threads
 from dalsegno.engine.threads import Threads
 
+pytestmark = pytest.mark.promise("P10")
+
 
 def refuse(patch: pytest.MonkeyPatch, times: int) -> list[str]:
     """Let the operating system refuse so many threads; return the names of those refused, as it does."""

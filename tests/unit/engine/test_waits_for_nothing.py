@@ -11,6 +11,8 @@ from dalsegno.core.runs import WAITS_FOR_NOTHING
 from dalsegno.errors import RunCancelled
 from tests.real_faults.harness import until
 
+pytestmark = pytest.mark.promise("P11")
+
 
 @workflow
 async def wait_for_an_event_that_nobody_sets() -> None:
