@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,12 +53,26 @@ def asleep_in_def(n: int) -> None:
     sleep("1h")
 
 
+Left = Callable[[], int]
+
+
 @pytest.fixture
-def no_collector() -> Iterator[None]:
+def left() -> Iterator[Left]:
+    """Stop the collector; return how many runs made since then are in memory, dead or alive."""
     gc.collect()
     gc.disable()
-    yield
-    gc.enable()
+    # Kept, not only counted: what other tests of this process left must not lend its id to something new.
+    before = parts_of_runs()
+    known = {id(part) for part in before}
+    try:
+        # Each run has one of either.
+        yield lambda: sum(id(part) not in known for part in parts_of_runs()) // 2
+    finally:
+        gc.enable()
+
+
+def parts_of_runs() -> list[Execution | RunLoop]:
+    return [found for found in gc.get_objects() if isinstance(found, Execution | RunLoop)]
 
 
 def app(folder: Path) -> App:
@@ -67,29 +81,22 @@ def app(folder: Path) -> App:
     return made
 
 
-def left() -> int:
-    """How many runs are in memory, dead or alive, counted by what each has of its own."""
-    return sum(isinstance(found, Execution | RunLoop) for found in gc.get_objects()) // 2
-
-
 @pytest.mark.parametrize("what", [with_steps, in_def], ids=lambda what: what.name)
 @pytest.mark.asyncio
-@pytest.mark.usefixtures("no_collector")
 async def test_runs_that_ended_leave_nothing_for_the_collector(
-    what: Workflow[int, int], tmp_path: Path
+    what: Workflow[int, int], tmp_path: Path, left: Left
 ) -> None:
     async with app(tmp_path) as client:
         for n in range(5):
             run = await client.start(what, n, id=f"run-{n}")
             await run.result("20s")
-        await until_left(1)  # the commit queue still holds the last group
+        await until_left(left, 1)  # the commit queue still holds the last group
 
 
 @pytest.mark.parametrize("what", [asleep, asleep_in_def], ids=lambda what: what.name)
 @pytest.mark.asyncio
-@pytest.mark.usefixtures("no_collector")
 async def test_runs_that_were_evicted_leave_nothing_for_the_collector(
-    what: Workflow[int, None], tmp_path: Path
+    what: Workflow[int, None], tmp_path: Path, left: Left
 ) -> None:
     async with app(tmp_path) as client:
         for n in range(5):
@@ -97,10 +104,10 @@ async def test_runs_that_were_evicted_leave_nothing_for_the_collector(
             async with asyncio.timeout(5):
                 while await run.status() != "waiting":
                     await nap(0)
-        await until_left(CACHE)
+        await until_left(left, CACHE)
 
 
-async def until_left(few: int) -> None:
+async def until_left(left: Left, few: int) -> None:
     """Let the last verdict arrive; fail when more than ``few`` runs stay in memory."""
     async with asyncio.timeout(5):
         while left() > few:
