@@ -76,6 +76,11 @@ def shrink(case: Case, fails: Callable[[Case], bool]) -> list[str]:
         size = max(1, size // 2)
 
 
+def command(case: Case) -> str:
+    """Return the command that plays a case again."""
+    return f"python -m tests.simulation.shrink {case.seed}"
+
+
 def told(case: Case, error: AssertionError, folder: Path) -> str:
     """Say how to play a failing case again: all of it, and the least of it that fails alike."""
     fixed = exact(case, folder)
@@ -84,7 +89,7 @@ def told(case: Case, error: AssertionError, folder: Path) -> str:
         found = attempt(candidate, folder)[1]
         return found is not None and _kind(found) == _kind(error)
 
-    again = f"python -m tests.simulation.shrink {case.seed}"
+    again = command(case)
     if not alike(fixed):
         return f"again: {again} (it does not fail alike when its faults are fixed)"
     return f"again: {again}\nsmaller: {again} --only {','.join(shrink(fixed, alike))}"

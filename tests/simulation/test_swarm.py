@@ -9,7 +9,7 @@ import pytest
 
 from dalsegno.testing.simloop import SECOND
 from tests.helpers.counts import Count
-from tests.simulation.shrink import told
+from tests.simulation.shrink import command, told
 from tests.simulation.swarm import attempt, draw
 
 pytestmark = pytest.mark.promise("P1", "P2", "P3", "P4", "P5", "P6", "P7", "P9", "P10", "P11")
@@ -25,7 +25,11 @@ def shards(first: int, last: int) -> list[range]:
 def play(seeds: Iterable[int], folder: Path, count: Count) -> None:
     for seed in seeds:
         case = draw(seed)
-        world, error = attempt(case, folder)
+        try:
+            world, error = attempt(case, folder)
+        except Exception as broken:
+            broken.add_note(f"again: {command(case)}")
+            raise
         if error is not None:
             error.add_note(f"swarm {seed}: {case!r}\n{told(case, error, folder)}")
             raise error
