@@ -2,7 +2,7 @@
 
 A test asks for the fixture ``count`` and says ``count("power cuts", 12)``. What it counted travels in its
 report, so it works under xdist as it does without. ``--counts=FILE`` also writes everything down, test by
-test, as JSON; ``tools/proof.py`` makes a page of that.
+test, as JSON; ``python -m tools.proof`` makes a page of that.
 """
 
 from __future__ import annotations
