@@ -34,7 +34,8 @@ INTRO = """# Proof
 
 What dalsegno promises is told in [Guarantees](guarantees.md). This page says which tests hold each promise, how much
 they explored in one run, and how that ended. `python -m tools.proof --run` does it again and writes this page;
-a test that holds several promises is told with each of them. The last lines of `tools/test` sum up the same.
+a test that holds several promises is told with each of them. What was *not run* is played by the long run alone,
+`python -m tools.proof --run --slow`. The last lines of `tools/test` sum up the same.
 
 - A *seed* is a simulated machine room: up to four workers and a client that crash, freeze, lose replies and are cut
   off, a store in memory or in a file, clocks that differ, and runs of all shapes, with every promise checked after
