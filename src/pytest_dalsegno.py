@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 heard: list[str] = []
 """Summaries of explorations that the test under way has made; ``dalsegno.testing`` puts them here."""
+
+where: list[Path] = []
+"""The folder to which ids of tests are relative, and the one in which pytest was started."""
 
 _VARIABLE = "DALSEGNO_CRASH_PLAN"
 _PROPERTY = "dalsegno"
@@ -32,6 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse a malformed plan, and hand a good one to ``explore``."""
+    where[:] = [config.rootpath, config.invocation_params.dir]
     plan = config.getoption("--crash-plan")
     if plan is None:
         return

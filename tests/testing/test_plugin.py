@@ -70,19 +70,25 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, *args: str) -> tuple[int, str]:
-    """Run pytest there, as whoever has the package installed does; return its exit code and output."""
+def python(folder: Path, *args: str, **variables: str) -> tuple[int, str]:
+    """Run Python there, as whoever has the package installed does; return its exit code and output."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "DALSEGNO", "COV"))}
     ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no", *args],
+        [sys.executable, *args],
         cwd=folder,
-        env=kept | {"PYTHONPATH": str(SRC), "PYTEST_PLUGINS": "pytest_dalsegno"},
+        env=kept | {"PYTHONPATH": str(SRC), **variables},
         capture_output=True,
         text=True,
         timeout=100,
         check=False,
     )
     return ran.returncode, ran.stdout + ran.stderr
+
+
+def run(folder: Path, *args: str) -> tuple[int, str]:
+    """Run pytest there."""
+    options = ("-p", "no:cacheprovider", "--color=no")
+    return python(folder, "-m", "pytest", *options, *args, PYTEST_PLUGINS="pytest_dalsegno")
 
 
 def test_the_line_that_a_report_prints_plays_the_same_failure_again(folder: Path) -> None:
@@ -95,6 +101,34 @@ def test_the_line_that_a_report_prints_plays_the_same_failure_again(folder: Path
     assert f"FAILED {line[2].removeprefix('2:')}  check: charged twice" in again
     assert "pay_well: 1 play" in again
     assert "pay: 2 plays" in again
+
+
+def test_the_line_fits_the_folder_in_which_pytest_was_started(folder: Path) -> None:
+    (folder / "conftest.py").touch()
+    (folder / "pytest.ini").write_text("[pytest]\n", "utf-8")
+    inner = folder / "deep" / "inner"
+    inner.mkdir(parents=True)
+    (folder / "test_pay.py").rename(inner / "test_pay.py")
+    _, told = run(inner, "-q", "test_pay.py::test_pay")
+    assert "pytest test_pay.py::test_pay --crash-plan=2:3a" in told
+    _, told = run(folder / "deep", "-q", "-n", "1", "inner/test_pay.py::test_pay")
+    assert "pytest inner/test_pay.py::test_pay --crash-plan=2:3a" in told
+    _, told = run(folder, "-q", f"--rootdir={inner}", "deep/inner/test_pay.py::test_pay")
+    assert "pytest deep/inner/test_pay.py::test_pay --crash-plan=2:3a" in told
+
+
+def test_without_pytest_the_line_starts_the_program_again(folder: Path) -> None:
+    (folder / "pay_case.py").write_text(
+        "import unittest\nimport test_pay\n\n\nclass Pay(unittest.TestCase):\n"
+        "    def test_it(self):\n        test_pay.explore(test_pay.pay, 1, check=test_pay.once).assert_ok()\n",
+        "utf-8",
+    )
+    _, told = python(folder, "-m", "unittest", "pay_case")
+    assert "DALSEGNO_CRASH_PLAN=3a python -m unittest pay_case" in told
+    assert "pay: 2 plays over" not in told
+    _, told = python(folder, "-m", "unittest", "pay_case", DALSEGNO_CRASH_PLAN="3a")
+    assert "pay: 2 plays over" in told
+    assert "FAILED 3a  check: charged twice" in told
 
 
 def test_a_plan_passes_where_nothing_is_wrong_any_more(folder: Path) -> None:

@@ -7,6 +7,7 @@ import shlex
 import sys
 import warnings
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 from dalsegno.testing.plans import CrashPlan
@@ -87,8 +88,8 @@ class Exploration:
         word = str(plan) if self.nth == 1 else f"{self.nth}:{plan}"
         test = os.environ.get(_CURRENT, "").rpartition(" (")[0]
         if test:
-            return f"pytest {shlex.quote(test)} --crash-plan={word}"
-        return f"{CRASH_PLAN}={word} python {shlex.quote(sys.argv[0] or '…')}"
+            return f"pytest {shlex.quote(_from_here(test))} --crash-plan={word}"
+        return f"{CRASH_PLAN}={word} python {shlex.join(sys.orig_argv[1:]) or '…'}"
 
     def summary(self) -> str:
         """Say in a line what was played and found."""
@@ -134,6 +135,15 @@ def announce(exploration: Exploration) -> None:
     plugin = sys.modules.get("pytest_dalsegno")
     if plugin is not None:
         plugin.heard.append(exploration.summary())
+
+
+def _from_here(test: str) -> str:
+    """Name a test as it is named in the folder in which pytest was started."""
+    where: list[Path] = getattr(sys.modules.get("pytest_dalsegno"), "where", [])
+    file, _, name = test.partition("::")
+    if len(where) == 2 and (where[0] / file).exists():
+        file = os.path.relpath(where[0] / file, where[1])
+    return f"{file}::{name}" if name else file
 
 
 def _count(number: int, what: str) -> str:
