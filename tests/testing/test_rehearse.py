@@ -167,6 +167,19 @@ def test_a_run_that_waits_for_what_nobody_will_do_is_said_to() -> None:
         play.start(waits_for_ever).result()
 
 
+def test_a_step_that_sleeps_for_hours_is_told_apart_from_one_that_hangs() -> None:
+    @workflow
+    def rests(seconds: int) -> str:
+        return sleepy(seconds)
+
+    with rehearse(rests) as play:
+        assert play.start(rests, 120).result() == "rested"
+        with pytest.raises(
+            Stuck, match="rests-2 has been at work for 600 s of virtual time; if a step of it"
+        ):
+            play.start(rests, 7_200, id="rests-2").result()
+
+
 def test_a_run_can_be_cancelled_and_signalled_as_by_any_program() -> None:
     with rehearse() as play:
         waiting = play.start(waits_for_ever, id="a")

@@ -149,7 +149,7 @@ class Stage(World):
                     self._fly(jump)
                     patience = self.loop.now_us + self.setting.patience
             if self.loop.now_us > patience:
-                raise Stuck(f"for {self.setting.patience // SECOND} s nothing has come to an end")
+                raise Stuck(self._at_work())
             await nap(_TICK)
         return True
 
@@ -166,6 +166,14 @@ class Stage(World):
                 wait = max(0, run.due_at - now)
                 soonest = wait if soonest < 0 else min(soonest, wait)
         return None if soonest == 0 else soonest
+
+    def _at_work(self) -> str:
+        """Say who has been at work for longer than anybody should be."""
+        runs = ", ".join(run.id for run in self.runs() if run.session is not None) or "nothing"
+        return (
+            f"{runs} has been at work for {self.setting.patience // SECOND} s of virtual time; if a step of it "
+            "sleeps for so long, let it sleep for less here"
+        )
 
     def _has_ended(self, run_id: str) -> bool:
         row = self.row(run_id)
