@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import pytest
 
 from dalsegno import NOTHING, saga, step, workflow
 from dalsegno.core.entries import Entry
-from dalsegno.errors import RunFailed
+from dalsegno.errors import NotEncodable, RunFailed
 from dalsegno.store.memory import MemoryStore
 from dalsegno.testing import Exploration, Play, Service, explore
 from dalsegno.testing.explore import registry_for
@@ -67,6 +69,11 @@ async def both(what: str) -> list[str]:
 @workflow
 def child(what: str) -> str:
     return do(what)
+
+
+@workflow
+def takes_a_number(number: int) -> None:
+    do(str(number))
 
 
 @workflow
@@ -272,7 +279,7 @@ def test_a_run_that_fails_by_itself_is_told_before_anything_is_crashed() -> None
 
     [finding] = explore(breaks, "x").failures
     assert finding.kind == "it fails without a mishap"
-    assert "ValueError: x" in finding.what
+    assert re.search(r"ValueError: x at .*test_passes\.py:\d+$", finding.what)
 
     def knows(play: Play) -> None:
         with pytest.raises(RunFailed):
@@ -286,12 +293,48 @@ def test_what_a_check_or_a_scenario_raises_is_told_by_its_kind() -> None:
         raise KeyError("sku")
 
     [finding] = explore(once, "x", check=broken).failures
-    assert (finding.kind, finding.what) == ("KeyError", "'sku'")
+    assert finding.kind == "KeyError"
+    assert re.search(r"^'sku' at .*test_passes\.py:\d+$", finding.what)
+    assert finding.story == ("nothing has befallen this play: it is so without a crash too",)
     [finding] = explore(once, "x", check=lambda play: pytest.fail("it is not well")).failures
     assert finding.what == "it is not well"
     [finding] = explore(broken).failures
     assert finding.kind == "KeyError"
     assert isinstance(finding.error, KeyError)
+
+
+def test_a_check_that_returns_false_is_a_failure_as_one_that_raises() -> None:
+    [finding] = explore(once, "x", check=lambda play: len(play.effects("far.do")) == 7).failures
+    assert (finding.kind, finding.what) == ("check", "it returned False")
+    assert explore(once, "x", check=lambda play: len(play.effects("far.do")) > 0, passes=["crashes"]).ok
+
+
+def test_the_traceback_of_an_error_shows_the_lines_of_its_user_alone() -> None:
+    def wrong_input(play: Play) -> None:
+        play.start(takes_a_number, "seven")  # type: ignore[arg-type]
+
+    [finding] = explore(wrong_input).failures
+    assert finding.kind == "NotEncodable"
+    assert re.search(r"test_passes\.py:\d+$", finding.what)
+    assert isinstance(finding.error, NotEncodable)
+    assert finding.error.mend in finding.story
+    assert [frame.name for frame in traceback.extract_tb(finding.error.__traceback__)] == ["wrong_input"]
+    shown = "".join(traceback.format_exception(finding.error))
+    assert shown.count("Traceback") == 1  # and none of the coder's own error
+    [finding] = explore(takes_a_number, "seven").failures
+    assert finding.error is None
+
+
+def test_what_cannot_be_explored_is_refused_with_a_word_on_what_can() -> None:
+    anything: Any = explore
+    with pytest.raises(TypeError, match="do is a step, which nothing crashes alone: write a workflow"):
+        anything(do, "x")
+    with pytest.raises(TypeError, match="or a scenario, not 'sold'"):
+        anything("sold")
+    with pytest.raises(TypeError, match="a scenario gets a Play alone"):
+        anything(starts_counting, "x")
+    with pytest.raises(TypeError, match="the check is True; it must be a function of a Play"):
+        anything(once, "x", check=True)
 
 
 def test_an_async_scenario_or_check_is_refused() -> None:

@@ -92,8 +92,8 @@ def explore(
     A scenario is a function that gets a ``Play`` and does what a program would: start runs, let time
     pass, signal, cancel. It is called anew for each play, so what it needs it makes itself.
 
-    ``check`` gets the play when all has come to rest, and raises if something is not as it must be.
-    Without it, every play must end as the clean one did, unless that depends on the order in which
+    ``check`` gets the play when all has come to rest, and raises, or returns False, if something is
+    not as it must be. Without it, every play must end as the clean one did, unless that depends on the order in which
     steps answer. Whatever ``check`` says, these are failures: a broken promise of dalsegno, a replay
     that differs, a clock or chance in workflow code, a run that is parked, a step that a compensated
     saga left standing. An effect that happened twice, and was given no idempotency key, is a warning;
@@ -112,9 +112,7 @@ def explore(
     unknown = set(passes) - set(ALL)
     if unknown:
         raise ValueError(f"there is no pass {', '.join(sorted(unknown))}; there are {', '.join(ALL)}")
-    for function, name in ((subject, "scenario"), (check, "check")):
-        if inspect.iscoroutinefunction(function):
-            raise TypeError(f"the {name} is an async def; a play has verbs that block, so write it as a def")
+    _refuse(subject, input, check)
     clock = SystemClock()
     began = clock.monotonic()
     scenario = _starting(subject, input) if isinstance(subject, Workflow) else subject
@@ -130,6 +128,25 @@ def explore(
     found.seconds = clock.monotonic() - began
     announce(found)
     return found
+
+
+def _refuse(subject: Any, input: Any, check: Any) -> None:
+    """Raise ``TypeError`` for what cannot be explored, or cannot judge."""
+    for function, name in ((subject, "scenario"), (check, "check")):
+        if inspect.iscoroutinefunction(function):
+            raise TypeError(f"the {name} is an async def; a play has verbs that block, so write it as a def")
+    if check is not None and not callable(check):
+        raise TypeError(f"the check is {check!r}; it must be a function of a Play")
+    if isinstance(subject, Workflow):
+        return
+    if isinstance(subject, Definition):
+        raise TypeError(
+            f"{subject.name} is a step, which nothing crashes alone: write a workflow that calls it"
+        )
+    if not callable(subject):
+        raise TypeError(f"explore() takes a workflow and its input, or a scenario, not {subject!r}")
+    if input is not None:
+        raise TypeError("a scenario gets a Play alone: let it start its runs with the input that they need")
 
 
 def _wanted(plan: str | None, nth: int) -> CrashPlan | None:

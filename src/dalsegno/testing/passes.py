@@ -84,8 +84,10 @@ class Passes:
         self._recorded += self._clean.recordings
         self._player.judge.clean = self._clean.ends
         self._found.points = len(self._clean.points)
-        kinds = [sum(p.place is place for p in self._clean.points) for place in Place]
-        self._found.passes[0].note = "{} writes, {} step bodies, {} service calls".format(*kinds)
+        names = (("write", "writes"), ("step body", "step bodies"), ("service call", "service calls"))
+        found = [sum(p.place is place for p in self._clean.points) for place in Place]
+        told = [f"{n:,} {one if n == 1 else many}" for n, (one, many) in zip(found, names, strict=True)]
+        self._found.passes[0].note = ", ".join(told)
 
     def _orders(self) -> None:
         self._all(ORDERS, [CrashPlan(order=number) for number in range(1, _ORDERS + 1)])

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from traceback import format_exception
 
 from dalsegno.engine.registry import Registry
-from dalsegno.errors import RunCancelled, RunEnded, RunError, RunFailed
+from dalsegno.errors import DalsegnoError, RunCancelled, RunEnded, RunError, RunFailed
 from dalsegno.insight.recording import Recording, record
+from dalsegno.testing.callers import raised_at, without_ours
 from dalsegno.testing.deeds import Repeat
 from dalsegno.testing.invariants import Broken, peek
 from dalsegno.testing.judging import Judge, Misplayed
@@ -95,9 +97,9 @@ class Player:
             raise Misplayed("not deterministic", "; ".join(map(str, watcher.readings)))
         self.judge.judge(stage)
         if ended is not None and not stage.script.plan.mishaps:
-            raise Misplayed("it fails without a mishap", ended.what)
-        if self._check is not None:
-            self._check(play)
+            raise Misplayed("it fails without a mishap", ended.what + _failed_at(ended))
+        if self._check is not None and self._check(play) is False:
+            raise Misplayed("check", "it returned False")
 
     def _heard(self, play: Play, stage: Stage) -> RunError | None:
         """Play the scenario; return what it heard of how a run ended, if that ended it too."""
@@ -135,17 +137,39 @@ def _finding(plan: CrashPlan, stage: Stage, error: BaseException) -> Finding:
         case Stuck() | Deadlock() | Livelock():
             kind, what = "it does not come to an end", str(error)
         case AssertionError():
-            kind, what = "check", str(error) or _where(error)
+            kind, what = "check", str(error) or _line_of(error) or "it failed"
         case _:
             kind, what = type(error).__name__, str(error)
-    lines = what.strip().splitlines()
-    cause = None if isinstance(error, Misplayed) else error  # whose traceback is in code of ours alone
-    return Finding(plan, kind, lines[0] if lines else "", tuple(stage.script.tell()), cause)
+    lines = what.strip().splitlines() or [""]
+    story = list(stage.script.tell())
+    if isinstance(error, DalsegnoError) and error.mend:
+        story.append(error.mend)
+    if isinstance(error, Exception) and not isinstance(error, AssertionError):
+        lines[0] += _at(_line_of(error))
+    if plan == CrashPlan() and not isinstance(error, Misplayed):
+        story.append("nothing has befallen this play: it is so without a crash too")
+    return Finding(plan, kind, lines[0], tuple(story), _cause(error))
 
 
-def _where(error: BaseException) -> str:
-    """Say where a bare ``assert`` stands."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else "it failed"
+def _cause(error: BaseException) -> BaseException | None:
+    """Return the exception for whoever wants its traceback; of that, a user's part is enough."""
+    if isinstance(error, Misplayed):  # all of it is in code of ours
+        return None
+    theirs = without_ours(error.__traceback__)
+    if isinstance(error, DalsegnoError):
+        error.__cause__, error.__suppress_context__ = None, True  # it says all
+    elif theirs is None:
+        return error
+    return error.with_traceback(theirs) if theirs is not None else None
+
+
+def _failed_at(ended: RunError) -> str:
+    return _at(raised_at(ended.error.traceback)) if isinstance(ended, RunFailed) else ""
+
+
+def _line_of(error: BaseException) -> str:
+    return raised_at("".join(format_exception(error, chain=False)))
+
+
+def _at(line: str) -> str:
+    return f" at {line}" if line else ""
