@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from dalsegno.core import failure
-from dalsegno.core.clock import SECOND, Clock, nap
+from dalsegno.core.clock import SECOND, Clock
 from dalsegno.core.commit import Commit, Committed, Failed, Loaded, Refused, Rest, Send, Start, Verdict
 from dalsegno.core.entries import Entry, Kind
 from dalsegno.core.execution import Execution
@@ -33,10 +33,11 @@ from dalsegno.engine.commits import CommitQueue
 from dalsegno.engine.ending import ending
 from dalsegno.engine.live import LiveRun
 from dalsegno.engine.notes import long_attempts, notes_of, warn_of_excess
+from dalsegno.engine.reads import of_each, patiently
 from dalsegno.engine.registry import Registry
 from dalsegno.engine.runner import StepRunner
 from dalsegno.engine.steps import Steps
-from dalsegno.errors import Diverged, NotDecodable, StoreError
+from dalsegno.errors import Diverged, NotDecodable
 from dalsegno.store.protocol import Store
 from dalsegno.store.verbs import is_child
 
@@ -47,7 +48,6 @@ T = TypeVar("T")
 _STEP = Kind.STEP
 _LONG = SECOND  # an attempt that has run for longer is reported by the heartbeat
 _MOST_REPORTED = 1_000
-_READ_AGAIN = 0.5  # seconds until a read that the store did not answer is tried again
 _HELD_FOR = 50_000  # microseconds until a worker that did not renew looks again
 _LEASE_MARGIN = 0.8  # of the lease: a worker that did not renew for longer starts no step
 
@@ -134,9 +134,11 @@ class Engine:
         warm = [live for live in taken if not live.cold]
         written = [live.number for live in cold if live.turn > 1 or live.wakes]
         heard = [live.number for live in warm if live.wakes != live.run.wakes]
-        loaded = await self._read(lambda: self._store.load(written)) if written else {}
-        inboxes = await self._read(lambda: self._store.inbox(heard)) if heard else {}
+        loaded, alien = await of_each(written, self._store.load)
+        inboxes, unheard = await of_each(heard, self._store.inbox)
         loop = asyncio.get_running_loop()
+        for number, error in (alien | unheard).items():
+            await self._park_alien(self.live.get(number), error)
         for live in cold:
             # Not in this task: the run's own tasks are entered while it replays.
             loop.call_soon(self._resume, live, loaded.get(live.number))
@@ -154,7 +156,9 @@ class Engine:
     async def refresh(self, numbers: Sequence[int]) -> None:
         """Look again at what waits for runs under way."""
         wanted = [number for number in numbers if number in self.live]
-        inboxes = await self._read(lambda: self._store.inbox(wanted)) if wanted else {}
+        inboxes, _ = await of_each(
+            wanted, self._store.inbox
+        )  # who has an unreadable one misses it at its rest
         for number, inbox in inboxes.items():
             live = self.live.get(number)
             if live is not None:
@@ -176,7 +180,7 @@ class Engine:
         return live
 
     def _resume(self, live: LiveRun, loaded: Loaded | None) -> None:
-        if live.dropped:
+        if live.dropped or live.broken is not None:
             return
         live.cold = False
         try:
@@ -420,14 +424,25 @@ class Engine:
             self.on_rest(live.run, rest)
 
     async def _look_again(self, live: LiveRun) -> None:
-        inboxes = await self._read(lambda: self._store.inbox([live.number]))
+        inboxes, alien = await of_each([live.number], self._store.inbox)
         if self.live.get(live.number) is not live:  # it has heard the same news by another way, and rests
             return
         live.hear(inboxes.get(live.number, ()))
-        if live.broken is not None:
+        if alien:
+            await self._park_alien(live, alien[live.number])
+        elif live.broken is not None:
             self._park_broken(live, *live.broken)
         else:
             self.turn(live)
+
+    async def _park_alien(self, live: LiveRun | None, error: NotDecodable) -> None:
+        """Park a run of which the store holds what cannot be read; it may not even tell what arrived."""
+        if live is None:
+            return
+        row = await patiently(partial(self._store.get, live.number))
+        if row is not None and self.live.get(live.number) is live and not live.committing:
+            live.wakes = max(live.wakes, row.wakes)
+            self._park_broken(live, DIVERGED, error)
 
     async def _refuse_children(self, live: LiveRun, commit: Commit) -> None:
         """Fail the children whose id is taken; everything else of the commit is tried again."""
@@ -435,7 +450,7 @@ class Engine:
         others: dict[int, Run | None] = {}
         for start in commit.starts:
             find = partial(self._store.find, start.namespace, start.id)
-            others[start.parent_op] = await self._read(find)
+            others[start.parent_op] = await patiently(find)
         live.committing = False
         if live.dropped:
             return
@@ -469,21 +484,18 @@ class Engine:
         self.live.pop(live.number, None)
         self._silence(live)
 
+    def let_go_of_unbegun(self, taken: Sequence[LiveRun]) -> None:
+        """Let go of claimed runs that could not go on; those that have begun are left to themselves."""
+        for live in taken:
+            if live.replaying and not live.dropped:
+                self._drop(live)
+
     def drop_all(self) -> None:
         """Let go of everything: the session is over, other workers own these runs."""
         for live in [*self.live.values(), *self._cache.empty()]:
             self._drop(live)
 
     # -- waiting
-
-    async def _read(self, read: Callable[[], Awaitable[T]]) -> T:
-        """Read from the store until it answers: these runs are ours, and nobody else goes on with them."""
-        while True:
-            try:
-                return await read()
-            except StoreError as error:
-                log.warning("reading waits: %s", error.what)
-                await nap(_READ_AGAIN)
 
     def _wake_at(self, live: LiveRun, due: int | None) -> None:
         """Take another turn when a timer is due while a step is under way."""
