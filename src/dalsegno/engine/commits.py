@@ -20,6 +20,7 @@ from dalsegno.errors import (
     StoreDamaged,
     StoreError,
     StoreShared,
+    StoreUnreachable,
     StoreVanished,
     StoreVersion,
 )
@@ -134,11 +135,11 @@ class CommitQueue:
                 verdicts, fenced = await self._write(group)
             except HOPELESS as error:
                 return self._give_up(group, error)
-            except StoreError as error:
-                log.warning("commits wait: %s", error.what)
-                group = self._dismiss_impatient(group, error)
+            except Exception as error:
+                trouble = self._trouble(error)
+                group = self._dismiss_impatient(group, trouble)
                 if not self._closing:  # nor do callers wait for ever who came after the group was formed
-                    self._pending = self._dismiss_impatient(self._pending, error)
+                    self._pending = self._dismiss_impatient(self._pending, trouble)
                 await nap(delay)
                 delay = min(delay * 2, _LONGEST_DELAY)
             else:
@@ -146,6 +147,18 @@ class CommitQueue:
                 asyncio.get_running_loop().call_soon(self._answer, group, verdicts, fenced)
                 return None
         return None
+
+    def _trouble(self, error: Exception) -> StoreError:
+        """Say what keeps commits waiting, also where it is nothing that a store is known to raise."""
+        if isinstance(error, StoreError):
+            log.warning("commits wait: %s", error.what)
+            return error
+        log.error("commits wait: the store failed in an unknown way", exc_info=error)
+        return StoreUnreachable(
+            f"The store {self._store.address} failed in an unknown way: {error!r}.",
+            "Nothing that was acknowledged is lost. Commits wait and are tried again.",
+            "Look at the log and at the disk; restart the worker if it goes on.",
+        )
 
     def _of_this_session(self, group: list[Pending]) -> list[Pending]:
         """Refuse what a session wanted that was fenced meanwhile: without its fence nothing would stop it."""

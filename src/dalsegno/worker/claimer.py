@@ -109,6 +109,9 @@ class Claimer:
             except StoreError as error:
                 log.warning("claiming waits: %s", error.what)
                 await self._nap(_POLL)
+            except Exception:  # ended in silence, this would stop all runs while the lease is renewed
+                log.exception("claiming failed; it is tried again")
+                await self._nap(_POLL)
 
     async def _claim_what_is_due(self) -> int:
         """Claim if there is anything; return how many runs it brought."""
@@ -136,7 +139,12 @@ class Claimer:
         if not isinstance(verdict, Claimed):
             return 0
         self._behind = len(verdict.runs) >= free
-        await self._engine.wake(taken)
+        try:
+            await self._engine.wake(taken)
+        except Exception:
+            self._engine.let_go_of_unbegun(taken)
+            self._unsure = True  # the next claim tells of them again
+            raise
         await self._engine.refresh([number for number, _ in verdict.news])
         return len(verdict.runs)
 

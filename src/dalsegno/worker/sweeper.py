@@ -56,6 +56,8 @@ class Sweeper:
                 await self.sweep()
             except StoreError as error:
                 log.warning("taking over waits: %s", error.what)
+            except Exception:  # nobody may be there to take over but this worker
+                log.exception("taking over failed; it is tried again")
             self._last = self._store.lease_now()
             try:
                 await asyncio.wait_for(self._stopped.wait(), self._interval / SECOND)

@@ -29,6 +29,7 @@ from dalsegno.worker.vitals import own_vitals
 log = logging.getLogger("dalsegno.worker")
 
 _GC_THRESHOLD = 50_000
+_AGAIN = 0.5  # seconds until a session that could not be opened is tried again
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,3 +183,7 @@ class Worker:
                 await self._open_session()
             except StoreError as error:
                 log.warning("a new session waits: %s", error.what)
+                await nap(_AGAIN)
+            except Exception:  # nobody else would: without a session this worker stands still for good
+                log.exception("a new session could not be opened; it is tried again")
+                await nap(_AGAIN)

@@ -6,6 +6,7 @@ Without a thread (a simulation, a single-shot command) jobs are done in place.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
 from collections.abc import Callable
@@ -66,5 +67,5 @@ def _tell(
         else:
             answer.set_result(value)
 
-    if not loop.is_closed():
+    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
         loop.call_soon_threadsafe(tell)
