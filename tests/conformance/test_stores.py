@@ -105,4 +105,5 @@ async def test_the_suite_tells_which_case_a_store_failed() -> None:
 @pytest.mark.asyncio
 async def test_a_case_that_needs_more_than_a_store_can_is_left_out_by_name() -> None:
     report = await exercise(MemoryStore, able=())
+    assert str(report) == f"{len(report.passed)} cases passed, 0 failed, {len(report.left_out)} left out"
     assert report.left_out == ["reading.everything_is_there_after_reopening"]

@@ -93,11 +93,12 @@ def explore(
     pass, signal, cancel. It is called anew for each play, so what it needs it makes itself.
 
     ``check`` gets the play when all has come to rest, and raises, or returns False, if something is
-    not as it must be. Without it, every play must end as the clean one did, unless that depends on the order in which
-    steps answer. Whatever ``check`` says, these are failures: a broken promise of dalsegno, a replay
-    that differs, a clock or chance in workflow code, a run that is parked, a step that a compensated
-    saga left standing. An effect that happened twice, and was given no idempotency key, is a warning;
-    ``may_repeat`` names the steps, or ``service.verb``, for which that is no harm.
+    not as it must be. Without it, every play must end as the clean one did, unless that depends on the
+    order in which steps answer, or a step was cut off that may not run twice. Whatever ``check`` says,
+    these are failures: a broken promise of dalsegno, a replay that differs, a clock or chance in
+    workflow code, a run that is parked, a step that a compensated saga left standing. An effect that
+    happened twice, and was given no idempotency key, is a warning; ``may_repeat`` names the steps, or
+    ``service.verb``, for which that is no harm.
 
     Workflows and steps are found among the globals of the subject's module and of what it names;
     ``include`` adds others. ``passes`` picks some of ``ALL``. Of more than ``pairs`` pairs of crashes

@@ -83,7 +83,8 @@ class Judge:
                 raise Misplayed(
                     "another way",
                     f"point {number + 1} was {one}, and is {other} in this play though nothing has happened "
-                    "before it: something else than the run decides, such as a variable kept between plays",
+                    "before it: something else than the run decides, such as a variable kept between plays; "
+                    "set it anew in a scenario, or in a Service's reset()",
                 )
 
     def _parked(self, stage: Stage, run: Run) -> None:
@@ -129,9 +130,15 @@ class Judge:
         """Whether a step is another's compensation, called by itself."""
         return any(each.options.compensate is step for each in self._steps.values())
 
+    def _interrupted(self, stage: Stage) -> bool:
+        """Whether a step that may not be repeated was cut off: what comes of that is the workflow's choice."""
+        entries = (entry for run in stage.runs() for entry in peek(stage.store.journal(run.number)))
+        doubtful = [self._steps.get(e.name) for e in entries if e.outcome is Outcome.UNKNOWN]
+        return any(step is not None and step.options.at_most_once for step in doubtful)
+
     def _ends_alike(self, stage: Stage) -> None:
         ends = stage.ends()
-        if self.clean is None or ends == self.clean:
+        if self.clean is None or ends == self.clean or self._interrupted(stage):
             return
         for run_id in sorted(ends.keys() | self.clean.keys()):
             before, now = self.clean.get(run_id), ends.get(run_id)

@@ -29,6 +29,9 @@ CASES: Sequence[Case] = (
 )
 
 
+_SHOWN = 300  # characters of an error in the report
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """How a store did: names of cases that passed or were left out, and what the others raised."""
@@ -37,11 +40,20 @@ class Report:
     left_out: list[str] = field(default_factory=list)
     failed: dict[str, Exception] = field(default_factory=dict)
 
+    def __str__(self) -> str:
+        counts = f"{len(self.passed)} cases passed, {len(self.failed)} failed, {len(self.left_out)} left out"
+        told = (f"FAILED {name}: {_short(str(error))}" for name, error in self.failed.items())
+        return "\n".join([counts, *told])
+
     def assert_ok(self) -> None:
         """Raise an ExceptionGroup of all failures, if there are any."""
         if self.failed:
             names = ", ".join(self.failed)
             raise ExceptionGroup(f"{len(self.failed)} cases failed: {names}", list(self.failed.values()))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
 async def check(case: Case, make_store: MakeStore) -> None:
