@@ -45,6 +45,7 @@ TABLE: dict[int, Held | Later] = {
     2: by(
         KILLS,
         "real_faults/test_tickets.py::test_every_ticket_of_a_real_log_ends_as_the_log_says_whatever_is_repeated_or_killed",
+        note="A hundred kills and more than twenty; a thousand in the long run.",
     ),
     3: by(CUTS, "power/test_real_workers.py::test_what_a_worker_or_client_was_told_survives_every_cut"),
     4: by("power/test_cuts.py::test_cuts_during_recovery_and_again_during_that_lose_nothing_either"),

@@ -14,18 +14,20 @@ import random
 import subprocess
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice, pairwise
 from pathlib import Path
 
 import pytest
 
 from dalsegno.app import App, Runtime
+from dalsegno.store.protocol import RunQuery
 from tests.real_faults import tickets
 from tests.real_faults.harness import until
 
 KILLS = 22
 BATCH = 400
+STALLED = 60.0  # seconds without a ticket completed; how long all take together is the machine's affair
 
 
 def _rows(shared: Path) -> list[dict[str, str]]:
@@ -86,12 +88,38 @@ class Desk:
         assert sum(accepted) == len(rows), "a repeated id must be a no-op"
 
     async def all_completed(self, cases: int) -> None:
-        async def done() -> bool:
+        """Wait for as long as tickets are completed; fail when none is for a minute, telling of some that are not."""
+        completed = 0
+
+        async def more() -> bool:
             counts = await self.runtime.store.counts("default")
             assert not counts.get("failed", 0)
-            return counts.get("completed", 0) == cases
+            return counts.get("completed", 0) > completed
 
-        await until(done, 240, "all tickets completed")
+        while completed < cases:
+            try:
+                await until(more, STALLED, f"one more of {cases} tickets completed than {completed}")
+            except AssertionError as error:
+                raise AssertionError(f"{error}; {await self._standing()}") from None
+            completed = (await self.runtime.store.counts("default"))["completed"]
+
+    async def _standing(self) -> str:
+        """Tell how the tickets stand, a few that are not completed by their rows, and what the worker said last."""
+        store = self.runtime.store
+        undone = await store.runs(RunQuery(statuses=("pending", "running", "waiting"), limit=5))
+        sessions = [(session.pid, session.number) for session in await store.sessions()]
+        worker = None if self.worker is None else (self.worker.pid, self.worker.poll())
+        parts = (
+            await store.counts("default"),
+            f"worker {worker}",
+            f"sessions {sessions}",
+            *undone,
+            *self._said(),
+        )
+        return "\n".join(map(str, parts))
+
+    def _said(self) -> list[str]:
+        return Path(self.log.name).read_text().splitlines()[-10:]
 
 
 async def _play(desk: Desk, rows: list[dict[str, str]], rng: random.Random) -> None:
@@ -122,7 +150,7 @@ async def _play(desk: Desk, rows: list[dict[str, str]], rng: random.Random) -> N
 
 @pytest.mark.timeout(600)
 def test_every_ticket_of_a_real_log_ends_as_the_log_says_whatever_is_repeated_or_killed(
-    tmp_path: Path, shared: Path
+    tmp_path: Path, shared: Path, count: Callable[..., None]
 ) -> None:
     rows = _rows(shared)
     traces: dict[str, list[str]] = defaultdict(list)
@@ -143,6 +171,7 @@ def test_every_ticket_of_a_real_log_ends_as_the_log_says_whatever_is_repeated_or
 
     asyncio.run(scenario())
     assert desk.kills > 20
+    count("kills", desk.kills)
     assert {case: ticket.trace for case, ticket in found.items()} == traces
     assert len(found) == truth["cases"] == 4580
     activities = Counter(name for ticket in found.values() for name in ticket.trace)
