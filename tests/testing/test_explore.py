@@ -248,6 +248,7 @@ def test_a_run_that_waits_for_a_signal_that_nobody_sends_is_told_and_not_waited_
     [finding] = explore(shop.waits_for_an_approval, ORDER).failures
     assert finding.kind == "it does not come to an end"
     assert re.search("waits_for_an_approval-1 waits for signal .*Approval", finding.what)
+    assert "a scenario can send what it waits for" in finding.story[-1]
 
 
 def test_a_step_that_times_out_after_its_effect_lets_the_compensation_cope_without_a_result() -> None:

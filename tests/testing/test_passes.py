@@ -306,6 +306,7 @@ def test_what_a_check_or_a_scenario_raises_is_told_by_its_kind() -> None:
 def test_a_check_that_returns_false_is_a_failure_as_one_that_raises() -> None:
     [finding] = explore(once, "x", check=lambda play: len(play.effects("far.do")) == 7).failures
     assert (finding.kind, finding.what) == ("check", "it returned False")
+    assert finding.story == ("nothing has befallen this play: it is so without a crash too",)
     assert explore(once, "x", check=lambda play: len(play.effects("far.do")) > 0, passes=["crashes"]).ok
 
 

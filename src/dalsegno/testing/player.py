@@ -146,9 +146,20 @@ def _finding(plan: CrashPlan, stage: Stage, error: BaseException) -> Finding:
         story.append(error.mend)
     if isinstance(error, Exception) and not isinstance(error, AssertionError):
         lines[0] += _at(_line_of(error))
-    if plan == CrashPlan() and not isinstance(error, Misplayed):
-        story.append("nothing has befallen this play: it is so without a crash too")
+    if plan == CrashPlan():
+        story += _without_a_mishap(kind, stage, error)
     return Finding(plan, kind, lines[0], tuple(story), _cause(error))
+
+
+def _without_a_mishap(kind: str, stage: Stage, error: BaseException) -> list[str]:
+    """Say what it means that even the clean play comes to this."""
+    if isinstance(error, Stuck):
+        at_work = any(run.session is not None for run in stage.runs())
+        return (
+            [] if at_work else ["a scenario can send what it waits for, or cancel it: docs/how-to/testing.md"]
+        )
+    theirs = kind == "check" or not isinstance(error, DalsegnoError | AssertionError)
+    return ["nothing has befallen this play: it is so without a crash too"] if theirs else []
 
 
 def _cause(error: BaseException) -> BaseException | None:
@@ -156,7 +167,7 @@ def _cause(error: BaseException) -> BaseException | None:
     if isinstance(error, Misplayed):  # all of it is in code of ours
         return None
     theirs = without_ours(error.__traceback__)
-    if isinstance(error, DalsegnoError):
+    if isinstance(error, DalsegnoError | Stuck):
         error.__cause__, error.__suppress_context__ = None, True  # it says all
     elif theirs is None:
         return error
