@@ -52,3 +52,9 @@ def test_the_command_plays_the_seed() -> None:
     root = Path(__file__).resolve().parents[2]
     told = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
     assert told.startswith("swarm 0: {}") and told.endswith("every promise held\n")
+
+
+def test_a_world_on_a_file_reports_its_runs_after_it_has_ended(tmp_path: Path) -> None:
+    case = next(case for case in map(draw, range(100)) if case.on_file)
+    world, _ = attempt(case, tmp_path)
+    assert all(f"\n{run_id}: " in world.report() for run_id in case.plays)

@@ -198,7 +198,7 @@ class World:
         """Tell what led here."""
         rows = [
             f"{r.id}: {r.status} ({r.reason}), {r.session}, turn {r.turn}, due {r.due_at}"
-            for r in self.runs()
+            for r in (shadow.run for _, shadow in sorted(self.invariants.shadows.items()))
         ]
         head = f"seed {self.seed!r}, {self.setting}, faults {self.plan!r}, {self.seam.writes} writes"
         return "\n".join([head, *self.story.lines(), *rows])
