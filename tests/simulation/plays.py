@@ -47,7 +47,7 @@ PLAYS = (
     Play(w.remedied, 2),
     *(Play(w.buy, w.Order("o", fails_at=part)) for part in (0, 1, 2, 3, 9)),
     *(Play(w.buy_at_once, w.Order("o", fails_at=part), loose=True) for part in (0, 1, 2, 3, 9)),
-    Play(w.buy_and_wait, w.Order("o"), signals=1),
+    Play(w.buy_and_wait, w.Order("o"), signals=1, loose=True),
 )
 STUBBORN = Play(w.buy_stubbornly, w.Order("stubborn", fails_at=3))
 POISON = Play(w.poison, 3)

@@ -11,7 +11,7 @@ from dalsegno.core.commit import Beat, Claim, Commit, EndSession, Release, Start
 from dalsegno.core.entries import Delivery, Kind, Outcome
 from dalsegno.core.execution import Execution
 from dalsegno.core.limits import Limits
-from dalsegno.core.runs import Run, Status
+from dalsegno.core.runs import KILLS_ITS_WORKER, Run, Status
 from dalsegno.engine.live import LiveRun
 from dalsegno.errors import RunEnded, StoreUnreachable
 from dalsegno.testing.faults import Exactly, Fault, Moment
@@ -278,3 +278,21 @@ def test_a_run_that_rests_before_a_look_at_its_inbox_is_over_is_not_touched_by_i
 
     world = play(scenario, seed, plan=SlowInboxes(), latency=30_000, lease=20_000_000)
     assert world.outcome["run"][2] == b'["0","1","2","3","4","5"]'
+
+
+def test_a_run_that_was_parked_for_killing_its_worker_may_be_cancelled_and_kills_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario(world: World) -> None:
+        monkeypatch.setattr(workflows, "KILL", [lambda: world.kill(world.loop.here)])
+        await world.start(workflows.poison, 3, id="run")
+        await world.settle()
+        row = world.row("run")
+        assert row is not None and row.reason == KILLS_ITS_WORKER
+        died.append(world.crashes)
+        await world.cancel("run")
+
+    died: list[int] = []
+    world = play(scenario, limits=Limits(crashes=2))
+    assert world.outcome["run"][0] == "cancelled"
+    assert died == [world.crashes] == [3]

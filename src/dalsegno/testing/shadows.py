@@ -49,6 +49,7 @@ class Shadow:
         self.entries: list[Entry] = []
         self.due: dict[int, int] = {}  # when each op's timer is due, as first written
         self.settled: set[int] = set()
+        self.forgiven = 0  # so many crashes it had when a person woke it where it was parked
 
 
 class Room(Protocol):
