@@ -115,7 +115,8 @@ def test_a_planted_mistake_is_found_with_a_plan_of_one_line_that_repeats_it(
     finding = found.failures[0]
     assert re.search(told, f"{finding.kind}: {finding.what}")
     assert re.fullmatch(plan, str(finding.plan))
-    assert f"--crash-plan={finding.plan}" in str(failed.value)
+    command = rf"(pytest .*--crash-plan={finding.plan}|DALSEGNO_CRASH_PLAN={finding.plan} pytest .*)\n"
+    assert re.search(command, f"{failed.value}\n")
 
     [again] = explore(subject, ORDER, check=check, plan=str(finding.plan)).failures
     assert (again.plan, again.kind, again.what) == (finding.plan, finding.kind, finding.what)

@@ -117,6 +117,14 @@ def test_the_line_fits_the_folder_in_which_pytest_was_started(folder: Path) -> N
     assert "pytest deep/inner/test_pay.py::test_pay --crash-plan=2:3a" in told
 
 
+def test_without_the_plugin_the_line_goes_by_the_environment(folder: Path) -> None:
+    quiet = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "test_pay.py::test_pay")
+    _, told = python(folder, *quiet, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
+    assert "DALSEGNO_CRASH_PLAN=2:3a pytest test_pay.py::test_pay" in told
+    _, told = python(folder, *quiet, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1", DALSEGNO_CRASH_PLAN="2:3a")
+    assert "pay: 2 plays over" in told
+
+
 def test_without_pytest_the_line_starts_the_program_again(folder: Path) -> None:
     (folder / "pay_case.py").write_text(
         "import unittest\nimport test_pay\n\n\nclass Pay(unittest.TestCase):\n"

@@ -88,7 +88,9 @@ class Exploration:
         word = str(plan) if self.nth == 1 else f"{self.nth}:{plan}"
         test = os.environ.get(_CURRENT, "").rpartition(" (")[0]
         if test:
-            return f"pytest {shlex.quote(_from_here(test))} --crash-plan={word}"
+            line = f"pytest {shlex.quote(_from_here(test))}"
+            with_plugin = "pytest_dalsegno" in sys.modules
+            return f"{line} --crash-plan={word}" if with_plugin else f"{CRASH_PLAN}={word} {line}"
         return f"{CRASH_PLAN}={word} python {shlex.join(sys.orig_argv[1:]) or '…'}"
 
     def summary(self) -> str:
