@@ -8,7 +8,10 @@
     │   ├── InvalidDuration
     │   ├── InvalidId
     │   ├── NotEncodable
-    │   └── NotDecodable
+    │   ├── NotDecodable
+    │   │   └── NoConverter      an event of a version that the code cannot read
+    │   └── EventRefused         no CloudEvent, or a malformed one
+    ├── UndeclaredEvent          a handler returned or emitted what it does not declare
     ├── LimitReached             a bound was met, before anything was written
     │   ├── PayloadTooLarge
     │   ├── JournalFull
@@ -102,6 +105,26 @@ class NotEncodable(InvalidInput):
 
 class NotDecodable(InvalidInput):
     """A stored value that does not have the shape that the code now declares."""
+
+
+class NoConverter(NotDecodable):
+    """An event is stored in one version, wanted in another, and nothing leads from one to the other."""
+
+    type: str
+    stored: int
+    wanted: int
+    versions: tuple[int, ...]  # those that are known
+
+
+class EventRefused(InvalidInput):
+    """No CloudEvent, or a malformed one; ``attribute`` names the part, ``reason`` says what is wrong with it."""
+
+    attribute: str
+    reason: str
+
+
+class UndeclaredEvent(DalsegnoError):
+    """A handler returned or emitted what it does not declare."""
 
 
 class LimitReached(DalsegnoError):

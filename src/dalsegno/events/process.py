@@ -1,0 +1,94 @@
+"""Business processes, declared: where a case begins, where it ends, and by when."""
+
+from __future__ import annotations
+
+from types import UnionType
+from typing import Any, TypeAlias
+
+from dalsegno.core.durations import Duration
+from dalsegno.core.ids import check_id
+from dalsegno.errors import DefinitionError
+from dalsegno.events.annotations import event_in, events_in
+from dalsegno.events.options import length
+from dalsegno.events.places import caller_place
+from dalsegno.events.types import EventType
+from dalsegno.events.ways import Ways, ways_of
+
+Events: TypeAlias = type[Any] | UnionType
+"""A class of events, or several: ``A | B``."""
+
+
+class Process:
+    """A business process: what starts a case, what ends it, what cancels it, and when it is due.
+
+    A case is named after its process and the key of the event that started it (``order-123``).
+    ``starts`` is a class of events or several (``A | B``), each with a key; ``ends`` may also ask for
+    several at once (``all_of(Billed, Notified) | Rejected``). ``cancel`` is the event that a cancelled
+    case emits. ``due`` is how long after its start a case should have ended. Raises DefinitionError.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        starts: Events,
+        ends: Events | Ways,
+        cancel: type[Any] | None = None,
+        due: Duration | None = None,
+    ) -> None:
+        self.name = check_id(name, "name of a process")
+        self.place = caller_place(1)
+        self.starts: tuple[EventType[Any], ...] = events_in(starts, f"starts= of process {name}")
+        self.ends: Ways = ways_of(ends, f"ends= of process {name}")
+        self.cancel: EventType[Any] | None = (
+            None if cancel is None else event_in(cancel, f"cancel= of process {name}")
+        )
+        self.due = None if due is None else length(due, f"due= of process {name}")
+        """Microseconds, or None."""
+        self._check()
+
+    @property
+    def types(self) -> tuple[EventType[Any], ...]:
+        """All event types that the process names."""
+        cancel = () if self.cancel is None else (self.cancel,)
+        return tuple(dict.fromkeys((*self.starts, *self.ends.types, *cancel)))
+
+    def case_of(self, key: str) -> str:
+        """Name the case that an event of this key starts."""
+        return f"{self.name}-{key}"
+
+    def declaration(self) -> dict[str, Any]:
+        """Say it as plain data, for the store and for other programs."""
+        return {
+            "name": self.name,
+            "starts": [kind.named for kind in self.starts],
+            "ends": [[kind.named for kind in each] for each in self.ends.sets],
+            "cancel": None if self.cancel is None else self.cancel.named,
+            "due": self.due,
+        }
+
+    def _check(self) -> None:
+        for kind in self.starts if self.cancel is None else (*self.starts, self.cancel):
+            if kind.key is None:
+                raise DefinitionError(
+                    f"Process {self.name} ({self.place}): {kind.title} has no key.",
+                    f"A case is named after the process and a key: {self.case_of('<key>')}.",
+                    f'Write @event(…, key="…") above {kind.cls.__qualname__}.',
+                )
+        starts = {kind.name for kind in self.starts}
+        if self.cancel is not None and self.cancel.name in starts:
+            raise DefinitionError(
+                f"Process {self.name} ({self.place}): {self.cancel.name} both starts and cancels a case.",
+                "To cancel one would start another.",
+                "Give the cancelling an event of its own.",
+            )
+        for each in self.ends.sets:
+            if starts.issuperset(kind.name for kind in each):
+                raise DefinitionError(
+                    f"Process {self.name} ({self.place}): a case ends as it starts, with {each[0].name}.",
+                    "There would be nothing to wait for.",
+                    "Name the events after which nothing is owed any more.",
+                )
+
+    def __repr__(self) -> str:
+        return f"<process {self.name} at {self.place}>"
