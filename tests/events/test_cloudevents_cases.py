@@ -42,8 +42,7 @@ def test_every_case_is_taken_or_refused_as_its_authors_say(cases: dict[str, Any]
         read = read_json if case["kind"] == "event" else read_batch
         try:
             found = read(json.dumps(case[case["kind"]]))
-        except EventRefused as refused:
-            assert refused.attribute and refused.reason
+        except EventRefused:
             taken = False
         else:
             taken = True

@@ -92,10 +92,13 @@ def event_in(hint: Any, what: str) -> EventType[Any]:
 
 def shown(hint: Any) -> str:
     """Show an annotation as it is written."""
-    if hint is NoneType:
+    if hint is NoneType or hint is None:
         return "None"
-    return (
-        hint.__qualname__
-        if inspect.isclass(hint) and not get_args(hint)
-        else str(hint).replace("typing.", "")
-    )
+    if get_origin(hint) in (Union, UnionType):
+        return " | ".join(shown(part) for part in get_args(hint))
+    if inspect.isclass(hint) and not get_args(hint):
+        return hint.__qualname__
+    origin, args = get_origin(hint), get_args(hint)
+    if inspect.isclass(origin):
+        return f"{origin.__name__}[{', '.join('...' if part is Ellipsis else shown(part) for part in args)}]"
+    return str(hint).replace("typing.", "")

@@ -81,7 +81,7 @@ class AllOf:
 class Maybe:
     """Either this follows, or nothing."""
 
-    of: OneOf | AllOf
+    of: OneOf | AllOf | Many
 
     @property
     def types(self) -> tuple[EventType[Any], ...]:
@@ -107,11 +107,7 @@ def read_declared(hint: Any, what: str) -> Declared:
     if len(possible) > 1:
         raise _unreadable(hint, what)
     several = _several(possible[0], what)
-    if not maybe:
-        return several
-    if isinstance(several, Many):  # an empty list says it already
-        return several
-    return Maybe(several)
+    return Maybe(several) if maybe else several
 
 
 def _several(hint: Any, what: str) -> AllOf | Many:
@@ -127,7 +123,7 @@ def _several(hint: Any, what: str) -> AllOf | Many:
 
 def _part(hint: Any, what: str) -> OneOf | Maybe | Many:
     part = read_declared(hint, what)
-    if isinstance(part, Nothing | AllOf) or (isinstance(part, Maybe) and isinstance(part.of, AllOf)):
+    if isinstance(part, Nothing | AllOf) or (isinstance(part, Maybe) and not isinstance(part.of, OneOf)):
         raise _unreadable(hint, what)
     return part
 
@@ -174,7 +170,7 @@ def _says(what: str) -> str:
 def _brief(value: Any) -> str:
     if value is None or isinstance(value, bool | int | float):
         return repr(value)
-    return f"a {type(value).__qualname__}"
+    return f"an instance of {type(value).__name__}"
 
 
 def _unreadable(hint: Any, what: str) -> DefinitionError:

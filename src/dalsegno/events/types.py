@@ -25,7 +25,7 @@ Key: TypeAlias = str | Callable[[Any], Any] | None
 """What orders and joins events of a type: the name of a field, or a function of the event."""
 
 _MARK = "__dalsegno_event__"
-_FIELDS = frozenset({"__pydantic_fields__", "__struct_fields__", "__dataclass_fields__", "__attrs_attrs__"})
+_DECORATED = ("__dataclass_fields__", "__attrs_attrs__")  # what a decorator leaves, and a subclass inherits
 _EXAMPLE = '@event("OrderPlaced", version=1, key="order_id") above @dataclass above the class.'
 
 
@@ -178,7 +178,10 @@ def _check_fields(cls: type, name: str, place: str) -> None:
             "An event is data: a dataclass, a msgspec Struct, an attrs or a pydantic class.",
             f"Write {_EXAMPLE}",
         )
-    if _FIELDS.isdisjoint(vars(cls)) and (own := inspect.get_annotations(cls)):
+    inherited = any(hasattr(cls, mark) for mark in _DECORATED) and not any(
+        mark in vars(cls) for mark in _DECORATED
+    )
+    if inherited and (own := inspect.get_annotations(cls)):
         raise DefinitionError(
             f"Event {name} ({place}): {cls.__qualname__} extends a class with fields, and has none of its own.",
             f"What it annotates itself ({', '.join(own)}) would be lost.",

@@ -154,7 +154,9 @@ def test_whatever_an_attribute_is_it_is_read_or_refused_by_the_one_named_error(c
 
 
 def test_the_payload_keeps_its_very_bytes():
-    data = b'{"specversion":"1.0","id":"1","source":"/s","type":"T","data": {"price":1.10, "n":12345678901234567890123} }'
+    data = b'{"specversion":"1.0","id":"1","source":"/s","type":"T", "data": %b }' % (
+        b'{"price":1.10, "n":12345678901234567890123}'
+    )
     envelope = read_json(data)
     assert envelope.data == b'{"price":1.10, "n":12345678901234567890123}'
     assert b'"data":{"price":1.10, "n":12345678901234567890123}' in write_json(envelope)
