@@ -10,6 +10,12 @@ from dalsegno.engine.decorators import step, workflow
 from dalsegno.engine.definitions import NOTHING, AsyncStep, Step, Workflow
 from dalsegno.engine.remedies import Escalate, Skip
 from dalsegno.engine.verbs import now, random, receive, sleep, uuid
+from dalsegno.events.converters import downcast, upcast
+from dalsegno.events.options import Circuit
+from dalsegno.events.process import Process
+from dalsegno.events.service import Service
+from dalsegno.events.types import event
+from dalsegno.events.ways import all_of
 from dalsegno.models.saga import saga
 
 __version__ = "0.1.0"
@@ -20,18 +26,24 @@ __all__ = [
     "AsyncClient",
     "AsyncRun",
     "AsyncStep",
+    "Circuit",
     "Client",
     "Escalate",
     "Limits",
+    "Process",
     "Promise",
     "Retry",
     "Run",
     "RunInfo",
+    "Service",
     "Skip",
     "Step",
     "StepInfo",
     "Workflow",
     "__version__",
+    "all_of",
+    "downcast",
+    "event",
     "now",
     "random",
     "receive",
@@ -39,6 +51,7 @@ __all__ = [
     "sleep",
     "step",
     "step_info",
+    "upcast",
     "uuid",
     "workflow",
 ]

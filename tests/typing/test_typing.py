@@ -12,10 +12,12 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-GOOD = [str(HERE / name) for name in ("first.py", "loan.py", "face.py", "testing.py")]
+GOOD = [str(HERE / name) for name in ("first.py", "loan.py", "face.py", "events.py", "testing.py")]
 
 WRONG = """\
-from dalsegno import App, step, workflow
+from dataclasses import dataclass
+
+from dalsegno import App, Service, event, step, workflow
 from dalsegno.testing import explore, rehearse
 
 @step
@@ -36,11 +38,35 @@ with rehearse() as play:
     weight: str = play.start(pack, "a").result()  # WRONG: it is a float
 explore(pack, 5)  # WRONG: it wants text
 explore(pack)  # WRONG: it wants text
+
+@event("Placed", version=1, key="id")
+@dataclass
+class Placed:
+    id: str
+
+@event("Paid", version="2")  # WRONG: a version is a number
+@dataclass
+class Paid:
+    id: str
+
+shop = Service("shop", max_lag="5m")  # WRONG: it counts events
+
+@shop.on(after_dead_letter="stop")  # WRONG: "wait" or "go on"
+def ship(e: Paid) -> None: ...
+
+@shop.on(attempts=5)
+def pay(e: Placed) -> Paid:
+    return Placed(e.id)  # WRONG: it is not what the handler declares
+
+Placed(5)  # WRONG: it wants text
+pay(Paid("1"))  # WRONG: it takes Placed
 """
 
 
 @pytest.mark.parametrize(
-    "checker", [("mypy", "--strict", "--follow-imports=silent"), ("pyright",)], ids=["mypy", "pyright"]
+    "checker",
+    [("mypy", "--strict", "--follow-imports=silent"), ("pyright", "--pythonpath", sys.executable)],
+    ids=["mypy", "pyright"],
 )
 def test_what_is_right_passes_and_what_is_wrong_is_seen(checker: tuple[str, ...], tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.py"

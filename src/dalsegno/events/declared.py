@@ -128,6 +128,21 @@ def _part(hint: Any, what: str) -> OneOf | Maybe | Many:
     return part
 
 
+def plainly(declared: Declared) -> dict[str, Any]:
+    """Say a declaration as plain data: ``{"one_of": [["Paid", 1], ["Declined", 1]]}``."""
+    match declared:
+        case Nothing():
+            return {"nothing": True}
+        case OneOf(types):
+            return {"one_of": [kind.named for kind in types]}
+        case AllOf(parts):
+            return {"all_of": [plainly(part) for part in parts]}
+        case Maybe(of):
+            return {"maybe": plainly(of)}
+        case Many(of):
+            return {"many": plainly(of)}
+
+
 def following(declared: Declared, value: Any, what: str) -> list[tuple[EventType[Any], Any]]:
     """List the events in what a handler returned, in order. Raises UndeclaredEvent for anything else."""
     return list(_following(declared, value, declared, what))

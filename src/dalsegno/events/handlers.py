@@ -11,7 +11,7 @@ from dalsegno.engine.definitions import Definition, Workflow
 from dalsegno.errors import DefinitionError
 from dalsegno.events.annotations import Annotations, events_in
 from dalsegno.events.contract import Contract, Form, read_contract
-from dalsegno.events.declared import Declared
+from dalsegno.events.declared import Declared, plainly
 from dalsegno.events.options import HandlerOptions, read_options
 from dalsegno.events.places import place_of
 from dalsegno.events.types import EventType, fields_of
@@ -126,10 +126,10 @@ class Handler:
             "kind": "step" if self.workflow is None else self.workflow.model,
             "takes": [kind.named for kind in self.takes],
             "joins": [kind.named for kind in self.contract.joins],
-            "follows": str(self.follows),
+            "follows": plainly(self.follows),
             "gives": [kind.named for kind in self.contract.gives],
             "compensates": undoes if undoes is None or isinstance(undoes, str) else [t.named for t in undoes],
-            "attempts": options.retry.attempts,
+            "attempts": options.retry.attempts if self.workflow is None else None,
             "after_dead_letter": options.after_dead_letter,
             "within": options.within,
             "due": options.due,

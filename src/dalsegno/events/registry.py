@@ -27,12 +27,24 @@ class Types:
         """All types by name and version."""
         return self._types
 
+    def take(self, thing: object) -> bool:
+        """Take in a class of events or a converter; say whether it was one of these."""
+        if isinstance(thing, Converter):
+            if not any(thing is known for known in self._converters):
+                self._converters.append(thing)
+                self._ways = None
+            return True
+        found = thing if isinstance(thing, EventType) else own_event_type(thing)
+        if found is not None:
+            self._know(found)
+        return found is not None
+
     def add(self, things: Iterable[object]) -> None:
         """Take in classes of events, converters, and modules that hold some; anything else is refused."""
         for thing in things:
             if isinstance(thing, ModuleType):
                 self.add_found(vars(thing))
-            elif not self._take(thing):
+            elif not self.take(thing):
                 raise DefinitionError(
                     f"{thing!r} is no class of events.",
                     "",
@@ -42,7 +54,7 @@ class Types:
     def add_found(self, namespace: Mapping[str, Any]) -> None:
         """Take in the classes of events and converters among a module's globals; the rest is not ours."""
         for thing in list(namespace.values()):
-            self._take(thing)
+            self.take(thing)
 
     def check(self) -> None:
         """See that all types can be written, and where all converters lead. Raises DefinitionError."""
@@ -134,17 +146,6 @@ class Types:
             wanted=wanted.version,
             versions=known,
         )
-
-    def _take(self, thing: object) -> bool:
-        if isinstance(thing, Converter):
-            if not any(thing is known for known in self._converters):
-                self._converters.append(thing)
-                self._ways = None
-            return True
-        found = thing if isinstance(thing, EventType) else own_event_type(thing)
-        if found is not None:
-            self._know(found)
-        return found is not None
 
     def _know(self, kind: EventType[Any]) -> None:
         other = self._types.setdefault(kind.named, kind)

@@ -18,14 +18,13 @@ def schema_of(type: EventType[Any]) -> dict[str, Any]:
     try:
         if is_foreign(type.cls):
             return _foreign_schema(type.cls)
-        schema = msgspec.json.schema(type.cls, schema_hook=_inner_foreign)
+        return _hoisted(msgspec.json.schema(type.cls, schema_hook=_inner_foreign))
     except Exception as error:  # msgspec and pydantic each have several
         raise DefinitionError(
             f"Event {type.title} ({type.place}) has no JSON Schema: {error}",
             "Its data could not be told to other programs.",
             "Give its fields types that JSON can express.",
         ) from error
-    return _hoisted(schema)
 
 
 def _foreign_schema(cls: Any) -> dict[str, Any]:
@@ -53,7 +52,8 @@ def _hoisted(schema: dict[str, Any]) -> dict[str, Any]:
 def _lift(part: Any, top: dict[str, Any]) -> None:
     if isinstance(part, dict):
         for name, each in part.pop("$defs", {}).items() if isinstance(part.get("$defs"), dict) else ():
-            top.setdefault(name, each)
+            if top.setdefault(name, each) != each:
+                raise ValueError(f"two classes within it are called {name}")
         for each in list(part.values()):
             _lift(each, top)
     elif isinstance(part, list):

@@ -123,7 +123,7 @@ def test_where_no_way_leads_the_error_names_the_versions_and_the_function_that_i
 
 
 def test_what_is_not_what_its_version_declares_cannot_be_read():
-    with pytest.raises(NotDecodable, match="Event Paid .version 1. is not stored as Paid1"):
+    with pytest.raises(NotDecodable, match=r"Event Paid .version 1. is not stored as Paid1"):
         types_of(second).convert("Paid", b'{"amount": 1}', 1, event_type(Paid2))
 
 

@@ -138,7 +138,7 @@ def test_unknown_fields_are_passed_over_and_missing_ones_get_their_default():
     assert read(b'{"order_id": "7", "colour": "red"}') == OrderPlaced("7", Decimal(0))
     assert event_type(Counted).decode(b'{"sku": "a", "x": {}}') == Counted("a", 0)
     assert event_type(Billed).decode(b'{"meta": {}, "x": 1}') == Billed(meta={})
-    with pytest.raises(NotDecodable, match="Event OrderPlaced .* is not stored as OrderPlaced"):
+    with pytest.raises(NotDecodable, match=r"Event OrderPlaced .* is not stored as OrderPlaced"):
         read(b"{}")
 
 
@@ -225,5 +225,5 @@ def test_a_field_that_cannot_be_written_is_told_with_the_event_when_its_shape_is
     class Late:
         call: NotThere  # noqa: F821
 
-    with pytest.raises(DefinitionError, match="Event Late .* cannot be written and read"):
+    with pytest.raises(DefinitionError, match=r"Event Late .* cannot be written and read"):
         _ = event_type(Late).shape
