@@ -42,7 +42,8 @@ class Catalogue:
     @property
     def workflows(self) -> list[Workflow[Any, Any]]:
         """The workflows over which handlers are stacked."""
-        return [handler.workflow for handler in self.handlers if handler.workflow is not None]
+        found = (handler.workflow for handler in self.handlers)
+        return [workflow for workflow in found if workflow is not None]
 
     def take(self, thing: object) -> bool:
         """Take in a class of events, a converter, a service or a process; say whether it was one of these."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, get_args, get_origin
+
+import msgspec
 
 from dalsegno.errors import DefinitionError
 from dalsegno.events.annotations import events_in, members, shown
@@ -29,8 +30,7 @@ class Role(Enum):
     TX = "tx"
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(msgspec.Struct, frozen=True):
     """One parameter of a handler: its name, what it is, and for events which."""
 
     name: str
@@ -38,8 +38,7 @@ class Argument:
     types: tuple[EventType[Any], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Contract:
+class Contract(msgspec.Struct, frozen=True):
     """What a handler takes and gives: its arguments in order, what follows, what it emits besides.
 
     ``joins`` are the types of which it takes one each, by key; empty for a handler of single events.
@@ -61,8 +60,7 @@ class Contract:
         return tuple(dict.fromkeys((*self.follows.types, *self.emits)))
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(msgspec.Struct, frozen=True):
     """What sort of handler a signature belongs to, as far as ``on(…)`` said it."""
 
     what: str  # for messages: "handler payments.authorize (shop.py:12)"

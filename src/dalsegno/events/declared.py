@@ -12,9 +12,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from types import NoneType
 from typing import Any, TypeAlias, get_args, get_origin
+
+import msgspec
 
 from dalsegno.core.paths import sentence
 from dalsegno.errors import DefinitionError, UndeclaredEvent
@@ -24,8 +25,7 @@ from dalsegno.events.types import EventType
 _FORMS = "Write -> A | B (exactly one), tuple[A, B] (both), A | None (maybe), list[A] (any number), or None."
 
 
-@dataclass(frozen=True, slots=True)
-class Nothing:
+class Nothing(msgspec.Struct, frozen=True):
     """Nothing follows."""
 
     @property
@@ -37,8 +37,7 @@ class Nothing:
         return "None"
 
 
-@dataclass(frozen=True, slots=True)
-class OneOf:
+class OneOf(msgspec.Struct, frozen=True):
     """Exactly one of these follows; most often there is but one."""
 
     types: tuple[EventType[Any], ...]
@@ -47,8 +46,7 @@ class OneOf:
         return " | ".join(kind.name for kind in self.types)
 
 
-@dataclass(frozen=True, slots=True)
-class Many:
+class Many(msgspec.Struct, frozen=True):
     """Any number of these follow, also none."""
 
     of: OneOf
@@ -62,8 +60,7 @@ class Many:
         return f"list[{self.of}]"
 
 
-@dataclass(frozen=True, slots=True)
-class AllOf:
+class AllOf(msgspec.Struct, frozen=True):
     """Each part follows, in this order."""
 
     parts: tuple[OneOf | Maybe | Many, ...]
@@ -77,8 +74,7 @@ class AllOf:
         return f"tuple[{', '.join(map(str, self.parts))}]"
 
 
-@dataclass(frozen=True, slots=True)
-class Maybe:
+class Maybe(msgspec.Struct, frozen=True):
     """Either this follows, or nothing."""
 
     of: OneOf | AllOf | Many

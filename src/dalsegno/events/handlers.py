@@ -32,7 +32,7 @@ class Handler:
         self,
         service: str,
         name: str | None,
-        target: Callable[..., Any],
+        target: Any,
         *,
         told: Mapping[str, Any],
         joins: Ways | None = None,
@@ -41,7 +41,7 @@ class Handler:
         state: type[Any] | None = None,
         sight: Mapping[str, Any],
     ) -> None:
-        self.workflow = target if isinstance(target, Workflow) else None
+        self.workflow: Workflow[Any, Any] | None = target if isinstance(target, Workflow) else None
         self.function: Callable[..., Any] = target.function if isinstance(target, Workflow) else target
         self.place = place_of(self.function)
         _check_target(target, self.function, f"on() of service {service}", self.place)

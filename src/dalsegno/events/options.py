@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
+
+import msgspec
 
 from dalsegno.core.clock import SECOND
 from dalsegno.core.durations import Duration, microseconds
@@ -44,11 +46,10 @@ class Circuit:
         return microseconds(self.cooldown)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HandlerOptions:
+class HandlerOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What ``on(…)`` was told; lengths of time in microseconds."""
 
-    retry: Retry = field(default_factory=Retry)
+    retry: Retry = Retry()
     timeout: int | None = None
     after_dead_letter: AfterDeadLetter = "wait"
     where: Callable[[Any], bool] | None = None
@@ -75,7 +76,7 @@ def read_options(what: str, told: Mapping[str, Any], *, stacked: bool) -> Handle
     A workflow that is ``stacked`` has no attempts of its own: its steps have them.
     """
     given = {name: value for name, value in told.items() if value is not None and value is not False}
-    allowed = {each.name for each in fields(HandlerOptions)} | {"attempts"}
+    allowed = {*HandlerOptions.__struct_fields__, "attempts"}
     for name in given:
         if name not in allowed:
             raise DefinitionError(
