@@ -26,10 +26,10 @@ from dalsegno.core.commit import (
     Release,
     Rest,
     Start,
-    Write,
 )
 from dalsegno.core.entries import Entry, Kind
 from dalsegno.core.runs import KILLS_ITS_WORKER, Run, Status
+from dalsegno.core.writes import Write
 from dalsegno.errors import RunConflict, RunEnded
 from dalsegno.store.protocol import Store
 from dalsegno.store.sqlite import SqliteStore

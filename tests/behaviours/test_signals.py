@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from dalsegno import Limits, receive, step, workflow
-from dalsegno.core.commit import Commit, Fence, Refused, Send, Sent, Verdict, Write
+from dalsegno.core.commit import Commit, Fence, Refused, Send, Sent
 from dalsegno.core.entries import Kind
+from dalsegno.core.writes import Verdict, Write
 from dalsegno.errors import NotDecodable, NotEncodable, PayloadTooLarge
 from tests.helpers.room import Gate, Room, eventually
 

@@ -42,12 +42,11 @@ from dalsegno.core.commit import (
     SentHow,
     Start,
     Started,
-    Verdict,
-    Write,
 )
 from dalsegno.core.entries import Entry, Kind, Outcome, Timer
 from dalsegno.core.notes import LongAttempt
 from dalsegno.core.runs import COMPENSATING, DIVERGED, Run, Status
+from dalsegno.core.writes import Verdict, Write
 from dalsegno.store.memory import MemoryStore
 from dalsegno.store.protocol import RunQuery
 from dalsegno.store.sqlite import SqliteStore

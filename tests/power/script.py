@@ -4,21 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from dalsegno.core.commit import (
-    Beat,
-    Claim,
-    Commit,
-    EndSession,
-    Fence,
-    OpenSession,
-    Rest,
-    Send,
-    Start,
-    Verdict,
-    Write,
-)
+from dalsegno.core.commit import Beat, Claim, Commit, EndSession, Fence, OpenSession, Rest, Send, Start
 from dalsegno.core.entries import Entry, Kind, Timer
 from dalsegno.core.runs import Status
+from dalsegno.core.writes import Verdict, Write
 from dalsegno.errors import StoreError
 from dalsegno.store.protocol import Store
 

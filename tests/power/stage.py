@@ -14,7 +14,8 @@ from unittest.mock import patch
 import apsw
 import pytest
 
-from dalsegno.core.commit import Fence, Verdict, Write
+from dalsegno.core.commit import Fence
+from dalsegno.core.writes import Verdict, Write
 from dalsegno.store.sqlite import SqliteStore
 from dalsegno.store.sqlite import file as sqlite_file
 from dalsegno.testing.disk import Disk

@@ -26,9 +26,9 @@ from dalsegno.core.commit import (
     SentHow,
     Start,
     Started,
-    Verdict,
 )
 from dalsegno.core.entries import Entry, Kind
+from dalsegno.core.writes import Verdict
 from dalsegno.errors import StoreDamaged, StoreError, StoreShared, StoreVanished
 from dalsegno.store import verbs
 from dalsegno.store.sqlite import SqliteStore

@@ -13,9 +13,10 @@ from unittest.mock import patch
 
 from msgspec.structs import replace
 
-from dalsegno.core.commit import Commit, Committed, Loaded, Send, Sent, SentHow, Verdict
+from dalsegno.core.commit import Commit, Committed, Loaded, Send, Sent, SentHow
 from dalsegno.core.entries import Entry, Kind
 from dalsegno.core.execution import Execution
+from dalsegno.core.writes import Verdict
 from dalsegno.engine import engine as engines
 from dalsegno.engine.cache import Cache
 from dalsegno.engine.commits import CommitQueue
@@ -26,7 +27,7 @@ from dalsegno.engine.steps import Steps
 from dalsegno.models import saga as sagas
 from dalsegno.models.saga import Saga
 from dalsegno.store.memory import MemoryStore
-from dalsegno.store.verbs import Standing
+from dalsegno.store.verbs.group import Standing
 from dalsegno.testing.faults import FaultyStore
 from dalsegno.testing.simclock import SimClock
 from dalsegno.testing.simloop import SimLoop

@@ -14,7 +14,7 @@ from dalsegno.client.endings import Endings
 from dalsegno.core import failure
 from dalsegno.core.clock import SECOND, Clock, to_datetime
 from dalsegno.core.codec import shape_of
-from dalsegno.core.commit import Refused, Rest, Retry, Send, Sent, SentHow, Started, Verdict
+from dalsegno.core.commit import Refused, Rest, Retry, Send, Sent, SentHow, Started
 from dalsegno.core.durations import Duration, microseconds
 from dalsegno.core.entries import Kind
 from dalsegno.core.execution import current
@@ -23,6 +23,7 @@ from dalsegno.core.ids import Numbers, check_id, new_id
 from dalsegno.core.limits import Limits
 from dalsegno.core.runs import Ending, Status
 from dalsegno.core.runs import Run as Row
+from dalsegno.core.writes import Verdict
 from dalsegno.engine.calls import too_large
 from dalsegno.engine.commits import CommitQueue
 from dalsegno.engine.definitions import Workflow

@@ -8,11 +8,11 @@ on, got a delivery meanwhile) is the verdict of that item alone, never an except
 from __future__ import annotations
 
 from enum import Enum
-from typing import TypeAlias
 
 import msgspec
 
 from dalsegno.core.entries import Delivery, Entry, Kind, Outcome, Timer
+from dalsegno.core.event import NewEvent
 from dalsegno.core.notes import LongAttempt
 from dalsegno.core.runs import Run, Status
 
@@ -49,6 +49,8 @@ class Start(msgspec.Struct, frozen=True, gc=False):
     case_id: str | None = None
     traceparent: str | None = None
     queue: str = "default"
+    cause: int | None = None  # the event that started it
+    held: bool = False  # until somebody lets it go on
     session: int | None = None  # who claims it in the same breath, having a slot free
 
 
@@ -70,6 +72,45 @@ class Send(msgspec.Struct, frozen=True, gc=False):
     codec: int = 1
     data: bytes | None = None
     release: bool = False
+
+
+class Subscription(msgspec.Struct, frozen=True, gc=False):
+    """A run's wait for events of a type, of its case or (``by_key``) with a key.
+
+    Those that are on the log already are delivered at once, the others when they come.
+    """
+
+    type: str
+    value: str
+    by_key: bool = False
+    namespace: str = "default"
+
+
+class Kept(msgspec.Struct, frozen=True, gc=False):
+    """A service's new state of a key, from the reaction to an event; None as data forgets it."""
+
+    service: int
+    key: str
+    event: int
+    data: bytes | None
+    rank: int = 0
+    codec: int = 1
+
+
+class DeadLetter(msgspec.Struct, frozen=True):
+    """What a reaction that cannot be digested tells: ``cause`` groups those that failed alike.
+
+    ``goes_on`` lets the later events of its key go on.
+    """
+
+    service: int
+    handler: int
+    event: int
+    key: str | None
+    cause: str
+    error: str
+    attempts: int
+    goes_on: bool = False
 
 
 class Rest(msgspec.Struct, frozen=True, gc=False):
@@ -109,6 +150,12 @@ class Commit(msgspec.Struct, frozen=True, gc=False):
     reason: str | None = None  # a reason to show from now on, with these notes
     notes: bytes | None = None
     clear_crashes: bool = False
+    events: tuple[NewEvent, ...] = ()
+    subscribes: tuple[Subscription, ...] = ()
+    unsubscribes: bool = False  # it has ended, and waits for events no more
+    kept: tuple[Kept, ...] = ()
+    dead: DeadLetter | None = None  # it rests because nobody could digest its event
+    laned: bool = False  # it came of an event: whatever waits behind it may go on when it ends
 
     @property
     def plain(self) -> bool:
@@ -119,6 +166,7 @@ class Commit(msgspec.Struct, frozen=True, gc=False):
             and self.reason is None
             and not (self.timers or self.dropped or self.consumed or self.starts or self.sends)
             and not self.clear_crashes
+            and not (self.events or self.subscribes or self.kept)
         )
 
 
@@ -190,9 +238,13 @@ class Retry(msgspec.Struct, frozen=True):
     namespace: str
     run_id: str
     source: str = ""
+    data: bytes | None = None  # what the person said
 
 
-Write: TypeAlias = Start | Send | Commit | Claim | OpenSession | Beat | EndSession | Release | Retry
+class Emit(msgspec.Struct, frozen=True):
+    """Events from outside a run. The verdict is ``Emitted``; one whose id is known is not written again."""
+
+    events: tuple[NewEvent, ...]
 
 
 class Started(msgspec.Struct, frozen=True, gc=False):
@@ -244,6 +296,13 @@ class Claimed(msgspec.Struct, frozen=True):
     at: int
 
 
+class Emitted(msgspec.Struct, gc=False):
+    """The numbers of events on the log, and how many of them were there before."""
+
+    numbers: list[int] = []
+    repeated: int = 0
+
+
 class Done(msgspec.Struct, frozen=True, gc=False):
     """How many rows it concerned."""
 
@@ -254,9 +313,6 @@ class Failed(msgspec.Struct, frozen=True):
     """The item alone could not be written; the rest of its group was."""
 
     error: Exception
-
-
-Verdict: TypeAlias = Started | Sent | Committed | Refused | Claimed | Done | Failed
 
 
 class Session(msgspec.Struct, frozen=True):

@@ -32,6 +32,7 @@ DIVERGED = PARKED + "diverged"
 KILLS_ITS_WORKER = PARKED + "kills its worker"
 COMPENSATION_FAILED = PARKED + "compensation failed"
 WAITS_FOR_NOTHING = PARKED + "waits for nothing"
+DEAD_LETTER = PARKED + "dead letter"
 UNWRITABLE = PARKED + "cannot be written"
 
 
@@ -74,6 +75,7 @@ class Run(msgspec.Struct, frozen=True, gc=False):
     started_at: int | None = None
     changed_at: int = 0
     ended_at: int | None = None
+    cause: int | None = None  # the event that started it
 
     @property
     def parked(self) -> bool:

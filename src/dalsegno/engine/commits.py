@@ -14,7 +14,8 @@ from collections.abc import Callable
 import msgspec
 
 from dalsegno.core.clock import Clock, nap
-from dalsegno.core.commit import Beat, Claim, Commit, Failed, Fence, Refused, Verdict, Write
+from dalsegno.core.commit import Beat, Claim, Commit, Failed, Fence, Refused
+from dalsegno.core.writes import Verdict, Write
 from dalsegno.errors import (
     SessionFenced,
     StoreDamaged,

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from dalsegno.core import failure
 from dalsegno.core.clock import SECOND, Clock
-from dalsegno.core.commit import Commit, Committed, Failed, Loaded, Refused, Rest, Send, Start, Verdict
+from dalsegno.core.commit import Commit, Committed, Failed, Loaded, Refused, Rest, Send, Start
 from dalsegno.core.entries import Entry, Kind
 from dalsegno.core.execution import Execution
 from dalsegno.core.failure import Failure
@@ -27,6 +27,7 @@ from dalsegno.core.limits import Limits
 from dalsegno.core.notes import LongAttempt, encode
 from dalsegno.core.ops import Op
 from dalsegno.core.runs import DIVERGED, UNWRITABLE, WAITS_FOR_NOTHING, Run, Status
+from dalsegno.core.writes import Verdict
 from dalsegno.engine import family
 from dalsegno.engine.cache import Cache
 from dalsegno.engine.commits import CommitQueue
@@ -39,7 +40,7 @@ from dalsegno.engine.runner import StepRunner
 from dalsegno.engine.steps import Steps
 from dalsegno.errors import Diverged, NotDecodable
 from dalsegno.store.protocol import Store
-from dalsegno.store.verbs import is_child
+from dalsegno.store.rows import is_child
 
 log = logging.getLogger("dalsegno.engine")
 

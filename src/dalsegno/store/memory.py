@@ -35,14 +35,16 @@ from dalsegno.core.commit import (
     Session,
     Start,
     Started,
-    Verdict,
-    Write,
 )
 from dalsegno.core.entries import Delivery, Entry, Kind, Timer
 from dalsegno.core.notes import LongAttempt
 from dalsegno.core.runs import KILLS_ITS_WORKER, PARKED, Ending, Run, Status, ending_of
+from dalsegno.core.writes import Verdict, Write
 from dalsegno.store.protocol import DueRuns, RunQuery, StoreFacts
-from dalsegno.store.verbs import Standing, for_session, is_child, is_same_session, new_run
+from dalsegno.store.rows import is_child, new_run
+from dalsegno.store.verbs import for_session
+from dalsegno.store.verbs.group import Standing
+from dalsegno.store.verbs.sessions import is_same_session
 
 
 class Rows(msgspec.Struct):

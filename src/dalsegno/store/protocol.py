@@ -14,10 +14,12 @@ from typing import Protocol
 
 import msgspec
 
-from dalsegno.core.commit import Fence, Loaded, Session, Verdict, Write
+from dalsegno.core.commit import Fence, Loaded, Session
 from dalsegno.core.entries import Delivery, Entry, Timer
 from dalsegno.core.notes import LongAttempt
 from dalsegno.core.runs import Ending, Run
+from dalsegno.core.writes import Verdict, Write
+from dalsegno.store.log import Log
 
 
 class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +79,7 @@ class DueRuns(msgspec.Struct, frozen=True):
     oldest: int
 
 
-class Store(Protocol):
+class Store(Log, Protocol):
     """A place that keeps runs and journals, for one process; see the module for the contract."""
 
     @property

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from dalsegno.core.commit import Commit, Committed, Verdict, Write
+from dalsegno.core.commit import Commit, Committed
 from dalsegno.core.entries import Entry
+from dalsegno.core.writes import Verdict, Write
 from dalsegno.testing.shadows import Breach, Line, Shadow, line_of, lines_of
 
 

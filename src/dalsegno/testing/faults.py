@@ -16,7 +16,8 @@ from enum import StrEnum
 from random import Random
 from typing import Any, NamedTuple, NoReturn, Protocol, cast
 
-from dalsegno.core.commit import Claimed, Failed, Fence, Refused, Verdict, Write
+from dalsegno.core.commit import Claimed, Failed, Fence, Refused
+from dalsegno.core.writes import Verdict, Write
 from dalsegno.errors import StoreBusy, StoreUnreachable
 from dalsegno.store.protocol import Store
 from dalsegno.testing.appends import Appends

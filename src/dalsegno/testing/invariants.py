@@ -13,10 +13,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from dalsegno.core.commit import Commit, Committed, Fence, Send, Sent, SentHow, Verdict, Write
+from dalsegno.core.commit import Commit, Committed, Fence, Send, Sent, SentHow
 from dalsegno.core.entries import Delivery, Entry, Kind
 from dalsegno.core.limits import Limits
 from dalsegno.core.runs import Run
+from dalsegno.core.writes import Verdict, Write
 from dalsegno.engine.definitions import StepDefinition
 from dalsegno.store.protocol import RunQuery, Store
 from dalsegno.testing.acknowledged import Acknowledged

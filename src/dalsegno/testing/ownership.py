@@ -21,10 +21,9 @@ from dalsegno.core.commit import (
     Sent,
     Start,
     Started,
-    Verdict,
-    Write,
 )
 from dalsegno.core.runs import Run
+from dalsegno.core.writes import Verdict, Write
 from dalsegno.testing.shadows import Breach, Shadow
 
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from dalsegno.core.commit import Claim, Commit, Retry, Send, Start, Write
+from dalsegno.core.commit import Claim, Commit, Retry, Send, Start
 from dalsegno.core.entries import Entry, Kind, Outcome
+from dalsegno.core.writes import Write
 from dalsegno.testing.plans import CrashPlan, Mishap
 
 

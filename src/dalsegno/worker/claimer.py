@@ -10,8 +10,9 @@ import asyncio
 import logging
 
 from dalsegno.core.clock import SECOND
-from dalsegno.core.commit import Claim, Claimed, Rest, Verdict
+from dalsegno.core.commit import Claim, Claimed, Rest
 from dalsegno.core.runs import Run
+from dalsegno.core.writes import Verdict
 from dalsegno.engine.commits import CommitQueue
 from dalsegno.engine.engine import Engine
 from dalsegno.engine.live import LiveRun

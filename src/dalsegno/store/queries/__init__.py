@@ -12,12 +12,21 @@ from importlib import resources
 from typing import NamedTuple
 
 from dalsegno.core.commit import Session
+from dalsegno.core.event import Event
+from dalsegno.core.reactions import DeadLetterRow, ServiceRow
 from dalsegno.core.runs import Run
 
 _HEADING = re.compile(r"^-- (?P<name>\w+)\((?P<names>[\w, ]*)\)(?: \[(?P<dialect>\w+)\])?$")
 _PARTS = {
     "run_columns": ", ".join(Run.__struct_fields__),
     "session_columns": ", ".join(Session.__struct_fields__),
+    "event_columns": ", ".join(Event.__struct_fields__),
+    "service_columns": ", ".join(ServiceRow.__struct_fields__),
+    "dead_letter_columns": ", ".join(DeadLetterRow.__struct_fields__),
+    "event_filters": """namespace = :namespace AND number > :after AND number < :before
+   AND (:type IS NULL OR type = :type)
+   AND (:key IS NULL OR key = :key)
+   AND (:case_id IS NULL OR case_id = :case_id)""",
     "run_filters": """status IN (:s1, :s2, :s3, :s4, :s5, :s6)
    AND (:workflow IS NULL OR workflow = :workflow)
    AND (:prefix IS NULL OR SUBSTR(id, 1, LENGTH(:prefix)) = :prefix)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import apsw
 
-from dalsegno.core.commit import Fence, Verdict, Write
+from dalsegno.core.commit import Fence
+from dalsegno.core.writes import Verdict, Write
 from dalsegno.errors import StoreReadOnly, StoreVersion
 from dalsegno.store.migrate import APPLIED, pending, read_migrations
 from dalsegno.store.sqlite.errors import translate

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import apsw
 
 from dalsegno.core.clock import Clock
-from dalsegno.core.commit import Fence, Loaded, Session, Verdict, Write
+from dalsegno.core.commit import Fence, Loaded, Session
 from dalsegno.core.entries import Delivery, Entry, Timer
 from dalsegno.core.ids import MAX_ID
 from dalsegno.core.notes import LongAttempt
 from dalsegno.core.runs import Ending, Run
-from dalsegno.errors import StoreError
+from dalsegno.core.writes import Verdict, Write
 from dalsegno.store.migrate import read_migrations
 from dalsegno.store.protocol import DueRuns, RunQuery, StoreFacts, beyond
-from dalsegno.store.queries import Query, read_queries
-from dalsegno.store.sqlite.errors import translate
+from dalsegno.store.queries import read_queries
+from dalsegno.store.rows import STATUS_OF, delivery_of, entry_of, run_of, timer_of
 from dalsegno.store.sqlite.file import StoreFile, shut
 from dalsegno.store.sqlite.lane import Lane
+from dalsegno.store.sqlite.log import LogReads
 from dalsegno.store.sqlite.writer import Writer
-from dalsegno.store.verbs import STATUS_OF, delivery_of, entry_of, run_of, timer_of
 
 T = TypeVar("T")
 
@@ -29,22 +29,14 @@ _FEW = 1_000  # runs whose ids begin so, that are sorted rather than met among a
 _LAST = chr(0x10FFFF) * (MAX_ID + 1)  # no id lies behind it
 
 
-class SqliteStore:
+class SqliteStore(LogReads):
     """Implements ``store.protocol.Store`` on a file; ``threaded=False`` runs everything in place."""
 
     def __init__(self, path: str, clock: Clock, *, threaded: bool = True) -> None:
-        self._file = StoreFile(path, clock)
+        super().__init__(StoreFile(path, clock), read_queries("sqlite", "?"))
         self._clock = clock
         self._threaded = threaded
-        self._queries: Mapping[str, Query] = read_queries("sqlite", "?")
         self._writer: Writer | None = None
-        self._reading: Lane | None = None
-        self._reader: apsw.Connection | None = None
-        self._watch: apsw.Connection | None = None
-
-    @property
-    def address(self) -> str:
-        return f"sqlite:///{self._file.path}"
 
     @property
     def file(self) -> StoreFile:
@@ -206,41 +198,6 @@ class SqliteStore:
     async def check(self) -> list[str]:
         rows = await self._read(lambda connection: connection.execute("PRAGMA integrity_check").fetchall())
         return [str(row[0]) for row in rows if row[0] != "ok"]
-
-    def _point(self, name: str, *parameters: Any) -> list[Any]:
-        """Read a row by its key, in place: a thread would cost more than the read."""
-        if self._watch is None:
-            raise self._closed()
-        try:
-            return self._watch.execute(self._queries[name].text, parameters).fetchall()
-        except apsw.Error as error:
-            raise self._explained(error) from error
-
-    async def _select(self, name: str, *parameters: Any) -> list[Any]:
-        return await self._read(lambda connection: self._rows(connection, name, *parameters))
-
-    def _rows(self, connection: apsw.Connection, name: str, *parameters: Any) -> list[Any]:
-        return connection.execute(self._queries[name].text, parameters).fetchall()
-
-    async def _read(self, job: Callable[[apsw.Connection], T]) -> T:
-        lane, reader = self._reading, self._reader
-        if lane is None or reader is None:
-            raise self._closed()
-
-        return await lane.run(lambda: self._told(job, reader))
-
-    def _told(self, job: Callable[[apsw.Connection], T], connection: apsw.Connection) -> T:
-        """Do a read, and say in our words what concerns the whole store."""
-        try:
-            return job(connection)
-        except apsw.Error as error:
-            raise self._explained(error) from error
-
-    def _explained(self, error: apsw.Error) -> Exception:
-        return translate(error, self._file.path) or error
-
-    def _closed(self) -> StoreError:
-        return StoreError(f"The store {self.address} is not open.", "", "Use the App in a `with` block.")
 
 
 def _ending_of(row: Sequence[Any]) -> Ending:

@@ -16,14 +16,17 @@ from typing import Any, TypeVar
 import apsw
 
 from dalsegno.core.clock import Clock
-from dalsegno.core.commit import Failed, Fence, Verdict, Write
+from dalsegno.core.commit import Failed, Fence
+from dalsegno.core.writes import Verdict, Write
 from dalsegno.errors import StoreError
 from dalsegno.store.migrate import APPLIED, TABLE, Migration, pending, read_migrations
 from dalsegno.store.queries import Query
 from dalsegno.store.sqlite.errors import translate
 from dalsegno.store.sqlite.file import StoreFile, shut
 from dalsegno.store.sqlite.lane import Lane
-from dalsegno.store.verbs import Ask, Now, hold, write_group, write_item
+from dalsegno.store.verbs import hold, write_group, write_item
+from dalsegno.store.verbs.group import Ask, Group
+from dalsegno.store.verbs.log import append
 
 T = TypeVar("T")
 
@@ -82,7 +85,7 @@ class Writer:
             self._file.check()
             with self._file.impatient():
                 self._open.execute("BEGIN IMMEDIATE").fetchall()
-            return self._drive(write_group(group, fence, self._clocks()))
+            return self._drive(write_group(group, fence, self._begun()))
         except Exception:  # whatever it was, the patient way meets it again and says what it is
             self._roll_back()
             self._mine.release()
@@ -108,26 +111,28 @@ class Writer:
             self._file.check()
             try:
                 with self._transaction():
-                    return self._drive(write_group(group, fence, self._clocks()))
+                    return self._drive(write_group(group, fence, self._begun()))
             except StoreError:
                 raise
             except Exception:  # one item is at fault: find it, and let the others through
                 with self._transaction():
                     return self._write_apart(group, fence)
 
-    def _write_apart(self, group: Sequence[Write], fence: Fence | None) -> list[Verdict]:
+    def _write_apart(self, items: Sequence[Write], fence: Fence | None) -> list[Verdict]:
         """Write each item behind a savepoint of its own, so that what fails stands alone."""
         verdicts: list[Verdict] = []
-        now = self._clocks()
-        standing = self._drive(hold(fence, now))
-        for item in group:
+        group = self._begun()
+        standing = self._drive(hold(fence, group))
+        for item in items:
             self._open.execute("SAVEPOINT item").fetchall()
             try:
-                verdicts.append(self._drive(write_item(item, fence, standing, now)))
+                verdicts.append(self._drive(write_item(item, fence, standing, group)))
+                self._drive(append(group))
             except Exception as error:
                 if translate(error, self._file.path) is not None:
                     raise
                 self._open.execute("ROLLBACK TO item").fetchall()
+                group.events.clear()
                 verdicts.append(Failed(error))
             self._open.execute("RELEASE item").fetchall()
         return verdicts
@@ -189,8 +194,8 @@ class Writer:
             value: T = end.value
             return value
 
-    def _clocks(self) -> Now:
-        return Now(self._clock.now(), self._clock.boot())
+    def _begun(self) -> Group:
+        return Group(self._clock.now(), self._clock.boot())
 
     def _migrate(self, address: str) -> None:
         known = read_migrations("sqlite")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from dalsegno.core.commit import Commit, Committed, EndSession, Fence, Refused, Rest, Send, Verdict
+from dalsegno.core.commit import Commit, Committed, EndSession, Fence, Refused, Rest, Send
 from dalsegno.core.entries import Entry, Kind, Outcome, Timer
 from dalsegno.core.runs import COMPENSATING, Run, Status
+from dalsegno.core.writes import Verdict
 from dalsegno.testing.conformance.world import LEASE, Case, World, a_commit, a_signal, a_step, expect, fail
 
 

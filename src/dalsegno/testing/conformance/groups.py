@@ -16,10 +16,10 @@ from dalsegno.core.commit import (
     SentHow,
     Start,
     Started,
-    Write,
 )
 from dalsegno.core.entries import Timer
 from dalsegno.core.runs import Status
+from dalsegno.core.writes import Write
 from dalsegno.testing.conformance.world import LEASE, Case, World, a_commit, a_signal, a_step, expect, fail
 
 

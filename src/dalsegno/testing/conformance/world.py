@@ -8,22 +8,10 @@ from itertools import count
 from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 from dalsegno.core.clock import Clock
-from dalsegno.core.commit import (
-    Claim,
-    Claimed,
-    Commit,
-    Fence,
-    OpenSession,
-    Rest,
-    Send,
-    Sent,
-    Start,
-    Started,
-    Verdict,
-    Write,
-)
+from dalsegno.core.commit import Claim, Claimed, Commit, Fence, OpenSession, Rest, Send, Sent, Start, Started
 from dalsegno.core.entries import Entry, Kind
 from dalsegno.core.runs import Run, Status
+from dalsegno.core.writes import Verdict, Write
 from dalsegno.store.protocol import RunQuery, Store
 
 LEASE = 10_000_000

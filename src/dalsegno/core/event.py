@@ -1,0 +1,110 @@
+"""Events as values: a fact on its way to the log, and one line of the log."""
+
+from __future__ import annotations
+
+import zlib
+
+import msgspec
+
+
+class NewEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """An event that is to be written.
+
+    With an ``id`` it is written once per (namespace, source, id) for as long as the first one is kept:
+    events from outside have one. Our own have none, since the commit that emits them lands once; their
+    id is their number on the log. ``cause`` is the number of the event that led to this one, ``run``
+    the run that emits it, ``hops`` how many events led to it one after the other. ``time`` is when it
+    happened, where that is not now; ``extra`` is what else a CloudEvent said, as JSON.
+    """
+
+    type: str
+    namespace: str = "default"
+    version: int = 1
+    source: str = ""
+    id: str | None = None
+    key: str | None = None
+    case_id: str | None = None
+    cause: int | None = None
+    run: int | None = None
+    hops: int = 0
+    traceparent: str | None = None
+    time: int | None = None
+    codec: int = 1
+    data: bytes | None = None
+    extra: bytes | None = None
+
+
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """One line of the log; ``number`` is its place in commit order, ``at`` when it was accepted.
+
+    ``at`` never goes back along the log, so that a time is found in it as a place is.
+    """
+
+    number: int
+    namespace: str
+    type: str
+    version: int
+    source: str
+    id: str | None
+    key: str | None
+    case_id: str | None
+    cause: int | None
+    run: int | None
+    hops: int
+    traceparent: str | None
+    time: int | None
+    codec: int
+    data: bytes | None
+    extra: bytes | None
+    at: int
+
+    @property
+    def happened_at(self) -> int:
+        """When it happened, as far as whoever emitted it said."""
+        return self.at if self.time is None else self.time
+
+    def partition(self, partitions: int) -> int:
+        """Tell which of a service's partitions it belongs to: always the same for one key."""
+        return partition_of(self.key, self.number, partitions)
+
+
+class Head(msgspec.Struct, frozen=True, gc=False):
+    """The two ends of the log: the last number given, and the first that is still there."""
+
+    last: int = 0
+    first: int = 1
+    at: int = 0
+
+
+class Heard(msgspec.Struct, frozen=True, gc=False):
+    """What a run that waits for an event is told of it."""
+
+    number: int
+    type: str
+    version: int
+    data: msgspec.Raw
+    key: str | None = None
+    case_id: str | None = None
+    at: int = 0
+
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(Heard)
+
+
+def told(event: Event) -> bytes:
+    """Write what a run is told of an event."""
+    data = msgspec.Raw(event.data or b"null")
+    return _ENCODER.encode(
+        Heard(event.number, event.type, event.version, data, event.key, event.case_id, event.at)
+    )
+
+
+def hear(data: bytes) -> Heard:
+    """Read what a run was told of an event."""
+    return _DECODER.decode(data)
+
+
+def partition_of(key: str | None, number: int, partitions: int) -> int:
+    """Return the partition of a key; an event without one has no order to keep, and goes where it falls."""
+    return number % partitions if key is None else zlib.crc32(key.encode()) % partitions

@@ -1,0 +1,59 @@
+"""The closed sets of what may be written, and of what a store answers."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from dalsegno.core.commit import (
+    Beat,
+    Claim,
+    Claimed,
+    Commit,
+    Committed,
+    Done,
+    Emit,
+    Emitted,
+    EndSession,
+    Failed,
+    OpenSession,
+    Refused,
+    Release,
+    Retry,
+    Send,
+    Sent,
+    Start,
+    Started,
+)
+from dalsegno.core.reactions import (
+    Forget,
+    GivePartitions,
+    React,
+    Register,
+    Registered,
+    SteerService,
+    Taken,
+    TakePartitions,
+)
+
+Write: TypeAlias = (
+    Start
+    | Send
+    | Commit
+    | Claim
+    | OpenSession
+    | Beat
+    | EndSession
+    | Release
+    | Retry
+    | Emit
+    | Register
+    | TakePartitions
+    | GivePartitions
+    | React
+    | SteerService
+    | Forget
+)
+
+Verdict: TypeAlias = (
+    Started | Sent | Committed | Refused | Claimed | Done | Failed | Emitted | Registered | Taken
+)

@@ -1,0 +1,37 @@
+-- Statements about dead letters. Selected columns are in the order of core.reactions.DeadLetterRow.
+
+-- bury(run, service, handler, event, key, cause, error, attempts, now)
+-- One that was redriven and fails again keeps its number.
+INSERT INTO dead_letters (namespace, run, service, handler, event, key, cause, error, attempts,
+                          times, state, at, changed_at)
+VALUES ((SELECT namespace FROM runs WHERE number = :run), :run, :service, :handler, :event, :key,
+        :cause, :error, :attempts, 1, 'open', :now, :now)
+ON CONFLICT (run) DO UPDATE
+   SET cause = excluded.cause, error = excluded.error, attempts = excluded.attempts,
+       times = dead_letters.times + 1, state = 'open', changed_at = excluded.changed_at;
+
+-- redrive(run, by, now)
+UPDATE dead_letters SET state = 'redriving', changed_by = :by, changed_at = :now
+ WHERE run = :run AND state = 'open';
+
+-- close_dead_letter(run, state, now)
+UPDATE dead_letters SET state = :state, changed_at = :now WHERE run = :run;
+
+-- read_dead_letter(number)
+SELECT {dead_letter_columns} FROM dead_letters WHERE number = :number;
+
+-- list_dead_letters(namespace, state, service, handler, cause, before, limit)
+-- The newest first.
+SELECT {dead_letter_columns} FROM dead_letters
+ WHERE namespace = :namespace AND number < :before
+   AND (:state IS NULL OR state = :state)
+   AND (:service IS NULL OR service = :service)
+   AND (:handler IS NULL OR handler = :handler)
+   AND (:cause IS NULL OR cause = :cause)
+ ORDER BY number DESC LIMIT :limit;
+
+-- group_dead_letters(namespace)
+SELECT cause, service, handler, COUNT(*), MIN(at), MAX(at), MIN(number), MIN(error)
+  FROM dead_letters
+ WHERE namespace = :namespace AND state = 'open'
+ GROUP BY cause, service, handler ORDER BY COUNT(*) DESC, cause;

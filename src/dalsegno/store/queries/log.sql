@@ -1,0 +1,97 @@
+-- Statements about the log and the runs that wait for events. Selected columns are in the order of
+-- core.event.Event.
+
+-- read_head()
+SELECT last, at FROM log_head WHERE one = 1;
+
+-- read_ends()
+SELECT last, first, at FROM log_head WHERE one = 1;
+
+-- move_head(last, at)
+UPDATE log_head SET last = :last, at = :at WHERE one = 1;
+
+-- known_event(namespace, source, id)
+SELECT number FROM events WHERE namespace = :namespace AND source = :source AND id = :id;
+
+-- insert_event(number, namespace, type, version, source, id, key, case_id, cause, run, hops, traceparent, time, codec, data, extra, at)
+INSERT INTO events ({event_columns})
+VALUES (:number, :namespace, :type, :version, :source, :id, :key, :case_id, :cause, :run, :hops,
+        :traceparent, :time, :codec, :data, :extra, :at);
+
+-- any_subscription()
+SELECT 1 FROM subscriptions LIMIT 1;
+
+-- find_subscribers(namespace, type, case_id, key)
+-- Two looks at one index: by the event's case, and by its key.
+SELECT run FROM subscriptions
+ WHERE value = :case_id AND type = :type AND by_key = 0 AND namespace = :namespace
+UNION
+SELECT run FROM subscriptions
+ WHERE value = :key AND type = :type AND by_key = 1 AND namespace = :namespace
+ ORDER BY run;
+
+-- subscribe(run, namespace, type, by_key, value)
+INSERT INTO subscriptions (run, namespace, type, by_key, value)
+VALUES (:run, :namespace, :type, :by_key, :value)
+ON CONFLICT DO NOTHING;
+
+-- unsubscribe(run)
+DELETE FROM subscriptions WHERE run = :run;
+
+-- events_of_case(namespace, value, type, after, limit)
+SELECT {event_columns} FROM events
+ WHERE case_id = :value AND number > :after AND namespace = :namespace AND type = :type
+ ORDER BY number LIMIT :limit;
+
+-- events_of_key(namespace, value, type, after, limit)
+SELECT {event_columns} FROM events
+ WHERE key = :value AND number > :after AND namespace = :namespace AND type = :type
+ ORDER BY number LIMIT :limit;
+
+-- read_log(after, limit)
+SELECT {event_columns} FROM events WHERE number > :after ORDER BY number LIMIT :limit;
+
+-- list_events(namespace, type, key, case_id, after, before, limit)
+SELECT {event_columns} FROM events WHERE {event_filters} ORDER BY number LIMIT :limit;
+
+-- list_newest_events(namespace, type, key, case_id, after, before, limit)
+SELECT {event_columns} FROM events WHERE {event_filters} ORDER BY number DESC LIMIT :limit;
+
+-- list_events_of_case(namespace, type, key, case_id, after, before, limit)
+SELECT {event_columns} FROM events WHERE case_id = :case_id AND {event_filters} ORDER BY number LIMIT :limit;
+
+-- list_newest_events_of_case(namespace, type, key, case_id, after, before, limit)
+SELECT {event_columns} FROM events WHERE case_id = :case_id AND {event_filters}
+ ORDER BY number DESC LIMIT :limit;
+
+-- list_events_of_key(namespace, type, key, case_id, after, before, limit)
+SELECT {event_columns} FROM events WHERE key = :key AND {event_filters} ORDER BY number LIMIT :limit;
+
+-- list_newest_events_of_key(namespace, type, key, case_id, after, before, limit)
+SELECT {event_columns} FROM events WHERE key = :key AND {event_filters} ORDER BY number DESC LIMIT :limit;
+
+-- read_event(number)
+SELECT {event_columns} FROM events WHERE number = :number;
+
+-- last_event()
+SELECT last FROM log_head WHERE one = 1;
+
+-- last_before(at)
+-- The last event that was accepted before a time: along the log, time does not go back.
+SELECT COALESCE((SELECT number FROM events WHERE at < :at ORDER BY number DESC LIMIT 1),
+                (SELECT first - 1 FROM log_head WHERE one = 1));
+
+-- first_event()
+SELECT first FROM log_head WHERE one = 1;
+
+-- forget_events(before)
+DELETE FROM events WHERE number < :before;
+
+-- forget_reactions(before)
+DELETE FROM reactions WHERE event < :before;
+
+-- move_first(first)
+UPDATE log_head SET first = :first WHERE one = 1;
+
+-- event_time(number)
+SELECT at FROM events WHERE number = :number;

@@ -1,0 +1,138 @@
+-- Statements about services, their partitions, and what came of events.
+
+-- register_service(namespace, name, partitions, declared, now)
+-- A service that is there keeps its partitions; the second column tells whether it is new.
+INSERT INTO services (namespace, name, generation, partitions, declared, changed_at)
+VALUES (:namespace, :name, 1, :partitions, :declared, :now)
+ON CONFLICT (namespace, name) DO UPDATE SET declared = excluded.declared
+RETURNING number, NOT EXISTS (SELECT 1 FROM partitions p WHERE p.service = number);
+
+-- insert_partition(service, partition, position)
+INSERT INTO partitions (service, partition, position) VALUES (:service, :partition, :position);
+
+-- register_handler(service, name, declared)
+INSERT INTO handlers (service, name, declared) VALUES (:service, :name, :declared)
+ON CONFLICT (service, name) DO UPDATE SET declared = excluded.declared;
+
+-- read_service(namespace, name)
+SELECT {service_columns} FROM services WHERE namespace = :namespace AND name = :name;
+
+-- read_services(namespace)
+SELECT {service_columns} FROM services WHERE namespace = :namespace ORDER BY number;
+
+-- read_handlers(service)
+SELECT number, service, name, declared, open_until FROM handlers WHERE service = :service ORDER BY number;
+
+-- read_generation(service)
+SELECT generation FROM services WHERE number = :service;
+
+-- take_partitions(service, session, limit)
+UPDATE partitions SET session = :session
+ WHERE service = :service
+   AND partition IN (SELECT partition FROM partitions
+                      WHERE service = :service AND session IS NULL
+                      ORDER BY partition LIMIT :limit)
+RETURNING service, partition, position, session, crashes, suspect;
+
+-- owned_partitions(service, session)
+SELECT service, partition, position, session, crashes, suspect FROM partitions
+ WHERE service = :service AND session = :session ORDER BY partition;
+
+-- read_partitions(service)
+SELECT service, partition, position, session, crashes, suspect FROM partitions
+ WHERE service = :service ORDER BY partition;
+
+-- give_partition(service, partition, session)
+UPDATE partitions SET session = NULL
+ WHERE service = :service AND partition = :partition AND session = :session;
+
+-- release_partitions(session, crashed)
+UPDATE partitions SET session = NULL, crashes = crashes + :crashed WHERE session = :session;
+
+-- move_partition(service, partition, position, session)
+-- What has come further kills nobody: it is not suspected any more.
+UPDATE partitions SET position = :position, crashes = 0, suspect = NULL
+ WHERE service = :service AND partition = :partition AND session = :session AND position < :position;
+
+-- suspect_event(service, partition, event)
+UPDATE partitions SET suspect = :event WHERE service = :service AND partition = :partition;
+
+-- insert_reaction(event, handler, generation, outcome, run, took, note, at)
+INSERT INTO reactions (event, handler, generation, outcome, run, took, note, at)
+VALUES (:event, :handler, :generation, :outcome, :run, :took, :note, :at);
+
+-- reaction_time(event, handler, generation)
+SELECT at FROM reactions WHERE event = :event AND handler = :handler AND generation = :generation;
+
+-- reactions_beyond(service, generation, position)
+SELECT r.event, r.handler FROM reactions r
+ WHERE r.event > :position AND r.generation = :generation
+   AND r.handler IN (SELECT number FROM handlers WHERE service = :service)
+ ORDER BY r.event, r.handler;
+
+-- reactions_of(event)
+SELECT event, handler, outcome, run, took, note, at, generation FROM reactions
+ WHERE event = :event ORDER BY handler, generation;
+
+-- enter_lane(service, key, rank, handler, run)
+INSERT INTO lanes (service, key, rank, handler, run) VALUES (:service, :key, :rank, :handler, :run)
+ON CONFLICT DO NOTHING;
+
+-- lane_head(service, key)
+SELECT run FROM lanes WHERE service = :service AND key = :key ORDER BY rank, handler LIMIT 1;
+
+-- lanes_of(service)
+-- Per key the first one, and how many there are.
+SELECT l.key,
+       (SELECT f.run FROM lanes f WHERE f.service = l.service AND f.key = l.key
+         ORDER BY f.rank, f.handler LIMIT 1),
+       COUNT(*)
+  FROM lanes l WHERE l.service = :service GROUP BY l.service, l.key ORDER BY l.key;
+
+-- lane_of(service, key)
+SELECT run FROM lanes WHERE service = :service AND key = :key ORDER BY rank, handler;
+
+-- leave_lane(run)
+DELETE FROM lanes WHERE run = :run RETURNING service, key;
+
+-- let_go_on(run, now)
+UPDATE runs SET due_at = :now
+ WHERE number = :run AND status = 'pending' AND session IS NULL AND due_at IS NULL;
+
+-- open_rounds(handler, key)
+SELECT run, parts FROM joins WHERE handler = :handler AND key = :key ORDER BY run;
+
+-- begin_round(handler, key, run, parts)
+INSERT INTO joins (handler, key, run, parts) VALUES (:handler, :key, :run, :parts);
+
+-- join_round(handler, key, run, parts)
+UPDATE joins SET parts = :parts WHERE handler = :handler AND key = :key AND run = :run;
+
+-- end_round(handler, key, run)
+DELETE FROM joins WHERE handler = :handler AND key = :key AND run = :run;
+
+-- keep(service, key, codec, data, rank, event, now)
+INSERT INTO kept (service, key, codec, data, rank, event, at)
+VALUES (:service, :key, :codec, :data, :rank, :event, :now)
+ON CONFLICT (service, key) DO UPDATE
+   SET codec = excluded.codec, data = excluded.data, rank = excluded.rank, event = excluded.event,
+       at = excluded.at;
+
+-- forget_kept(service, key)
+DELETE FROM kept WHERE service = :service AND key = :key;
+
+-- read_kept(service, key)
+SELECT codec, data, rank, event, at FROM kept WHERE service = :service AND key = :key;
+
+-- pause_service(service, paused_at, by, now)
+UPDATE services SET paused_at = :paused_at, paused_by = :by, changed_at = :now WHERE number = :service;
+
+-- begin_generation(service, by, now)
+UPDATE services SET generation = generation + 1, paused_by = :by, changed_at = :now WHERE number = :service;
+
+-- rewind_partitions(service, position)
+UPDATE partitions SET position = :position, session = NULL, crashes = 0, suspect = NULL
+ WHERE service = :service;
+
+-- open_circuit(handler, until)
+UPDATE handlers SET open_until = :until WHERE number = :handler;

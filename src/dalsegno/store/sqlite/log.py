@@ -1,0 +1,113 @@
+"""What is read of the log, of services and of what came of events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dalsegno.core.event import Event, Head
+from dalsegno.core.reactions import DeadLetterRow, HandlerRow, KeptRow, Partition, ServiceRow
+from dalsegno.store.log import DeadLetterGroup, DeadLetterQuery, EventQuery, Lane, ReactionRow
+from dalsegno.store.sqlite.reads import Reads
+
+_LAST = 2**62
+
+
+class LogReads(Reads):
+    """Implements ``store.log.Log``."""
+
+    async def head(self) -> Head:
+        """See ``Log``."""
+        ((last, first, at),) = self._point("read_ends")
+        return Head(last, first, at)
+
+    async def read_log(self, after: int, limit: int) -> list[Event]:
+        """See ``Log``."""
+        return [Event(*row) for row in await self._select("read_log", after, limit)]
+
+    async def event(self, number: int) -> Event | None:
+        """See ``Log``."""
+        rows = self._point("read_event", number)
+        return Event(*rows[0]) if rows else None
+
+    async def known_event(self, namespace: str, source: str, id: str) -> int | None:
+        """See ``Log``."""
+        rows = self._point("known_event", namespace, source, id)
+        return rows[0][0] if rows else None
+
+    async def events(self, query: EventQuery) -> list[Event]:
+        """See ``Log``."""
+        after, before = query.after, _LAST if query.before is None else query.before
+        if query.since is not None:
+            after = max(after, self._last_before(query.since))
+        if query.until is not None:
+            before = min(before, self._last_before(query.until) + 1)
+        name = "list_newest_events" if query.newest else "list_events"
+        if query.case_id is not None:
+            name += "_of_case"
+        elif query.key is not None:
+            name += "_of_key"
+        asked: tuple[Any, ...] = (query.namespace, query.type, query.key, query.case_id)
+        return [Event(*row) for row in await self._select(name, *asked, after, before, query.limit)]
+
+    def _last_before(self, at: int) -> int:
+        """Find the last event that was accepted before a time, by halves: along the log it never goes back."""
+        ((last, first, _),) = self._point("read_ends")
+        low, high = first - 1, last  # the event ``low`` is before it, what follows ``high`` is not
+        while low < high:
+            middle = (low + high + 1) // 2
+            rows = self._point("event_time", middle)
+            if rows and rows[0][0] < at:
+                low = middle
+            else:
+                high = middle - 1
+        return int(low)
+
+    async def services(self, namespace: str) -> list[ServiceRow]:
+        """See ``Log``."""
+        return [ServiceRow(*row) for row in await self._select("read_services", namespace)]
+
+    async def handlers(self, service: int) -> list[HandlerRow]:
+        """See ``Log``."""
+        return [HandlerRow(*row) for row in await self._select("read_handlers", service)]
+
+    async def partitions(self, service: int) -> list[Partition]:
+        """See ``Log``."""
+        return [Partition(*row) for row in await self._select("read_partitions", service)]
+
+    async def reactions(self, event: int) -> list[ReactionRow]:
+        """See ``Log``."""
+        return [ReactionRow(*row) for row in await self._select("reactions_of", event)]
+
+    async def reacted(self, service: int, generation: int, after: int) -> set[tuple[int, int]]:
+        """See ``Log``."""
+        return {
+            (row[0], row[1]) for row in await self._select("reactions_beyond", service, generation, after)
+        }
+
+    async def lanes(self, service: int) -> list[Lane]:
+        """See ``Log``."""
+        return [Lane(*row) for row in await self._select("lanes_of", service)]
+
+    async def lane(self, service: int, key: str) -> list[int]:
+        """See ``Log``."""
+        return [row[0] for row in self._point("lane_of", service, key)]
+
+    async def kept(self, service: int, key: str) -> KeptRow | None:
+        """See ``Log``."""
+        rows = self._point("read_kept", service, key)
+        return KeptRow(*rows[0]) if rows else None
+
+    async def dead_letter(self, number: int) -> DeadLetterRow | None:
+        """See ``Log``."""
+        rows = self._point("read_dead_letter", number)
+        return DeadLetterRow(*rows[0]) if rows else None
+
+    async def dead_letters(self, query: DeadLetterQuery) -> list[DeadLetterRow]:
+        """See ``Log``."""
+        before = _LAST if query.before is None else query.before
+        asked = (query.namespace, query.state, query.service, query.handler, query.cause, before, query.limit)
+        return [DeadLetterRow(*row) for row in await self._select("list_dead_letters", *asked)]
+
+    async def dead_letter_groups(self, namespace: str) -> list[DeadLetterGroup]:
+        """See ``Log``."""
+        return [DeadLetterGroup(*row) for row in await self._select("group_dead_letters", namespace)]

@@ -1,0 +1,67 @@
+"""How a store reads: a row by its key in place, anything longer on a thread of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import apsw
+
+from dalsegno.errors import StoreError
+from dalsegno.store.queries import Query
+from dalsegno.store.sqlite.errors import translate
+from dalsegno.store.sqlite.file import StoreFile
+from dalsegno.store.sqlite.lane import Lane
+
+T = TypeVar("T")
+
+
+class Reads:
+    """The two connections that read, and the ways to use them."""
+
+    def __init__(self, file: StoreFile, queries: Mapping[str, Query]) -> None:
+        self._file = file
+        self._queries = queries
+        self._watch: apsw.Connection | None = None
+        self._reader: apsw.Connection | None = None
+        self._reading: Lane | None = None
+
+    @property
+    def address(self) -> str:
+        """How a person names the store."""
+        return f"sqlite:///{self._file.path}"
+
+    def _point(self, name: str, *parameters: Any) -> list[Any]:
+        """Read a row by its key, in place: a thread would cost more than the read."""
+        if self._watch is None:
+            raise self._closed()
+        try:
+            return self._watch.execute(self._queries[name].text, parameters).fetchall()
+        except apsw.Error as error:
+            raise self._explained(error) from error
+
+    async def _select(self, name: str, *parameters: Any) -> list[Any]:
+        return await self._read(lambda connection: self._rows(connection, name, *parameters))
+
+    def _rows(self, connection: apsw.Connection, name: str, *parameters: Any) -> list[Any]:
+        return connection.execute(self._queries[name].text, parameters).fetchall()
+
+    async def _read(self, job: Callable[[apsw.Connection], T]) -> T:
+        lane, reader = self._reading, self._reader
+        if lane is None or reader is None:
+            raise self._closed()
+
+        return await lane.run(lambda: self._told(job, reader))
+
+    def _told(self, job: Callable[[apsw.Connection], T], connection: apsw.Connection) -> T:
+        """Do a read, and say in our words what concerns the whole store."""
+        try:
+            return job(connection)
+        except apsw.Error as error:
+            raise self._explained(error) from error
+
+    def _explained(self, error: apsw.Error) -> Exception:
+        return translate(error, self._file.path) or error
+
+    def _closed(self) -> StoreError:
+        return StoreError(f"The store {self.address} is not open.", "", "Use the App in a `with` block.")

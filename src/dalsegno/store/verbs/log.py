@@ -1,0 +1,130 @@
+"""The log: events are put on it as the last act of their group, and told to runs that wait for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec.structs import astuple
+
+from dalsegno.core.commit import Commit, Done, Emit, Emitted, Send
+from dalsegno.core.entries import Kind
+from dalsegno.core.event import Event, NewEvent, told
+from dalsegno.core.reactions import Forget
+from dalsegno.store.rows import event_of
+from dalsegno.store.verbs.group import Group, Verb
+from dalsegno.store.verbs.runs import send
+
+_FOUND_BEFORE = 1_000  # events that were there before somebody waited for them, told at most
+
+
+def emit(item: Emit, group: Group) -> Verb:
+    """Put events from outside on the log; their numbers are in the verdict once the group is written."""
+    verdict = Emitted()
+    group.events += [(event, verdict) for event in item.events]
+    return verdict
+    yield  # a verb, though it asks nothing
+
+
+def append(group: Group) -> Verb:
+    """Give the group's events their numbers, in commit order and without gaps, and write them."""
+    if not group.events:
+        return
+    ((last, at),) = yield "read_head", ()
+    at = max(group.wall, at)
+    written: list[Event] = []
+    for event, verdict in group.events:
+        known = (yield from _known(event, written)) if event.id is not None else None
+        if known is None:
+            last += 1
+            written.append(placed(event, last, at))
+        if verdict is not None:
+            verdict.numbers.append(known or last)
+            verdict.repeated += known is not None
+    group.events.clear()
+    if written:
+        yield "move_head", (last, at)
+        yield "insert_event", [astuple(event) for event in written]
+        yield from _tell(written, group)
+
+
+def _known(event: NewEvent, written: Sequence[Event]) -> Verb:
+    """Return the number of an event that is on the log already, if it is."""
+    name = (event.namespace, event.source, event.id)
+    rows = yield "known_event", name
+    if rows:
+        return rows[0][0]
+    return next((e.number for e in written if (e.namespace, e.source, e.id) == name), None)
+
+
+def _tell(events: Sequence[Event], group: Group) -> Verb:
+    """Deliver events to the runs that wait for them."""
+    if not (yield "any_subscription", ()):
+        return
+    for event in events:
+        asked = (event.namespace, event.type, event.case_id, event.key)
+        for (run,) in (yield "find_subscribers", asked):
+            yield from send(delivery(run, event), group)
+
+
+def delivery(run: int, event: Event) -> Send:
+    """Make the delivery of an event to a run: each event comes to it once."""
+    return Send(
+        Kind.SIGNAL,
+        run=run,
+        name=event_signal(event.type),
+        id=f"event-{event.number}",
+        source=event.source,
+        data=told(event),
+    )
+
+
+def event_signal(type_: str) -> str:
+    """Name the signal that an event of a type is to a run that waits for it."""
+    return f"event {type_}"
+
+
+def subscribe(item: Commit, group: Group) -> Verb:
+    """Note what a run waits for from now on, and deliver what was there before."""
+    for wanted in item.subscribes:
+        row = (item.run, wanted.namespace, wanted.type, int(wanted.by_key), wanted.value)
+        if not (yield "subscribe", row):
+            continue
+        name = "events_of_key" if wanted.by_key else "events_of_case"
+        rows = yield name, (wanted.namespace, wanted.value, wanted.type, 0, _FOUND_BEFORE)
+        for row in rows:
+            yield from send(delivery(item.run, event_of(row)), group)
+
+
+def forget(item: Forget, group: Group) -> Verb:
+    """Remove the oldest events, and what came of them."""
+    ((first,),) = yield "first_event", ()
+    before = min(item.before, first + item.limit)
+    if before <= first:
+        return Done(0)
+    yield "forget_reactions", (before,)
+    removed = yield "forget_events", (before,)
+    yield "move_first", (before,)
+    return Done(removed)
+
+
+def placed(event: NewEvent, number: int, at: int) -> Event:
+    """Make the line of the log that an event becomes."""
+    return Event(
+        number=number,
+        namespace=event.namespace,
+        type=event.type,
+        version=event.version,
+        source=event.source,
+        id=event.id,
+        key=event.key,
+        case_id=event.case_id,
+        cause=event.cause,
+        run=event.run,
+        hops=event.hops,
+        traceparent=event.traceparent,
+        time=event.time,
+        codec=event.codec,
+        data=event.data,
+        extra=event.extra,
+        at=at,
+    )

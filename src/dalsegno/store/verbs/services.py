@@ -1,0 +1,153 @@
+"""Services: known, holding partitions, reacting, and steered by people."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from dalsegno.core.commit import Committed, Done, Kept, Refused, Started
+from dalsegno.core.reactions import (
+    GivePartitions,
+    HandlerRow,
+    Joined,
+    Laned,
+    Partition,
+    React,
+    Register,
+    Registered,
+    Service,
+    ServiceRow,
+    SteerService,
+    Taken,
+    TakePartitions,
+)
+from dalsegno.store.verbs.group import Group, Verb
+from dalsegno.store.verbs.runs import send, start
+
+
+def register(item: Register, group: Group) -> Verb:
+    """Make services known, with partitions where they are new."""
+    services: list[ServiceRow] = []
+    handlers: list[HandlerRow] = []
+    for service in item.services:
+        row = (item.namespace, service.name, service.partitions, service.data, group.wall)
+        ((number, new),) = yield "register_service", row
+        if new:
+            position = yield from _beginning(service)
+            rows = [(number, partition, position) for partition in range(service.partitions)]
+            yield "insert_partition", rows
+        for handler in service.handlers:
+            yield "register_handler", (number, handler.name, handler.data)
+        services.append(ServiceRow(*(yield "read_service", (item.namespace, service.name))[0]))
+        handlers += [HandlerRow(*row) for row in (yield "read_handlers", (number,))]
+    return Registered(tuple(services), tuple(handlers))
+
+
+def _beginning(service: Service) -> Verb:
+    if service.start is not None:
+        return service.start
+    name, asked = ("last_event", ()) if service.start_at is None else ("last_before", (service.start_at,))
+    ((position,),) = yield name, asked
+    return position
+
+
+def take_partitions(item: TakePartitions, group: Group) -> Verb:
+    """Take partitions that nobody owns."""
+    owned = (yield "owned_partitions", (item.service, item.session)) if item.recall else []
+    rows = yield "take_partitions", (item.service, item.session, item.limit)
+    return Taken(tuple(Partition(*row) for row in sorted([*owned, *rows])))
+
+
+def give_partitions(item: GivePartitions, group: Group) -> Verb:
+    """Give partitions back."""
+    given = yield "give_partition", [(item.service, partition, item.session) for partition in item.partitions]
+    return Done(sum(given))
+
+
+def react(item: React, group: Group) -> Verb:
+    """Write what a service did with events meanwhile."""
+    ((generation,),) = yield "read_generation", (item.service,)
+    if generation != item.generation:
+        return Refused.STALE
+    if item.positions:
+        yield "move_partition", [(item.service, *moved, item.session) for moved in item.positions]
+    if item.reactions:
+        rows = [
+            (r.event, r.handler, item.generation, int(r.outcome), r.run, r.took, r.note, group.wall)
+            for r in item.reactions
+        ]
+        yield "insert_reaction", rows
+    for laned in item.laned:
+        yield from _lane(laned, item.service, group)
+    for joined in item.joined:
+        yield from _join(joined, group)
+    yield from keep(item.kept, group)
+    for partition, event in item.suspects:
+        yield "suspect_event", (item.service, partition, event)
+    group.events += [(event, None) for event in item.events]
+    return Committed(group.wall)
+
+
+def landed(item: React, group: Group) -> Verb:
+    """Tell whether a React landed, whose reply was lost; None if it is to be written after all."""
+    for reaction in item.reactions[:1]:
+        rows = yield "reaction_time", (reaction.event, reaction.handler, item.generation)
+        if rows:
+            return Committed(rows[0][0])
+    return None
+
+
+def _lane(item: Laned, service: int, group: Group) -> Verb:
+    """Start the run of a reaction; it is due once nothing of its key is before it."""
+    held = item.start.held or (item.key is not None and bool((yield "lane_head", (service, item.key))))
+    yield from start(replace(item.start, held=held), group)
+    if item.key is not None:
+        yield "enter_lane", (service, item.key, item.rank, item.handler, item.start.number)
+
+
+def leave_lane(run: int, group: Group) -> Verb:
+    """Let what waits behind a run of its key go on."""
+    for service, key in (yield "leave_lane", (run,)):
+        for (behind,) in (yield "lane_head", (service, key)):
+            yield "let_go_on", (behind, group.wall)
+
+
+def _join(item: Joined, group: Group) -> Verb:
+    """Have an event join the oldest round that lacks it, or begin a new one."""
+    for run, parts in (yield "open_rounds", (item.handler, item.key)):
+        if not parts & item.part:
+            yield from send(replace(item.send, run=run), group)
+            if parts | item.part == item.all:
+                yield "end_round", (item.handler, item.key, run)
+            else:
+                yield "join_round", (item.handler, item.key, run, parts | item.part)
+            return
+    started = yield from start(item.start, group)
+    if isinstance(started, Started):
+        yield "begin_round", (item.handler, item.key, started.run.number, item.part)
+        yield from send(replace(item.send, run=started.run.number), group)
+
+
+def keep(kept: tuple[Kept, ...], group: Group) -> Verb:
+    """Keep services' new states of keys."""
+    for one in kept:
+        if one.data is None:
+            yield "forget_kept", (one.service, one.key)
+        else:
+            yield "keep", (one.service, one.key, one.codec, one.data, one.rank, one.event, group.wall)
+
+
+def steer(item: SteerService, group: Group) -> Verb:
+    """Do what a person asked of a service."""
+    rows = yield "read_service", (item.namespace, item.name)
+    if not rows:
+        return Done(0)
+    service = ServiceRow(*rows[0])
+    if item.pause is not None:
+        paused_at = group.wall if item.pause else None
+        yield "pause_service", (service.number, paused_at, item.by, group.wall)
+    if item.rewind is not None:
+        yield "begin_generation", (service.number, item.by, group.wall)
+        yield "rewind_partitions", (service.number, item.rewind)
+    if item.circuit is not None:
+        yield "open_circuit", (*item.circuit,)
+    return Done(1)
