@@ -23,6 +23,7 @@ class Kind(IntEnum):
     CHILD = 6  # a child run ended
     CANCEL = 7  # somebody asked for the run to be cancelled
     HOLD = 8  # a person answered a run that was parked on purpose
+    EMIT = 9  # the code put an event on the log
 
 
 class Outcome(IntEnum):

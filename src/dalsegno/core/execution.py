@@ -25,6 +25,7 @@ from dalsegno.core.ids import seeded
 from dalsegno.core.limits import Limits
 from dalsegno.core.loop import Alarm, Ready, RunLoop, RunTask, make_run_loop
 from dalsegno.core.ops import Op, Request
+from dalsegno.core.outbox import Outbox
 from dalsegno.errors import Diverged, JournalFull, NotDecodable, PromiseNeverAwaited
 
 UNWIND_TRIES = 100
@@ -66,6 +67,7 @@ class Execution:
         self.receivers: list[Op] = []
         self.mailbox: list[Entry] = []
         self.reason: str | None = None
+        self.outbox: Outbox | None = None
         self.undone = (0, 0)  # compensations done, out of how many
         self.shielded = 0
         self.replaying = False
@@ -178,6 +180,10 @@ class Execution:
         children = [op for op in self.ops.values() if op.kind is Kind.CHILD]
         return [op for op in children if op.begun or not op.cancelled()]
 
+    def open_emissions(self) -> list[Op]:
+        """Return the emissions that the journal does not have yet."""
+        return [op for op in self.ops.values() if op.kind is Kind.EMIT] if self.ops else []
+
     def check_timers(self, stored: list[Timer]) -> None:
         """Compare the stored timers with the ops that replay has made."""
         for timer in stored:
@@ -220,6 +226,12 @@ class Execution:
         if self._random is None:
             self._random = seeded("run", self.number)
         return self._random
+
+    def post(self) -> Outbox:
+        """Return the run's outbox, which most runs never need."""
+        if self.outbox is None:
+            self.outbox = Outbox()
+        return self.outbox
 
     def key_of(self, op: int) -> str:
         """Name an op for the services that it calls: the same before and after crashes, unique for ever.

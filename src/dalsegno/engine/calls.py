@@ -183,12 +183,12 @@ class ReceiveCall(Request):
 
 
 class HoldCall(Request):
-    """A wait for a person."""
+    """A wait for a person, who may say something."""
 
     __slots__ = ()
 
-    def value(self, entry: Entry) -> None:
-        return None
+    def value(self, entry: Entry) -> bytes | None:
+        return entry.data
 
     def error(self, entry: Entry) -> BaseException:
         return RuntimeError(f"hold {entry.name} carries an error")  # nobody can make one

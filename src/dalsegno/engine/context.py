@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
+from typing import Any
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from dalsegno.errors import NotInRun
 
@@ -22,6 +24,19 @@ class StepInfo(msgspec.Struct, frozen=True, gc=False):
     attempt: int
     idempotency_key: str
     case_id: str | None = None
+    _emitted: list[Any] | None = None
+
+    def emit(self, what: Any) -> None:
+        """Hand over an event, or a state to keep, that is to be written with the step's entry."""
+        if self._emitted is None:
+            force_setattr(self, "_emitted", [])
+        assert self._emitted is not None
+        self._emitted.append(what)
+
+    @property
+    def emitted(self) -> tuple[Any, ...]:
+        """What this attempt has emitted so far."""
+        return tuple(self._emitted or ())
 
 
 step_context: ContextVar[StepInfo | None] = ContextVar("dalsegno_step", default=None)

@@ -31,10 +31,13 @@ from dalsegno.core.writes import Verdict
 from dalsegno.engine import family
 from dalsegno.engine.cache import Cache
 from dalsegno.engine.commits import CommitQueue
+from dalsegno.engine.context import StepInfo
+from dalsegno.engine.emitting import emission
 from dalsegno.engine.ending import ending
 from dalsegno.engine.live import LiveRun
 from dalsegno.engine.notes import long_attempts, notes_of, warn_of_excess
 from dalsegno.engine.reads import of_each, patiently
+from dalsegno.engine.outgoing import commit_of, written
 from dalsegno.engine.registry import Registry
 from dalsegno.engine.runner import StepRunner
 from dalsegno.engine.steps import Steps
@@ -57,7 +60,7 @@ class Engine:
     """All runs that this worker owns.
 
     ``on_rest`` is told when a run waits (with its due time) or has ended, ``on_cleared`` when one is
-    not suspected any more: the claimer may claim again.
+    not suspected any more: the claimer may claim again; ``on_emitted`` when there are new events.
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class Engine:
         self.draining = False
         self.on_cleared: Callable[[], None] | None = None
         self.on_rest: Callable[[Run, Rest], None] | None = None
+        self.on_emitted: Callable[[], None] | None = None
         self._store = store
         self._now = store.now
         self._monotonic = clock.monotonic
@@ -259,6 +263,8 @@ class Engine:
                 starts.append(self._child(live, op))
                 if family.is_detached(op):
                     entries.append(family.detached(op))
+            elif op.kind is Kind.EMIT:
+                entries.append(emission(live.execution, op))
         if not waiting or not self._may_begin:
             return
         # Their last failure is to be written first.
@@ -270,10 +276,10 @@ class Engine:
             if entry is not None:
                 entries.append(entry)
 
-    def _ended(self, whose: tuple[LiveRun, Op], value: Any, error: BaseException | None) -> None:
-        live, op = whose
+    def _ended(self, whose: tuple[LiveRun, Op, StepInfo], value: Any, error: BaseException | None) -> None:
+        live, op, info = whose
         if not live.dropped:
-            live.answers.append(self._steps.end(live, op, value, error))
+            live.answers.append(self._steps.end(live, op, info, value, error))
             self.turn(live)
 
     def _child(self, live: LiveRun, op: Op) -> Start:
@@ -304,7 +310,8 @@ class Engine:
                 sends.append(family.cancel(live.run, op))
         if live.run.parent is not None and live.run.attached:
             sends.append(family.result_for_parent(live.run, rest))
-        self._commit(live, refused, [], starts, sends, rest)
+        emitted = [emission(live.execution, op) for op in live.execution.open_emissions()]
+        self._commit(live, refused + emitted, [], starts, sends, rest)
 
     def _park_broken(self, live: LiveRun, reason: str, error: BaseException) -> None:
         """Park a run whose code cannot go on as it is; it takes no turn until somebody acts."""
@@ -326,27 +333,7 @@ class Engine:
         sends: list[Send],
         rest: Rest | None,
     ) -> None:
-        for position, entry in enumerate(entries, live.position + 1):
-            entry.position = position
-        ends = rest is not None and rest.status.ended
-        shown = (live.execution.reason, live.execution.undone)
-        explains = rest is None and shown != live.shown
-        commit = Commit(
-            run=live.number,
-            session=self.session,
-            turn=live.run.turn,
-            floor=live.floor(entries),
-            entries=tuple(entries),
-            timers=() if ends or not (live.due or live.retries) else live.new_timers(),
-            dropped=() if ends or not live.stored else live.stale_timers(),
-            consumed=tuple(consumed),
-            starts=tuple(starts),
-            sends=tuple(sends),
-            rest=rest,
-            reason=(shown[0] or "") if explains else None,
-            notes=encode(notes_of(live)) if explains else None,
-            clear_crashes=live.run.crashes > 0 and bool(entries),
-        )
+        commit = commit_of(live, self.session, entries, consumed, starts, sends, rest)
         live.committing = True
         self._commits.put(commit, partial(self._verdict, live, commit))
 
@@ -380,6 +367,8 @@ class Engine:
             live.shown = (live.execution.reason, live.execution.undone)
         if commit.consumed:
             live.took(commit.consumed)
+        if live.execution.outbox is not None:
+            self._sent(live, commit)
         if commit.clear_crashes:
             self._clear_of_suspicion(live)
         if commit.rest is not None:
@@ -391,6 +380,11 @@ class Engine:
             if not self._deliver(live, commit.entries, at):
                 return
         self.turn(live)
+
+    def _sent(self, live: LiveRun, commit: Commit) -> None:
+        written(live, commit)
+        if commit.events and self.on_emitted is not None:
+            self.on_emitted()
 
     def _clear_of_suspicion(self, live: LiveRun) -> None:
         """A run that makes progress is not what kills its worker: the next suspect may be looked at."""

@@ -101,6 +101,8 @@ class LiveRun:
         self.answers = [*(e for e in commit.entries if e.kind in kept), *children, *self.answers]
         self.unsent += commit.sends
         self.want_again(commit)
+        emissions = (self.execution.ops.get(e.op) for e in commit.entries if e.kind is Kind.EMIT)
+        self.execution.wants += [op for op in emissions if op is not None]
         self.execution.wants = [op for op in self.execution.wants if op not in but]
 
     # -- timers

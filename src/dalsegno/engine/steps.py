@@ -65,7 +65,9 @@ class Steps:
         run = live.run
         key = call.key or op.execution.key_of(number)
         info = StepInfo(run.id, run.workflow, op.name, attempt, key, run.case_id)
-        live.attempts[number] = UnderWay(op, self._runner.start(call, info, timeout, ended, (live, op)), now)
+        live.attempts[number] = UnderWay(
+            op, self._runner.start(call, info, timeout, ended, (live, op, info)), now
+        )
         return None
 
     def interrupted(self, live: LiveRun, op: Op) -> Entry:
@@ -79,7 +81,7 @@ class Steps:
         )
         return final_failure(op, error, Outcome.UNKNOWN, op.intent)
 
-    def end(self, live: LiveRun, op: Op, value: Any, error: BaseException | None) -> Entry:
+    def end(self, live: LiveRun, op: Op, info: StepInfo, value: Any, error: BaseException | None) -> Entry:
         """Turn the end of an attempt into its entry; a retry's delay is noted in ``live``."""
         live.attempts.pop(op.number, None)
         call = op.request
@@ -90,6 +92,8 @@ class Steps:
                 data, _ = call.step.output.journal(value, call.step.result_label)
                 if len(data) > self._payload_limit:
                     raise too_large(call.step.result_label, len(data), self._payload_limit, live.run.id)
+                if info.emitted:
+                    live.execution.post().emitted[op.number] = info.emitted
                 return settlement(op, _VALUE, data, attempt)
             except (InvalidInput, PayloadTooLarge) as refused:
                 return final_failure(op, refused, Outcome.UNKNOWN, attempt)

@@ -137,8 +137,8 @@ def signal_name(type_: Any) -> str:
     return getattr(type_, "__qualname__", None) or str(type_)
 
 
-def hold(name: str, reason: str) -> Promise[None]:
-    """Park the run, with a reason that a person sees, until somebody retries it."""
+def hold(name: str, reason: str) -> Promise[bytes | None]:
+    """Park the run, with a reason that a person sees, until somebody retries it and may say something."""
     execution = in_run("hold()")
     execution.reason = reason
     return execution.open(Kind.HOLD, name, b"", HoldCall())

@@ -1,0 +1,88 @@
+"""What one advance of a run produced, as the one commit that it becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from dalsegno.core.commit import Commit, Kept, Rest, Send, Start
+from dalsegno.core.entries import Entry
+from dalsegno.core.event import NewEvent
+from dalsegno.core.notes import encode
+from dalsegno.core.runs import DEAD_LETTER, Run
+from dalsegno.engine.live import LiveRun
+from dalsegno.engine.notes import notes_of
+
+
+def commit_of(
+    live: LiveRun,
+    session: int,
+    entries: list[Entry],
+    consumed: list[int],
+    starts: list[Start],
+    sends: list[Send],
+    rest: Rest | None,
+) -> Commit:
+    """Make the commit; its entries get their positions."""
+    for position, entry in enumerate(entries, live.position + 1):
+        entry.position = position
+    ends = rest is not None and rest.status.ended
+    shown = (live.execution.reason, live.execution.undone)
+    explains = rest is None and shown != live.shown
+    commit = Commit(
+        run=live.number,
+        session=session,
+        turn=live.run.turn,
+        floor=live.floor(entries),
+        entries=tuple(entries),
+        timers=() if ends or not (live.due or live.retries) else live.new_timers(),
+        dropped=() if ends or not live.stored else live.stale_timers(),
+        consumed=tuple(consumed),
+        starts=tuple(starts),
+        sends=tuple(sends),
+        rest=rest,
+        reason=(shown[0] or "") if explains else None,
+        notes=encode(notes_of(live)) if explains else None,
+        clear_crashes=live.run.crashes > 0 and bool(entries),
+        laned=live.run.cause is not None and rest is not None,
+    )
+    return commit if live.execution.outbox is None else _with_outbox(commit, live, entries)
+
+
+def _with_outbox(commit: Commit, live: LiveRun, entries: Sequence[Entry]) -> Commit:
+    """Add what concerns events."""
+    outbox = live.execution.outbox
+    assert outbox is not None
+    rest = commit.rest
+    emitted = [one for entry in entries for one in outbox.emitted.get(entry.op, ())]
+    return replace(
+        commit,
+        events=tuple(addressed(one, live.run) for one in emitted if isinstance(one, NewEvent)),
+        kept=tuple(one for one in emitted if isinstance(one, Kept)),
+        subscribes=tuple(outbox.subscribes) if rest is None or not rest.status.ended else (),
+        unsubscribes=outbox.subscribed and rest is not None and rest.status.ended,
+        dead=outbox.dead if rest is not None and rest.reason == DEAD_LETTER else None,
+    )
+
+
+def addressed(event: NewEvent, run: Run) -> NewEvent:
+    """Say of an event who emitted it, and to what it belongs."""
+    return replace(
+        event,
+        namespace=run.namespace,
+        source=event.source or run.workflow,
+        case_id=event.case_id or run.case_id or run.id,
+        cause=run.cause,
+        run=run.number,
+        traceparent=event.traceparent or run.traceparent,
+    )
+
+
+def written(live: LiveRun, commit: Commit) -> None:
+    """Note that what concerns events is durable."""
+    outbox = live.execution.outbox
+    if outbox is not None:
+        del outbox.subscribes[: len(commit.subscribes)]
+        for entry in commit.entries:
+            outbox.emitted.pop(entry.op, None)
