@@ -35,6 +35,9 @@ from dalsegno.core.reactions import (
     TakePartitions,
 )
 
+OWNED = (Commit, Claim, TakePartitions, React)
+"""What only the session that wants it may write, and only under its fence."""
+
 Write: TypeAlias = (
     Start
     | Send

@@ -14,8 +14,8 @@ from collections.abc import Callable
 import msgspec
 
 from dalsegno.core.clock import Clock, nap
-from dalsegno.core.commit import Beat, Claim, Commit, Failed, Fence, Refused
-from dalsegno.core.writes import Verdict, Write
+from dalsegno.core.commit import Beat, Failed, Fence, Refused
+from dalsegno.core.writes import OWNED, Verdict, Write
 from dalsegno.errors import (
     SessionFenced,
     StoreDamaged,
@@ -32,7 +32,6 @@ log = logging.getLogger("dalsegno.commits")
 Answer = Callable[[Verdict], None]
 
 HOPELESS = (StoreDamaged, StoreShared, StoreVanished, StoreVersion)
-_OWNED = (Commit, Claim)  # what only the session that wants it may write
 _LARGEST = 512  # items in one transaction: what the loop can spare a few milliseconds for
 _FIRST_DELAY, _LONGEST_DELAY = 0.05, 2.0
 
@@ -166,7 +165,7 @@ class CommitQueue:
         past: list[Pending] = []
         present: list[Pending] = []
         for pending in group:
-            owned = isinstance(pending.item, _OWNED) and pending.item.session != self._session
+            owned = isinstance(pending.item, OWNED) and pending.item.session != self._session
             (past if owned else present).append(pending)
         if past:
             verdicts: list[Verdict] = [Refused.FENCED] * len(past)
@@ -180,7 +179,7 @@ class CommitQueue:
             return await self._store.write(items), False
         began, turned = self._clock.monotonic(), self._store.lease_now()
         fence = Fence(self._session, self._commits + 1, self._lease, turned)
-        if not any(isinstance(item, _OWNED) for item in items):
+        if not any(isinstance(item, OWNED) for item in items):
             # What a fenced session may write as well does not tell that it is fenced; a heartbeat does.
             items.append(Beat(self._session, self._lease, turned))
         verdicts = await self._store.write(items, fence)

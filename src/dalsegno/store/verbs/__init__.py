@@ -39,13 +39,10 @@ from dalsegno.core.reactions import (
     Taken,
     TakePartitions,
 )
-from dalsegno.core.writes import Verdict, Write
+from dalsegno.core.writes import OWNED, Verdict, Write
 from dalsegno.store.rows import run_of
 from dalsegno.store.verbs import commits, log, runs, services, sessions
 from dalsegno.store.verbs.group import Ask, Group, Standing, Verb
-
-OWNED = (Commit, Claim, TakePartitions, React)
-"""What only the session that wants it may write."""
 
 
 def write_group(
