@@ -124,18 +124,30 @@ class Writer:
         group = self._begun()
         standing = self._drive(hold(fence, group))
         for item in items:
+            before = len(group.events)
             self._open.execute("SAVEPOINT item").fetchall()
+            verdict: Verdict
             try:
-                verdicts.append(self._drive(write_item(item, fence, standing, group)))
-                self._drive(append(group))
+                verdict = self._drive(write_item(item, fence, standing, group))
+                self._try_to_append(group, before)
             except Exception as error:
                 if translate(error, self._file.path) is not None:
                     raise
                 self._open.execute("ROLLBACK TO item").fetchall()
-                group.events.clear()
-                verdicts.append(Failed(error))
+                del group.events[before:]
+                verdict = Failed(error)
             self._open.execute("RELEASE item").fetchall()
+            verdicts.append(verdict)
+        self._drive(append(group))
         return verdicts
+
+    def _try_to_append(self, group: Group, before: int) -> None:
+        """Put an item's events on the log and take them back: one that cannot be written fails its item."""
+        if group.events[before:]:
+            self._open.execute("SAVEPOINT trial").fetchall()
+            self._drive(append(Group(group.wall, group.lease, [(e, None) for e, _ in group.events[before:]])))
+            self._open.execute("ROLLBACK TO trial").fetchall()
+            self._open.execute("RELEASE trial").fetchall()
 
     # -- the connection
 
