@@ -166,7 +166,7 @@ class Commit(msgspec.Struct, frozen=True, gc=False):
             and self.reason is None
             and not (self.timers or self.dropped or self.consumed or self.starts or self.sends)
             and not self.clear_crashes
-            and not (self.events or self.subscribes or self.kept)
+            and not (self.events or self.subscribes or self.unsubscribes or self.kept or self.dead)
         )
 
 

@@ -49,7 +49,7 @@ def _follow(item: Commit, group: Group) -> Verb:
         yield "unsubscribe", (item.run,)
     if item.kept:
         yield from services.keep(item.kept, group)
-    if item.laned:
+    if item.laned or item.dead is not None:
         yield from dead_letters.follow(item, group)
 
 
