@@ -31,7 +31,11 @@ SELECT {dead_letter_columns} FROM dead_letters
  ORDER BY number DESC LIMIT :limit;
 
 -- group_dead_letters(namespace)
-SELECT cause, service, handler, COUNT(*), MIN(at), MAX(at), MIN(number), MIN(error)
-  FROM dead_letters
- WHERE namespace = :namespace AND state = 'open'
- GROUP BY cause, service, handler ORDER BY COUNT(*) DESC, cause;
+SELECT g.cause, g.service, g.handler, g.letters, g.oldest, g.newest, g.example, d.error
+  FROM (SELECT cause, service, handler, COUNT(*) AS letters, MIN(at) AS oldest, MAX(at) AS newest,
+               MIN(number) AS example
+          FROM dead_letters
+         WHERE namespace = :namespace AND state = 'open'
+         GROUP BY cause, service, handler) AS g
+  JOIN dead_letters d ON d.number = g.example
+ ORDER BY g.letters DESC, g.cause, g.service, g.handler;

@@ -1,9 +1,6 @@
 -- Statements about the log and the runs that wait for events. Selected columns are in the order of
 -- core.event.Event.
 
--- read_head()
-SELECT last, at FROM log_head WHERE one = 1;
-
 -- read_ends()
 SELECT last, first, at FROM log_head WHERE one = 1;
 
@@ -72,17 +69,6 @@ SELECT {event_columns} FROM events WHERE key = :key AND {event_filters} ORDER BY
 
 -- read_event(number)
 SELECT {event_columns} FROM events WHERE number = :number;
-
--- last_event()
-SELECT last FROM log_head WHERE one = 1;
-
--- last_before(at)
--- The last event that was accepted before a time: along the log, time does not go back.
-SELECT COALESCE((SELECT number FROM events WHERE at < :at ORDER BY number DESC LIMIT 1),
-                (SELECT first - 1 FROM log_head WHERE one = 1));
-
--- first_event()
-SELECT first FROM log_head WHERE one = 1;
 
 -- forget_events(before)
 DELETE FROM events WHERE number < :before;

@@ -81,10 +81,12 @@ UPDATE runs SET due_at = NULL
 RETURNING number, wakes;
 
 -- wake_run(number, now, force)
--- Count a delivery and make the run due, unless it is parked and this is no person's answer.
+-- Count a delivery and make the run due, unless it is parked and this is no person's answer, or is held
+-- (pending, and not due) until those before it have ended.
 UPDATE runs
    SET wakes = wakes + 1,
        due_at = CASE WHEN :force = 0 AND reason LIKE 'parked%' THEN due_at
+                     WHEN due_at IS NULL AND status = 'pending' THEN NULL
                      WHEN due_at IS NOT NULL AND due_at < :now THEN due_at
                      ELSE :now END
  WHERE number = :number AND status IN ('pending', 'running', 'waiting')

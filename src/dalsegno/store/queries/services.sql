@@ -27,8 +27,10 @@ SELECT number, service, name, declared, open_until FROM handlers WHERE service =
 SELECT generation FROM services WHERE number = :service;
 
 -- take_partitions(service, session, limit)
+-- Nothing for a session that has ended: nobody would hand it on.
 UPDATE partitions SET session = :session
  WHERE service = :service
+   AND EXISTS (SELECT 1 FROM sessions WHERE number = :session AND fenced_at IS NULL)
    AND partition IN (SELECT partition FROM partitions
                       WHERE service = :service AND session IS NULL
                       ORDER BY partition LIMIT :limit)
@@ -54,8 +56,9 @@ UPDATE partitions SET session = NULL, crashes = crashes + :crashed WHERE session
 UPDATE partitions SET position = :position, crashes = 0, suspect = NULL
  WHERE service = :service AND partition = :partition AND session = :session AND position < :position;
 
--- suspect_event(service, partition, event)
-UPDATE partitions SET suspect = :event WHERE service = :service AND partition = :partition;
+-- suspect_event(service, partition, event, session)
+UPDATE partitions SET suspect = :event
+ WHERE service = :service AND partition = :partition AND session = :session;
 
 -- insert_reaction(event, handler, generation, outcome, run, took, note, at)
 INSERT INTO reactions (event, handler, generation, outcome, run, took, note, at)
@@ -75,22 +78,21 @@ SELECT event, handler, outcome, run, took, note, at, generation FROM reactions
  WHERE event = :event ORDER BY handler, generation;
 
 -- enter_lane(service, key, rank, handler, run)
-INSERT INTO lanes (service, key, rank, handler, run) VALUES (:service, :key, :rank, :handler, :run)
-ON CONFLICT DO NOTHING;
+INSERT INTO lanes (service, key, rank, handler, run) VALUES (:service, :key, :rank, :handler, :run);
 
 -- lane_head(service, key)
-SELECT run FROM lanes WHERE service = :service AND key = :key ORDER BY rank, handler LIMIT 1;
+SELECT run FROM lanes WHERE service = :service AND key = :key ORDER BY rank, handler, run LIMIT 1;
 
 -- lanes_of(service)
 -- Per key the first one, and how many there are.
 SELECT l.key,
        (SELECT f.run FROM lanes f WHERE f.service = l.service AND f.key = l.key
-         ORDER BY f.rank, f.handler LIMIT 1),
+         ORDER BY f.rank, f.handler, f.run LIMIT 1),
        COUNT(*)
   FROM lanes l WHERE l.service = :service GROUP BY l.service, l.key ORDER BY l.key;
 
 -- lane_of(service, key)
-SELECT run FROM lanes WHERE service = :service AND key = :key ORDER BY rank, handler;
+SELECT run FROM lanes WHERE service = :service AND key = :key ORDER BY rank, handler, run;
 
 -- leave_lane(run)
 DELETE FROM lanes WHERE run = :run RETURNING service, key;
@@ -99,17 +101,18 @@ DELETE FROM lanes WHERE run = :run RETURNING service, key;
 UPDATE runs SET due_at = :now
  WHERE number = :run AND status = 'pending' AND session IS NULL AND due_at IS NULL;
 
--- open_rounds(handler, key)
-SELECT run, parts FROM joins WHERE handler = :handler AND key = :key ORDER BY run;
+-- open_rounds(handler, generation, key)
+SELECT run, parts FROM joins
+ WHERE handler = :handler AND generation = :generation AND key = :key ORDER BY run;
 
--- begin_round(handler, key, run, parts)
-INSERT INTO joins (handler, key, run, parts) VALUES (:handler, :key, :run, :parts);
+-- begin_round(handler, generation, key, run, parts)
+INSERT INTO joins (handler, generation, key, run, parts) VALUES (:handler, :generation, :key, :run, :parts);
 
--- join_round(handler, key, run, parts)
-UPDATE joins SET parts = :parts WHERE handler = :handler AND key = :key AND run = :run;
+-- join_round(run, parts)
+UPDATE joins SET parts = :parts WHERE run = :run;
 
--- end_round(handler, key, run)
-DELETE FROM joins WHERE handler = :handler AND key = :key AND run = :run;
+-- end_round(run)
+DELETE FROM joins WHERE run = :run;
 
 -- keep(service, key, codec, data, rank, event, now)
 INSERT INTO kept (service, key, codec, data, rank, event, at)
@@ -127,12 +130,12 @@ SELECT codec, data, rank, event, at FROM kept WHERE service = :service AND key =
 -- pause_service(service, paused_at, by, now)
 UPDATE services SET paused_at = :paused_at, paused_by = :by, changed_at = :now WHERE number = :service;
 
--- begin_generation(service, by, now)
-UPDATE services SET generation = generation + 1, paused_by = :by, changed_at = :now WHERE number = :service;
+-- begin_generation(service, now)
+UPDATE services SET generation = generation + 1, changed_at = :now WHERE number = :service;
 
 -- rewind_partitions(service, position)
 UPDATE partitions SET position = :position, session = NULL, crashes = 0, suspect = NULL
  WHERE service = :service;
 
--- open_circuit(handler, until)
-UPDATE handlers SET open_until = :until WHERE number = :handler;
+-- open_circuit(handler, until, service)
+UPDATE handlers SET open_until = :until WHERE number = :handler AND service = :service;

@@ -8,6 +8,7 @@ from dalsegno.core.event import Event, Head
 from dalsegno.core.reactions import DeadLetterRow, HandlerRow, KeptRow, Partition, ServiceRow
 from dalsegno.store.log import DeadLetterGroup, DeadLetterQuery, EventQuery, Lane, ReactionRow
 from dalsegno.store.sqlite.reads import Reads
+from dalsegno.store.verbs.log import last_before
 
 _LAST = 2**62
 
@@ -38,9 +39,9 @@ class LogReads(Reads):
         """See ``Log``."""
         after, before = query.after, _LAST if query.before is None else query.before
         if query.since is not None:
-            after = max(after, self._last_before(query.since))
+            after = max(after, self._ask(last_before(query.since)))
         if query.until is not None:
-            before = min(before, self._last_before(query.until) + 1)
+            before = min(before, self._ask(last_before(query.until)) + 1)
         name = "list_newest_events" if query.newest else "list_events"
         if query.case_id is not None:
             name += "_of_case"
@@ -48,19 +49,6 @@ class LogReads(Reads):
             name += "_of_key"
         asked: tuple[Any, ...] = (query.namespace, query.type, query.key, query.case_id)
         return [Event(*row) for row in await self._select(name, *asked, after, before, query.limit)]
-
-    def _last_before(self, at: int) -> int:
-        """Find the last event that was accepted before a time, by halves: along the log it never goes back."""
-        ((last, first, _),) = self._point("read_ends")
-        low, high = first - 1, last  # the event ``low`` is before it, what follows ``high`` is not
-        while low < high:
-            middle = (low + high + 1) // 2
-            rows = self._point("event_time", middle)
-            if rows and rows[0][0] < at:
-                low = middle
-            else:
-                high = middle - 1
-        return int(low)
 
     async def services(self, namespace: str) -> list[ServiceRow]:
         """See ``Log``."""

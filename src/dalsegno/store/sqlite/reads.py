@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, TypeVar
 
 import apsw
@@ -12,6 +12,7 @@ from dalsegno.store.queries import Query
 from dalsegno.store.sqlite.errors import translate
 from dalsegno.store.sqlite.file import StoreFile
 from dalsegno.store.sqlite.lane import Lane
+from dalsegno.store.verbs.group import Ask
 
 T = TypeVar("T")
 
@@ -39,6 +40,16 @@ class Reads:
             return self._watch.execute(self._queries[name].text, parameters).fetchall()
         except apsw.Error as error:
             raise self._explained(error) from error
+
+    def _ask(self, verb: Generator[Ask, Any, T]) -> T:
+        """Let a verb that only reads ask for its rows, one by its key after the other."""
+        try:
+            name, parameters = next(verb)
+            while True:
+                name, parameters = verb.send(self._point(name, *parameters))
+        except StopIteration as end:
+            value: T = end.value
+            return value
 
     async def _select(self, name: str, *parameters: Any) -> list[Any]:
         return await self._read(lambda connection: self._rows(connection, name, *parameters))

@@ -18,6 +18,7 @@ def follow(item: Commit, group: Group) -> Verb:
     if rest.status.ended:
         state = "resolved" if rest.status is Status.COMPLETED else "discarded"
         yield "close_dead_letter", (item.run, state, group.wall)
+        yield "end_round", (item.run,)
     if rest.status.ended or (item.dead is not None and item.dead.goes_on):
         yield from leave_lane(item.run, group)
 

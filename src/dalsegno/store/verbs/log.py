@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import astuple
 
@@ -29,14 +29,17 @@ def append(group: Group) -> Verb:
     """Give the group's events their numbers, in commit order and without gaps, and write them."""
     if not group.events:
         return
-    ((last, at),) = yield "read_head", ()
+    ((last, _, at),) = yield "read_ends", ()
     at = max(group.wall, at)
     written: list[Event] = []
+    names: dict[tuple[str, str, str], int] = {}
     for event, verdict in group.events:
-        known = (yield from _known(event, written)) if event.id is not None else None
+        known = (yield from _known(event, names)) if event.id is not None else None
         if known is None:
             last += 1
             written.append(placed(event, last, at))
+            if event.id is not None:
+                names[event.namespace, event.source, event.id] = last
         if verdict is not None:
             verdict.numbers.append(known or last)
             verdict.repeated += known is not None
@@ -47,13 +50,14 @@ def append(group: Group) -> Verb:
         yield from _tell(written, group)
 
 
-def _known(event: NewEvent, written: Sequence[Event]) -> Verb:
-    """Return the number of an event that is on the log already, if it is."""
+def _known(event: NewEvent, names: Mapping[tuple[str, str, str], int]) -> Verb:
+    """Return the number of an event that is on the log already, or earlier in its group, if it is."""
+    assert event.id is not None
     name = (event.namespace, event.source, event.id)
+    if name in names:
+        return names[name]
     rows = yield "known_event", name
-    if rows:
-        return rows[0][0]
-    return next((e.number for e in written if (e.namespace, e.source, e.id) == name), None)
+    return rows[0][0] if rows else None
 
 
 def _tell(events: Sequence[Event], group: Group) -> Verb:
@@ -97,14 +101,28 @@ def subscribe(item: Commit, group: Group) -> Verb:
 
 def forget(item: Forget, group: Group) -> Verb:
     """Remove the oldest events, and what came of them."""
-    ((first,),) = yield "first_event", ()
-    before = min(item.before, first + item.limit)
+    ((last, first, _),) = yield "read_ends", ()
+    before = min(item.before, first + item.limit, last + 1)
     if before <= first:
         return Done(0)
     yield "forget_reactions", (before,)
     removed = yield "forget_events", (before,)
     yield "move_first", (before,)
     return Done(removed)
+
+
+def last_before(at: int) -> Verb:
+    """Find the last event that was accepted before a time, by halves: along the log it never goes back."""
+    ((last, first, _),) = yield "read_ends", ()
+    low, high = first - 1, last  # ``low`` is before it, what follows ``high`` is not
+    while low < high:
+        middle = (low + high + 1) // 2
+        rows = yield "event_time", (middle,)
+        if not rows or rows[0][0] < at:  # one that is gone was forgotten meanwhile, as the oldest are
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def placed(event: NewEvent, number: int, at: int) -> Event:

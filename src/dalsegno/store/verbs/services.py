@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from dalsegno.core.commit import Committed, Done, Kept, Refused, Started
+from dalsegno.core.commit import Committed, Done, Kept, Refused
 from dalsegno.core.reactions import (
     GivePartitions,
     HandlerRow,
@@ -21,6 +21,7 @@ from dalsegno.core.reactions import (
     TakePartitions,
 )
 from dalsegno.store.verbs.group import Group, Verb
+from dalsegno.store.verbs.log import last_before
 from dalsegno.store.verbs.runs import send, start
 
 
@@ -45,9 +46,10 @@ def register(item: Register, group: Group) -> Verb:
 def _beginning(service: Service) -> Verb:
     if service.start is not None:
         return service.start
-    name, asked = ("last_event", ()) if service.start_at is None else ("last_before", (service.start_at,))
-    ((position,),) = yield name, asked
-    return position
+    if service.start_at is not None:
+        return (yield from last_before(service.start_at))
+    ((last, _, _),) = yield "read_ends", ()
+    return last
 
 
 def take_partitions(item: TakePartitions, group: Group) -> Verb:
@@ -65,9 +67,9 @@ def give_partitions(item: GivePartitions, group: Group) -> Verb:
 
 def react(item: React, group: Group) -> Verb:
     """Write what a service did with events meanwhile."""
-    ((generation,),) = yield "read_generation", (item.service,)
-    if generation != item.generation:
-        return Refused.STALE
+    refusal = yield from _refusal(item)
+    if refusal is not None:
+        return refusal
     if item.positions:
         yield "move_partition", [(item.service, *moved, item.session) for moved in item.positions]
     if item.reactions:
@@ -79,12 +81,29 @@ def react(item: React, group: Group) -> Verb:
     for laned in item.laned:
         yield from _lane(laned, item.service, group)
     for joined in item.joined:
-        yield from _join(joined, group)
+        yield from _join(joined, item.generation, group)
     yield from keep(item.kept, group)
     for partition, event in item.suspects:
-        yield "suspect_event", (item.service, partition, event)
+        yield "suspect_event", (item.service, partition, event, item.session)
     group.events += [(event, None) for event in item.events]
     return Committed(group.wall)
+
+
+def _refusal(item: React) -> Verb:
+    """Tell what refuses a reaction, if anything does, before its first write."""
+    ((generation,),) = yield "read_generation", (item.service,)
+    if generation != item.generation:
+        return Refused.STALE
+    if item.positions:
+        owned = {row[1] for row in (yield "owned_partitions", (item.service, item.session))}
+        if any(partition not in owned for partition, _ in item.positions):
+            return Refused.STALE
+    for begun in [*(one.start for one in item.laned), *(one.start for one in item.joined)]:
+        if (yield "seek_run", (begun.namespace, begun.id)):
+            return Refused.CHILD_EXISTS
+        if (yield "seek_number", (begun.number,)):
+            return Refused.NUMBER_TAKEN
+    return None
 
 
 def landed(item: React, group: Group) -> Verb:
@@ -111,20 +130,19 @@ def leave_lane(run: int, group: Group) -> Verb:
             yield "let_go_on", (behind, group.wall)
 
 
-def _join(item: Joined, group: Group) -> Verb:
+def _join(item: Joined, generation: int, group: Group) -> Verb:
     """Have an event join the oldest round that lacks it, or begin a new one."""
-    for run, parts in (yield "open_rounds", (item.handler, item.key)):
+    for run, parts in (yield "open_rounds", (item.handler, generation, item.key)):
         if not parts & item.part:
             yield from send(replace(item.send, run=run), group)
             if parts | item.part == item.all:
-                yield "end_round", (item.handler, item.key, run)
+                yield "end_round", (run,)
             else:
-                yield "join_round", (item.handler, item.key, run, parts | item.part)
+                yield "join_round", (run, parts | item.part)
             return
-    started = yield from start(item.start, group)
-    if isinstance(started, Started):
-        yield "begin_round", (item.handler, item.key, started.run.number, item.part)
-        yield from send(replace(item.send, run=started.run.number), group)
+    yield from start(item.start, group)
+    yield "begin_round", (item.handler, generation, item.key, item.start.number, item.part)
+    yield from send(replace(item.send, run=item.start.number), group)
 
 
 def keep(kept: tuple[Kept, ...], group: Group) -> Verb:
@@ -146,8 +164,8 @@ def steer(item: SteerService, group: Group) -> Verb:
         paused_at = group.wall if item.pause else None
         yield "pause_service", (service.number, paused_at, item.by, group.wall)
     if item.rewind is not None:
-        yield "begin_generation", (service.number, item.by, group.wall)
+        yield "begin_generation", (service.number, group.wall)
         yield "rewind_partitions", (service.number, item.rewind)
     if item.circuit is not None:
-        yield "open_circuit", (*item.circuit,)
+        yield "open_circuit", (*item.circuit, service.number)
     return Done(1)

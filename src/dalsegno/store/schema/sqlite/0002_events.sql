@@ -40,7 +40,7 @@ CREATE TABLE subscriptions (                      -- runs that wait for events; 
     type            TEXT    NOT NULL,
     by_key          INTEGER NOT NULL,             -- 1: value is a key, 0: a case
     value           TEXT    NOT NULL,
-    PRIMARY KEY (run, type, by_key, value)
+    PRIMARY KEY (run, namespace, type, by_key, value)
 ) WITHOUT ROWID;
 CREATE INDEX subscriptions_value ON subscriptions (value, type);
 
@@ -96,16 +96,17 @@ CREATE TABLE lanes (                              -- reactions that are runs, in
     rank            INTEGER NOT NULL,             -- the event's number, or its place in its own sequence
     handler         INTEGER NOT NULL,
     run             INTEGER NOT NULL UNIQUE,
-    PRIMARY KEY (service, key, rank, handler)
+    PRIMARY KEY (service, key, rank, handler, run)
 ) WITHOUT ROWID;
 
 CREATE TABLE joins (                              -- rounds of events that belong together and are not all there
+    run             INTEGER PRIMARY KEY,
     handler         INTEGER NOT NULL,
+    generation      INTEGER NOT NULL,             -- a replay has rounds of its own
     key             TEXT    NOT NULL,
-    run             INTEGER NOT NULL,
-    parts           INTEGER NOT NULL,             -- one bit for each that has come
-    PRIMARY KEY (handler, key, run)
-) WITHOUT ROWID;
+    parts           INTEGER NOT NULL              -- one bit for each that has come
+);
+CREATE INDEX joins_round ON joins (handler, key, generation, run);
 
 CREATE TABLE kept (                               -- a service's state of a key
     service         INTEGER NOT NULL,
