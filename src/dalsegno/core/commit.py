@@ -51,6 +51,8 @@ class Start(msgspec.Struct, frozen=True, gc=False):
     queue: str = "default"
     cause: int | None = None  # the event that started it
     held: bool = False  # until somebody lets it go on
+    due_at: int | None = None  # where that is not at once
+    reason: str | None = None
     session: int | None = None  # who claims it in the same breath, having a slot free
 
 

@@ -77,7 +77,7 @@ class Head(msgspec.Struct, frozen=True, gc=False):
 
 
 class Heard(msgspec.Struct, frozen=True, gc=False):
-    """What a run that waits for an event is told of it."""
+    """What a run is told of an event: the one that it waits for, or that it came of."""
 
     number: int
     type: str
@@ -85,6 +85,7 @@ class Heard(msgspec.Struct, frozen=True, gc=False):
     data: msgspec.Raw
     key: str | None = None
     case_id: str | None = None
+    hops: int = 0
     at: int = 0
 
 
@@ -96,7 +97,16 @@ def told(event: Event) -> bytes:
     """Write what a run is told of an event."""
     data = msgspec.Raw(event.data or b"null")
     return _ENCODER.encode(
-        Heard(event.number, event.type, event.version, data, event.key, event.case_id, event.at)
+        Heard(
+            event.number,
+            event.type,
+            event.version,
+            data,
+            event.key,
+            event.case_id,
+            event.hops,
+            event.happened_at,
+        )
     )
 
 

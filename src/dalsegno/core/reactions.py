@@ -7,6 +7,7 @@ from enum import IntEnum
 import msgspec
 
 from dalsegno.core.commit import Kept, Send, Start
+from dalsegno.core.entries import Entry
 from dalsegno.core.event import NewEvent
 
 
@@ -131,15 +132,19 @@ class Taken(msgspec.Struct, frozen=True):
 
 
 class Laned(msgspec.Struct, frozen=True):
-    """A reaction that goes on as a run, in the order of its key; without a key it is due at once.
+    """A reaction that goes on as a run, in the order of its key.
 
-    ``rank`` is its place among those of its key: the number of its event, or that of its own sequence.
+    ``rank`` is its place among those of its key: the number of its event, or that of its own sequence;
+    without a key nothing is before it. ``failed`` is what its journal begins with: the attempt that
+    was made before it was a run, and ``due_at`` when the next one is.
     """
 
     start: Start
     handler: int
     rank: int
     key: str | None = None
+    failed: Entry | None = None
+    due_at: int | None = None
 
 
 class Joined(msgspec.Struct, frozen=True):

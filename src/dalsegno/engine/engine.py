@@ -137,7 +137,7 @@ class Engine:
         """Let runs go on from where they are: in the cache, or at the end of their journals."""
         cold = [live for live in taken if live.cold]
         warm = [live for live in taken if not live.cold]
-        written = [live.number for live in cold if live.turn > 1 or live.wakes]
+        written = [live.number for live in cold if live.turn > 1 or live.wakes or live.run.cause is not None]
         heard = [live.number for live in warm if live.wakes != live.run.wakes]
         loaded, alien = await of_each(written, self._store.load)
         inboxes, unheard = await of_each(heard, self._store.inbox)

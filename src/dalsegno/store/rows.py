@@ -40,6 +40,13 @@ def delivery_of(row: Sequence[Any]) -> Delivery:
     return Delivery(number, Kind(kind), name, id_, source, op, Outcome(outcome), codec, data, accepted_at)
 
 
+def status_of(item: Start) -> str:
+    """Return the status that a new run has: one that parks at once waits for a person."""
+    if item.session is not None:
+        return "running"
+    return "waiting" if item.reason is not None else "pending"
+
+
 def new_run(item: Start, now: int) -> Run:
     """Make the run that a start has made, without reading it back."""
     claimed = item.session is not None
@@ -49,10 +56,11 @@ def new_run(item: Start, now: int) -> Run:
         id=item.id,
         workflow=item.workflow,
         version=item.version,
-        status=Status.RUNNING if claimed else Status.PENDING,
+        status=Status(status_of(item)),
         turn=int(claimed),
         session=item.session,
-        due_at=None if claimed or item.held else now,
+        reason=item.reason,
+        due_at=None if claimed or item.held else item.due_at or now,
         input_codec=item.input_codec,
         input=item.input,
         input_digest=item.input_digest,

@@ -99,7 +99,7 @@ DELETE FROM lanes WHERE run = :run RETURNING service, key;
 
 -- let_go_on(run, now)
 UPDATE runs SET due_at = :now
- WHERE number = :run AND status = 'pending' AND session IS NULL AND due_at IS NULL;
+ WHERE number = :run AND status = 'pending' AND session IS NULL AND due_at IS NULL AND turn = 0;
 
 -- open_rounds(handler, generation, key)
 SELECT run, parts FROM joins

@@ -21,7 +21,7 @@ from dalsegno.core.commit import (
 )
 from dalsegno.core.entries import Delivery, Kind
 from dalsegno.core.runs import Status
-from dalsegno.store.rows import new_run, run_of
+from dalsegno.store.rows import new_run, run_of, status_of
 from dalsegno.store.verbs.group import Group, Verb
 
 
@@ -29,8 +29,8 @@ def start(item: Start, group: Group) -> Verb:
     """Make a new run, or find the one of that id."""
     claimed = item.session is not None
     state = (
-        *("running" if claimed else "pending", item.session, int(claimed)),
-        *(None if claimed or item.held else group.wall, group.wall if claimed else None),
+        *(status_of(item), item.reason, item.session, int(claimed)),
+        *(None if claimed or item.held else item.due_at or group.wall, group.wall if claimed else None),
     )
     created = yield (
         "insert_run",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msgspec.structs import replace
+from msgspec.structs import astuple, replace
 
 from dalsegno.core.commit import Committed, Done, Kept, Refused
 from dalsegno.core.reactions import (
@@ -118,7 +118,9 @@ def landed(item: React, group: Group) -> Verb:
 def _lane(item: Laned, service: int, group: Group) -> Verb:
     """Start the run of a reaction; it is due once nothing of its key is before it."""
     held = item.start.held or (item.key is not None and bool((yield "lane_head", (service, item.key))))
-    yield from start(replace(item.start, held=held), group)
+    yield from start(replace(item.start, held=held, due_at=item.due_at), group)
+    if item.failed is not None:
+        yield "insert_entry", (item.start.number, *astuple(item.failed)[:-1], group.wall)
     if item.key is not None:
         yield "enter_lane", (service, item.key, item.rank, item.handler, item.start.number)
 
