@@ -201,6 +201,10 @@ class RunCancelled(RunError):
     """The run was cancelled."""
 
 
+class Discarded(RunError):
+    """A person gave up a dead letter; the reaction to that event has ended without it."""
+
+
 class ResultTimeout(RunError, TimeoutError):
     """The result did not come in the time given; the run goes on."""
 

@@ -1,0 +1,90 @@
+"""How a handler is called: an event becomes its arguments, and what it returns becomes events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from dalsegno.core.event import Event, Heard, NewEvent
+from dalsegno.events.contract import Role
+from dalsegno.events.declared import following
+from dalsegno.events.handlers import Handler
+from dalsegno.events.registry import Types
+from dalsegno.events.types import EventType
+
+Read = Callable[[bytes], Any]
+
+
+class Calling:
+    """One handler as a worker calls it."""
+
+    def __init__(self, handler: Handler, types: Types, number: int = 0) -> None:
+        self.handler = handler
+        self.number = number  # of the handler, in the store
+        self.title = handler.title
+        self.is_async = handler.is_async
+        self.where = handler.options.where
+        self.asks_state = any(argument.role is Role.STATE for argument in handler.contract.arguments)
+        self._types = types
+        self._roles = tuple(argument.role for argument in handler.contract.arguments)
+        self._follows = handler.contract.follows
+        self._batch = handler.options.batch is not None
+        self._reads: dict[tuple[str, int], Read] = {}
+
+    # -- arguments
+
+    def read(self, event: Event | Heard) -> Any:
+        """Read an event as the type that the handler takes. Raises NotDecodable, NoConverter."""
+        key = (event.type, event.version)
+        read = self._reads.get(key)
+        if read is None:
+            read = self._reads[key] = self._reading(*key)
+        return read(bytes(event.data or b"null"))
+
+    def _reading(self, name: str, version: int) -> Read:
+        wanted = self.handler.wanted(name, version)
+        assert wanted is not None
+        if wanted.version == version:
+            return wanted.decode
+        kind: EventType[Any] = wanted
+        return lambda data: self._types.convert(name, data, version, kind)
+
+    def arguments(self, values: Sequence[Any], state: Any = None, tx: Any = None) -> list[Any]:
+        """Put events, state and transaction in the order of the function's parameters."""
+        if self._roles == (Role.EVENT,):
+            return list(values)
+        left = list(values)
+        made: list[Any] = []
+        for role in self._roles:
+            if role is Role.EVENT:
+                made.append(left.pop(0))
+            elif role is Role.EVENTS:
+                made.append(left if self._batch else tuple(left))
+            else:
+                made.append(state if role is Role.STATE else tx)
+        return made
+
+    def returned(self, value: Any) -> list[NewEvent]:
+        """Make what is to be written of what a call returned. Raises UndeclaredEvent, NotEncodable."""
+        if value is None and not self._follows.types:
+            return []
+        return [
+            NewEvent(type=kind.name, version=kind.version, key=kind.key_of(event), data=kind.encode(event))
+            for kind, event in following(self._follows, value, f"handler {self.title}")
+        ]
+
+
+def heard(event: Event) -> Heard:
+    """Return what a run is told of the event that it came of."""
+    return Heard(
+        event.number,
+        event.type,
+        event.version,
+        msgspec.Raw(event.data or b"null"),
+        event.key,
+        event.case_id,
+        event.hops,
+        event.happened_at,
+    )

@@ -1,0 +1,81 @@
+"""What a worker does for one handler: how it is called, and the run that a reaction of it may become."""
+
+from __future__ import annotations
+
+import random
+import sys
+
+import msgspec
+
+from dalsegno.core.codec import digest, encode_args
+from dalsegno.core.commit import Send, Start
+from dalsegno.core.entries import Entry, Kind
+from dalsegno.core.event import Event, told
+from dalsegno.core.reactions import Joined
+from dalsegno.engine.definitions import Workflow
+from dalsegno.errors import HopLimit
+from dalsegno.events.calling import Calling, heard
+from dalsegno.events.handlers import Handler
+from dalsegno.events.joining import joining
+from dalsegno.events.reaction import StepLike, run_id_of, stacked
+from dalsegno.events.registry import Types
+from dalsegno.store.verbs.log import event_signal
+
+_ENCODER = msgspec.json.Encoder()
+
+
+class Plan:
+    """One handler of one service; made when the App starts, numbered when the store knows it."""
+
+    def __init__(self, handler: Handler, types: Types) -> None:
+        self.handler = handler
+        self.title = handler.title
+        self.calling = Calling(handler, types)
+        self.joins = bool(handler.contract.joins)
+        self.is_run = self.joins or handler.workflow is not None
+        self.in_order = handler.workflow is None or handler.options.ordered
+        self.step_like = StepLike(self.calling) if handler.workflow is None else None
+        self.workflow: Workflow[object, object] = self._workflow()
+        self._bits = {kind.name: 1 << place for place, kind in enumerate(handler.contract.joins)}
+
+    def _workflow(self) -> Workflow[object, object]:
+        if self.joins:
+            return joining(self.calling, self.step_like)
+        return stacked(self.calling) if self.step_like is None else self.step_like.workflow()
+
+    @property
+    def number(self) -> int:
+        """The handler's number in the store."""
+        return self.calling.number
+
+    def start(self, event: Event, number: int, generation: int, namespace: str, queue: str) -> Start:
+        """Make the start of the run that a reaction becomes."""
+        input_ = _ENCODER.encode(heard(event))
+        return Start(
+            number=number,
+            namespace=namespace,
+            id=run_id_of(self.title, event.number, generation),
+            workflow=self.workflow.name,
+            version=self.workflow.version,
+            input=input_,
+            input_digest=digest(encode_args((event.number,), {}, self.title)),
+            python=f"{sys.version_info.major}.{sys.version_info.minor}",
+            case_id=event.case_id,
+            traceparent=event.traceparent,
+            queue=queue,
+            cause=event.number,
+        )
+
+    def failed(self, event: Event, error: BaseException, rng: random.Random) -> tuple[Entry | None, int | None]:
+        """Return the journal's first entry of a reaction that has failed once, and when to try again."""
+        if self.step_like is None:
+            return None, None
+        final = isinstance(error, HopLimit)
+        delay = None if final else self.handler.options.retry.next(1, error, rng)
+        return self.step_like.failed(heard(event), error, final=delay is None), delay
+
+    def joined(self, event: Event, start: Start) -> Joined:
+        """Make what joins an event with others of its key."""
+        assert event.key is not None
+        send = Send(Kind.SIGNAL, name=event_signal(event.type), id=f"event-{event.number}", data=told(event))
+        return Joined(start, send, self.number, event.key, self._bits[event.type], sum(self._bits.values()))

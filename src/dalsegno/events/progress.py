@@ -1,0 +1,60 @@
+"""How far a service has come: per partition the events under way, per key who is first."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Generic, TypeVar
+
+import msgspec
+
+W = TypeVar("W")
+
+
+class Progress(msgspec.Struct):
+    """One partition that this worker owns: all its events up to ``position`` are passed.
+
+    ``careful`` is set where a worker has died again and again without getting further.
+    """
+
+    partition: int
+    position: int
+    crashes: int = 0
+    suspect: int | None = None
+    careful: bool = False
+    open: dict[int, None] = {}
+
+    def begin(self, number: int) -> None:
+        """An event is under way; they begin in the order of their numbers."""
+        self.open[number] = None
+
+    def end(self, number: int) -> None:
+        """An event is passed for all handlers."""
+        self.open.pop(number, None)
+
+    def reached(self, read_to: int) -> int:
+        """Return the position up to which all is passed, where the log was read up to ``read_to``."""
+        return next(iter(self.open)) - 1 if self.open else max(read_to, self.position)
+
+
+class Lines(Generic[W]):
+    """Who waits behind whom: of each key one at a time, in the order of arrival."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, deque[W]] = {}
+
+    def enter(self, key: str, work: W) -> bool:
+        """Tell whether it may begin at once; else it is handed out when its turn comes."""
+        line = self._lines.get(key)
+        if line is None:
+            self._lines[key] = deque()
+            return True
+        line.append(work)
+        return False
+
+    def leave(self, key: str) -> W | None:
+        """Hear that the first one has ended; return the next, which is the first now."""
+        line = self._lines[key]
+        if line:
+            return line.popleft()
+        del self._lines[key]
+        return None

@@ -1,0 +1,183 @@
+"""A reaction as a run: what could not be done at once goes on with journal, retries and a person's help.
+
+It is a guest of the engine. A step-like handler is one step with the handler's own retry policy; once
+that is exhausted the run parks as a dead letter until a person redrives, edits or discards it. A
+stacked workflow is the workflow itself, whose returned events are emitted at its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import re
+from collections.abc import Callable
+from typing import Any, Literal
+
+import msgspec
+
+from dalsegno.core.codec import digest, encode_args
+from dalsegno.core.commit import DeadLetter
+from dalsegno.core.entries import Entry, Kind, Outcome
+from dalsegno.core.event import Heard
+from dalsegno.core.execution import Execution, current
+from dalsegno.core.failure import Failure, decode, encode
+from dalsegno.core.ops import Op
+from dalsegno.core.runs import DEAD_LETTER
+from dalsegno.engine.calls import StepCall, open_step
+from dalsegno.engine.context import step_info
+from dalsegno.engine.definitions import StepDefinition, StepOptions, Workflow, make_step, make_workflow
+from dalsegno.engine.emitting import emit_in_run, emit_in_step
+from dalsegno.engine.verbs import hold
+from dalsegno.errors import Discarded, StepTimeout
+from dalsegno.events.calling import Calling
+
+_PLACE = re.compile(r"^ +File .*, in (.+)$", re.MULTILINE)
+
+
+class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a person says of a dead letter: try again, with other data if there is some, or give it up."""
+
+    what: Literal["redrive", "discard"] = "redrive"
+    why: str = ""
+    data: msgspec.Raw | None = None
+
+
+def answered(data: bytes | None) -> Answer:
+    """Read a person's answer; a plain retry says nothing."""
+    return Answer() if not data else msgspec.json.decode(data, type=Answer)
+
+
+def key_of(title: str, event: int) -> str:
+    """Name a reaction for the services that its handler calls: the same however often it is tried."""
+    return f"{title}/{event}"
+
+
+def run_id_of(title: str, event: int, generation: int) -> str:
+    """Name the run that a reaction goes on as."""
+    return f"{title}#{event}" if generation == 1 else f"{title}#{event}/{generation}"
+
+
+class StepLike:
+    """The run of a plain function's reaction."""
+
+    def __init__(self, calling: Calling, service: int) -> None:
+        self._calling = calling
+        self._service = service
+        handler = calling.handler
+        options = handler.options
+        self.step: StepDefinition = make_step(self._function(), name=handler.name)
+        self.step.options = StepOptions(retry=options.retry, timeout=options.timeout)
+
+    def workflow(self) -> Workflow[Any, Any]:
+        """Make the definition that the engine runs."""
+
+        async def react(event: Heard) -> None:
+            await self._react(event)
+
+        return make_workflow(react, name=self._calling.title, model="reaction")
+
+    def failed(self, event: Heard, error: BaseException, *, final: bool) -> Entry:
+        """Make the entry of the attempt that was made before the reaction was a run."""
+        kind = Kind.STEP if final else Kind.ATTEMPT
+        outcome = Outcome.UNKNOWN if isinstance(error, StepTimeout) else Outcome.ERROR
+        asked = digest(encode_args((event,), {}, self.step.arguments_label))
+        data = encode(Failure.of(error))
+        return Entry(1, kind, 1, self.step.name, asked, outcome, 1, data=data)
+
+    def _function(self) -> Callable[..., Any]:
+        calling = self._calling
+
+        def said(value: Any) -> None:
+            for event in calling.returned(value):
+                emit_in_step(step_info(), event)
+
+        if calling.is_async:
+
+            async def react_async(event: Heard) -> None:
+                said(await calling.handler.function(*calling.arguments([calling.read(event)])))
+
+            return react_async
+
+        def react(event: Heard) -> None:
+            said(calling.handler.function(*calling.arguments([calling.read(event)])))
+
+        return react
+
+    async def _react(self, event: Heard) -> None:
+        execution = current()
+        assert execution is not None
+        call = functools.partial(StepCall, self.step, key=key_of(self._calling.title, event.number))
+        tries = 0
+        while True:
+            op = open_step(execution, call((event,), {}))
+            try:
+                return await op
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:
+                tries += op.attempts + 1
+                answer = await self._bury(execution, event, _told(op, error), tries)
+            if answer.what == "discard":
+                raise Discarded(
+                    f"Event {event.number} was discarded for handler {self._calling.title}: "
+                    f"{answer.why or 'no reason was given'}.",
+                    run_id=execution.run_id,
+                )
+            if answer.data is not None:
+                event = msgspec.structs.replace(event, data=answer.data)
+
+    async def _bury(self, execution: Execution, event: Heard, told: Failure, tries: int) -> Answer:
+        """Park until a person says what to do."""
+        outbox = execution.post()
+        outbox.dead = DeadLetter(
+            service=self._service,
+            handler=self._calling.number,
+            event=event.number,
+            key=event.key,
+            cause=cause_of(told),
+            error=told.title[:1_000],
+            attempts=tries,
+            goes_on=self._calling.handler.options.after_dead_letter == "go on",
+        )
+        answer = answered(await hold(self._calling.title, DEAD_LETTER))
+        outbox.dead = None
+        execution.reason = None
+        return answer
+
+
+def _told(op: Op, error: Exception) -> Failure:
+    """Return the failure as the journal has it, which knows where it was raised."""
+    settled = op.settled
+    return Failure.of(error) if settled is None or settled.data is None else decode(settled.data)
+
+
+def cause_of(told: Failure) -> str:
+    """Name what an error failed of, the same for those that failed alike: its type, and where it was raised."""
+    places = _PLACE.findall(told.traceback)
+    return f"{told.type.rpartition('.')[2]}{f' in {places[-1]}' if places else ''}"[:200]
+
+
+def stacked(calling: Calling) -> Workflow[Any, Any]:
+    """Make the definition of a stacked workflow's reaction: the workflow, then its events."""
+    inner = calling.handler.workflow
+    assert inner is not None
+
+    def say(value: Any) -> None:
+        execution = current()
+        assert execution is not None
+        for event in calling.returned(value):
+            emit_in_run(execution, event)
+
+    if inner.is_async:
+
+        async def react_async(event: Heard) -> None:
+            say(await inner.body(*calling.arguments([calling.read(event)])))
+
+        function: Callable[..., Any] = react_async
+    else:
+
+        def react(event: Heard) -> None:
+            say(inner.body(*calling.arguments([calling.read(event)])))
+
+        function = react
+    return make_workflow(function, name=calling.title, version=inner.version, model=inner.model)

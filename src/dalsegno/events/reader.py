@@ -1,0 +1,393 @@
+"""One service at work in one worker: reads the log, reacts, and writes what came of it.
+
+The path of an event: it is *read* in order, *enters* the line of its key, a handler is *called*, and
+what that returned is *written* with its reaction and the service's position, all that has ended
+meanwhile in one commit. What cannot be done at once (it failed, its key is blocked, it is a workflow
+or a join) is written as a run, which goes on by itself; the position passes it either way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from dalsegno.core.clock import Clock
+from dalsegno.core.commit import Committed, Failed
+from dalsegno.core.event import Event, NewEvent
+from dalsegno.core.ids import Numbers, seeded
+from dalsegno.core.reactions import Laned, React, ReactedAs, Reaction, ServiceRow
+from dalsegno.core.runs import KILLS_ITS_WORKER
+from dalsegno.core.writes import Verdict
+from dalsegno.engine.commits import CommitQueue
+from dalsegno.engine.context import StepInfo
+from dalsegno.errors import HopLimit, StoreError
+from dalsegno.events.calls import Calls, Ended
+from dalsegno.events.plan import Plan
+from dalsegno.events.progress import Lines, Progress
+from dalsegno.store.protocol import Store
+
+log = logging.getLogger("dalsegno.events")
+
+_BATCH = 512  # events read at once
+_LOOK = 0.05  # seconds between looks at the change mark
+_IDLE = 0.5  # seconds after which a service that waits writes how far it has come
+_MANY_CRASHES = 5
+
+
+class Work(msgspec.Struct, gc=False):
+    """One event on its way through the handlers of a service."""
+
+    event: Event
+    plans: tuple[Plan, ...]
+    progress: Progress
+    next: int = 0
+
+
+class Out(msgspec.Struct):
+    """What has ended and is not written yet."""
+
+    reactions: list[Reaction] = []
+    events: list[NewEvent] = []
+    laned: list[Laned] = []
+    joined: list[Any] = []
+    kept: list[Any] = []
+    touched: set[int] = set()
+
+    def __bool__(self) -> bool:
+        return bool(self.touched or self.reactions or self.laned)
+
+
+class Reader:
+    """One service, while a session lasts. Everything happens on the worker's loop."""
+
+    def __init__(
+        self,
+        row: ServiceRow,
+        plans: Sequence[Plan],
+        store: Store,
+        commits: CommitQueue,
+        calls: Calls,
+        numbers: Numbers,
+        clock: Clock,
+        *,
+        session: int,
+        namespace: str,
+        queue: str,
+        window: int,
+        hops: int,
+        emitted: Callable[[], None],
+    ) -> None:
+        self.row = row
+        self.session = session
+        self.owned: dict[int, Progress] = {}
+        self.paused = row.paused_at is not None
+        self.stale = False  # its generation is over
+        self._store = store
+        self._commits = commits
+        self._calls = calls
+        self._numbers = numbers
+        self._clock = clock
+        self._namespace = namespace
+        self._queue = queue
+        self._window = window
+        self._hops = hops
+        self._emitted = emitted
+        self._plans: dict[str, tuple[Plan, ...]] = {}
+        for plan in plans:
+            for name in {kind.name for kind in plan.handler.takes}:
+                self._plans[name] = (*self._plans.get(name, ()), plan)
+        self._cursor = 0
+        self._open = 0
+        self._lines: Lines[Work] = Lines()
+        self._blocked: set[str] = set()
+        self._already: set[tuple[int, int]] = set()
+        self._careful: asyncio.Queue[Work] | None = None
+        self._out = Out()
+        self._writing: React | None = None
+        self._flush_soon = False
+        self._nudged = asyncio.Event()
+        self._stopping = False
+        self._dropped = False
+
+    # -- what it is told
+
+    def nudge(self) -> None:
+        """Hear that there may be news."""
+        self._nudged.set()
+
+    def stop(self) -> None:
+        """Begin nothing more."""
+        self._stopping = True
+        self._nudged.set()
+
+    def drop(self) -> None:
+        """Let go of everything: others go on with it."""
+        self._dropped = self._stopping = True
+        self._calls.abandon(self)
+        self._nudged.set()
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything has begun that is not written."""
+        return bool(self._open or self._out or self._writing is not None)
+
+    async def own(self, progress: Sequence[Progress]) -> None:
+        """Take over partitions: what is done of them already, and which keys are blocked, is read first."""
+        if not progress:
+            return
+        after = min(each.position for each in progress)
+        self._already |= await self._store.reacted(self.row.number, self.row.generation, after)
+        self._blocked |= {lane.key for lane in await self._store.lanes(self.row.number)}
+        fresh = not self.owned
+        for each in progress:
+            self.owned[each.partition] = each
+        self._cursor = after if fresh else min(self._cursor, after)
+        self.nudge()
+
+    # -- reading
+
+    async def run(self) -> None:
+        """Read and react until stopped."""
+        while not self._stopping:
+            self._nudged.clear()
+            try:
+                mark = self._store.change_mark()
+                if not await self._read():
+                    await self._wait(mark)
+            except StoreError as error:
+                log.warning("service %s waits: %s", self.row.name, error.what)
+                await self._nap(1.0)
+
+    async def _read(self) -> bool:
+        """Read the next events, if there is room for some; return whether to go on at once."""
+        room = self._window - self._open
+        if self.paused or self.stale or not self.owned or room <= 0:
+            return False
+        events = await self._store.read_log(self._cursor, min(room, _BATCH))
+        if self._dropped or not events:
+            return False
+        for event in events:
+            if event.key in self._blocked and not await self._still_blocked(event.key):
+                self._blocked.discard(event.key)
+        for event in events:
+            self._take(event)
+        self._cursor = max(self._cursor, events[-1].number)
+        return True
+
+    async def _still_blocked(self, key: str) -> bool:
+        waits = any(laned.key == key for laned in self._out.laned)
+        writing = self._writing is not None and any(laned.key == key for laned in self._writing.laned)
+        return waits or writing or bool(await self._store.lane(self.row.number, key))
+
+    async def _wait(self, mark: int) -> None:
+        waited = 0.0
+        while not self._nudged.is_set() and waited < _IDLE and mark == self._store.change_mark():
+            waited += _LOOK
+            await self._nap(_LOOK)
+        if waited >= _IDLE:
+            self._tell_position()
+
+    async def _nap(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._nudged.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def _tell_position(self) -> None:
+        """Write how far the partitions have come of which no event was for us."""
+        behind = [p for p in self.owned.values() if p.reached(self._cursor) > p.position]
+        if behind:
+            self._out.touched |= {progress.partition for progress in behind}
+            self._flush()
+
+    def _take(self, event: Event) -> None:
+        """Let an event enter the line of its key, if it is ours."""
+        if event.namespace != self._namespace:
+            return
+        progress = self.owned.get(event.partition(self.row.partitions))
+        if progress is None or event.number <= progress.position or event.number in progress.open:
+            return
+        plans = self._plans.get(event.type)
+        if plans is None:
+            return
+        work = Work(event, plans, progress)
+        progress.begin(event.number)
+        self._open += 1
+        if event.key is None or self._lines.enter(event.key, work):
+            self._begin(work)
+
+    # -- reacting
+
+    def _begin(self, work: Work) -> None:
+        if work.progress.careful:
+            self._begin_carefully(work)
+        else:
+            self._react(work)
+
+    def _react(self, work: Work) -> None:
+        """Go through the handlers of an event, as far as nothing is to be waited for."""
+        event = work.event
+        while work.next < len(work.plans):
+            plan = work.plans[work.next]
+            work.next += 1
+            if (event.number, plan.number) in self._already:
+                self._already.discard((event.number, plan.number))
+            elif event.hops > self._hops:
+                self._as_run(work, plan, error=_too_many_hops(event, self._hops))
+            elif plan.is_run or (event.key is not None and event.key in self._blocked):
+                self._as_run(work, plan)
+            else:
+                self._calls.begin(self, work, plan)
+                return  # it answers by ``ended``
+        self._passed(work)
+
+    def ended(self, work: Work, plan: Plan, info: StepInfo, how: Ended) -> None:
+        """Hear how a call has ended."""
+        if self._dropped:
+            return
+        if how.error is not None:
+            self._as_run(work, plan, error=how.error)
+        else:
+            outcome = ReactedAs.FILTERED if how.filtered else ReactedAs.DONE
+            number = work.event.number
+            self._out.reactions.append(Reaction(number, plan.number, outcome, None, how.took, how.note))
+            self._out.events += how.events
+            self._out.kept += how.kept
+        self._react(work)
+
+    def _as_run(self, work: Work, plan: Plan, *, error: BaseException | None = None) -> None:
+        """Let a reaction go on as a run."""
+        event = work.event
+        number = self._numbers.take()[0]
+        start = plan.start(event, number, self.row.generation, self._namespace, self._queue)
+        self._out.reactions.append(Reaction(event.number, plan.number, ReactedAs.RUN, number))
+        if plan.joins:
+            self._out.joined.append(plan.joined(event, start))
+            return
+        key = event.key if plan.in_order else None
+        laned = Laned(start, plan.number, event.number, key)
+        if error is not None:
+            rng = seeded("reaction", event.number, plan.number)
+            failed, delay = plan.failed(event, error, rng)
+            due = None if delay is None else self._store.now() + delay
+            laned = msgspec.structs.replace(laned, failed=failed, due_at=due)
+        self._out.laned.append(laned)
+        if key is not None:
+            self._blocked.add(key)
+
+    def _passed(self, work: Work) -> None:
+        """All handlers of an event are done with it: the next of its key may begin."""
+        self._open -= 1
+        work.progress.end(work.event.number)
+        self._out.touched.add(work.progress.partition)
+        if not self._flush_soon:
+            self._flush_soon = True
+            asyncio.get_running_loop().call_soon(self._flush)
+        if work.event.key is not None:
+            behind = self._lines.leave(work.event.key)
+            if behind is not None:
+                asyncio.get_running_loop().call_soon(self._begin, behind)
+
+    # -- where a worker has died again and again
+
+    def _begin_carefully(self, work: Work) -> None:
+        if self._careful is None:
+            self._careful = asyncio.Queue()
+            self._calls.spawn(self, self._one_at_a_time(self._careful))
+        self._careful.put_nowait(work)
+
+    async def _one_at_a_time(self, works: asyncio.Queue[Work]) -> None:
+        """Begin suspects alone, each after a note in the store which one it was."""
+        while True:
+            work = await works.get()
+            progress, number = work.progress, work.event.number
+            if progress.careful and progress.suspect == number and progress.crashes > _MANY_CRASHES:
+                self._park(work)
+            elif progress.careful:
+                note = React(
+                    self.session, self.row.number, self.row.generation, suspects=((progress.partition, number),)
+                )
+                await self._commits.submit(note, patient=True)
+                self._react(work)
+            else:
+                self._react(work)
+            while number in progress.open or self._writing is not None:
+                await asyncio.sleep(0.001)
+
+    def _park(self, work: Work) -> None:
+        """Put aside an event at which worker after worker has died."""
+        log.error("event %d kills its worker; it is parked", work.event.number)
+        for plan in work.plans[work.next :]:
+            number = self._numbers.take()[0]
+            start = plan.start(work.event, number, self.row.generation, self._namespace, self._queue)
+            parked = msgspec.structs.replace(start, reason=KILLS_ITS_WORKER, held=True)
+            self._out.reactions.append(Reaction(work.event.number, plan.number, ReactedAs.RUN, number))
+            self._out.laned.append(Laned(parked, plan.number, work.event.number, work.event.key))
+            if work.event.key is not None:
+                self._blocked.add(work.event.key)
+        self._passed(work)
+
+    # -- writing
+
+    def _flush(self) -> None:
+        """Write what has ended, unless something is being written: then it follows."""
+        self._flush_soon = False
+        if self._writing is not None or self._dropped or not self._out:
+            return
+        out, self._out = self._out, Out()
+        positions = []
+        for partition in out.touched:
+            progress = self.owned.get(partition)
+            if progress is not None and (reached := progress.reached(self._cursor)) > progress.position:
+                positions.append((partition, reached))
+        self._writing = React(
+            self.session,
+            self.row.number,
+            self.row.generation,
+            positions=tuple(positions),
+            reactions=tuple(out.reactions),
+            events=tuple(out.events),
+            laned=tuple(out.laned),
+            joined=tuple(out.joined),
+            kept=tuple(out.kept),
+        )
+        self._commits.put(self._writing, self._written)
+
+    def _written(self, verdict: Verdict) -> None:
+        react, self._writing = self._writing, None
+        if self._dropped or react is None:
+            return
+        if isinstance(verdict, Committed):
+            for partition, position in react.positions:
+                progress = self.owned.get(partition)
+                if progress is not None:
+                    progress.position = position
+                    progress.careful, progress.crashes, progress.suspect = False, 0, None
+            if react.events:
+                self._emitted()
+            self._calls.written(react)
+            self._flush()
+            self.nudge()
+        elif isinstance(verdict, Failed):
+            log.error("service %s: its reactions could not be written: %r", self.row.name, verdict.error)
+            self.drop()
+            self.stale = True
+        else:
+            log.warning("service %s moved on without this worker (%s)", self.row.name, verdict)
+            self.drop()
+            self.stale = True
+
+
+def _too_many_hops(event: Event, limit: int) -> HopLimit:
+    return HopLimit(
+        f"Event {event.number} ({event.type}) came after {event.hops} others, one after the other; "
+        f"{limit} are allowed.",
+        "Services that answer each other's events without end go round in a circle.",
+        "Break the circle, or raise Limits(hops=…); then redrive it.",
+        event=event.number,
+        limit=limit,
+    )
