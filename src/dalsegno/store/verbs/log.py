@@ -14,7 +14,7 @@ from dalsegno.store.rows import event_of
 from dalsegno.store.verbs.group import Group, Verb
 from dalsegno.store.verbs.runs import send
 
-_FOUND_BEFORE = 1_000  # events that were there before somebody waited for them, told at most
+FOUND_BEFORE = 1_000  # events that were there before somebody waited for them, told at most
 
 
 def emit(item: Emit, group: Group) -> Verb:
@@ -94,7 +94,7 @@ def subscribe(item: Commit, group: Group) -> Verb:
         if not (yield "subscribe", row):
             continue
         name = "events_of_key" if wanted.by_key else "events_of_case"
-        rows = yield name, (wanted.namespace, wanted.value, wanted.type, 0, _FOUND_BEFORE)
+        rows = yield name, (wanted.namespace, wanted.value, wanted.type, 0, FOUND_BEFORE)
         for row in rows:
             yield from send(delivery(item.run, event_of(row)), group)
 

@@ -1,0 +1,105 @@
+"""The log: events get their numbers as the last act of their group, and are told to runs that wait."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from dalsegno.core.commit import Commit, Done, Emit, Emitted, Subscription
+from dalsegno.core.event import Event, Head
+from dalsegno.core.reactions import Forget
+from dalsegno.store.log import EventQuery
+from dalsegno.store.memory.runs import RunVerbs
+from dalsegno.store.verbs.log import FOUND_BEFORE, delivery, placed
+
+
+class LogVerbs(RunVerbs):
+    """What the items mean that put events on the log or take them from it; and what is read of it."""
+
+    def _emit(self, item: Emit) -> Emitted:
+        verdict = Emitted()
+        self._emitted += [(event, verdict) for event in item.events]
+        return verdict
+
+    def _append(self) -> None:
+        """Number the group's events, write them, then tell them to the runs that wait for them."""
+        at, first = max(self.now(), self._head.at), self._head.last + 1
+        for event, verdict in self._emitted:
+            name = None if event.id is None else (event.namespace, event.source, event.id)
+            known = None if name is None else self._event_ids.get(name)
+            number = known or self._head.last + 1
+            if known is None:
+                self._events[number] = placed(event, number, at)
+                self._head = replace(self._head, last=number, at=at)
+                if name is not None:
+                    self._event_ids[name] = number
+            if verdict is not None:
+                verdict.numbers.append(number)
+                verdict.repeated += known is not None
+        self._emitted.clear()
+        for number in range(first, self._head.last + 1):
+            self._tell(self._events[number])
+
+    def _tell(self, event: Event) -> None:
+        for run, rows in sorted(self._rows.items()):
+            if any(_matches(event, wanted) for wanted in rows.subscribed):
+                self._send(delivery(run, event))
+
+    def _subscribe(self, item: Commit) -> None:
+        """Note what a run waits for from now on, and deliver what was there before."""
+        subscribed = self._rows[item.run].subscribed
+        for wanted in item.subscribes:
+            if wanted not in subscribed:
+                subscribed.add(wanted)
+                found = [event for event in self._events.values() if _matches(event, wanted)]
+                for event in found[:FOUND_BEFORE]:
+                    self._send(delivery(item.run, event))
+
+    def _forget(self, item: Forget) -> Done:
+        before = min(item.before, self._head.first + item.limit, self._head.last + 1)
+        gone = [number for number in self._events if number < before]
+        for number in gone:
+            del self._events[number]
+        self._event_ids = {name: number for name, number in self._event_ids.items() if number >= before}
+        self._reactions = {key: row for key, row in self._reactions.items() if row.event >= before}
+        self._head = replace(self._head, first=max(before, self._head.first))
+        return Done(len(gone))
+
+    def _last_before(self, at: int) -> int:
+        earlier = (event.number for event in self._events.values() if event.at < at)
+        return max(earlier, default=self._head.first - 1)
+
+    # -- reading
+
+    async def head(self) -> Head:
+        return self._head
+
+    async def read_log(self, after: int, limit: int) -> list[Event]:
+        return [event for event in self._events.values() if event.number > after][:limit]
+
+    async def event(self, number: int) -> Event | None:
+        return self._events.get(number)
+
+    async def known_event(self, namespace: str, source: str, id: str) -> int | None:
+        return self._event_ids.get((namespace, source, id))
+
+    async def events(self, query: EventQuery) -> list[Event]:
+        found = [event for event in self._events.values() if _listed(event, query)]
+        return (found[::-1] if query.newest else found)[: query.limit]
+
+
+def _matches(event: Event, wanted: Subscription) -> bool:
+    value = event.key if wanted.by_key else event.case_id
+    return (event.namespace, event.type, value) == (wanted.namespace, wanted.type, wanted.value)
+
+
+def _listed(event: Event, query: EventQuery) -> bool:
+    return (
+        event.namespace == query.namespace
+        and event.number > query.after
+        and (query.before is None or event.number < query.before)
+        and (query.type is None or event.type == query.type)
+        and (query.key is None or event.key == query.key)
+        and (query.case_id is None or event.case_id == query.case_id)
+        and (query.since is None or event.at >= query.since)
+        and (query.until is None or event.at < query.until)
+    )

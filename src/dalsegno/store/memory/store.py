@@ -1,0 +1,193 @@
+"""The store itself: groups, and the commits in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from dalsegno.core.commit import (
+    Beat,
+    Claim,
+    Claimed,
+    Commit,
+    Committed,
+    Emit,
+    EndSession,
+    Failed,
+    Fence,
+    OpenSession,
+    Refused,
+    Release,
+    Rest,
+    Retry,
+    Send,
+    Start,
+)
+from dalsegno.core.reactions import (
+    Forget,
+    GivePartitions,
+    React,
+    Register,
+    SteerService,
+    Taken,
+    TakePartitions,
+)
+from dalsegno.core.writes import OWNED, Verdict, Write
+from dalsegno.store.memory.dead_letters import DeadLetterVerbs
+from dalsegno.store.memory.reads import RunReads
+from dalsegno.store.memory.tables import Rows
+from dalsegno.store.rows import is_child
+from dalsegno.store.verbs import for_session
+from dalsegno.store.verbs.group import Standing
+
+
+class MemoryStore(DeadLetterVerbs, RunReads):
+    """Implements ``store.protocol.Store`` with dictionaries."""
+
+    @property
+    def address(self) -> str:
+        return "memory:"
+
+    async def open(self) -> None:
+        return None
+
+    async def close(self) -> None:
+        return None
+
+    async def write(self, group: Sequence[Write], fence: Fence | None = None) -> list[Verdict]:
+        return self.apply(group, fence)
+
+    def apply(self, group: Sequence[Write], fence: Fence | None = None) -> list[Verdict]:
+        """Write a group without awaiting; ``write`` for whoever has no loop."""
+        self._mark += 1
+        standing = Standing.HELD if fence is None else self._hold(fence)
+        session = fence.session if fence is not None and standing is not Standing.LOST else None
+        verdicts = [self._item(for_session(item, session), standing) for item in group]
+        self._append()
+        return verdicts
+
+    def _item(self, item: Write, standing: Standing) -> Verdict:
+        if standing is Standing.LOST and isinstance(item, OWNED):
+            return Refused.FENCED
+        if standing is Standing.LANDED and (verdict := self._landed(item)) is not None:
+            return verdict
+        verbs: dict[type, Callable[[Any], Verdict]] = {
+            Start: self._start,
+            Send: self._send,
+            Commit: self._commit,
+            Claim: self._claim,
+            OpenSession: self._open_session,
+            Beat: self._beat,
+            EndSession: self._end_session,
+            Release: self._release,
+            Retry: self._retry,
+            Emit: self._emit,
+            Forget: self._forget,
+            Register: self._register,
+            TakePartitions: self._take_partitions,
+            GivePartitions: self._give_partitions,
+            React: self._react,
+            SteerService: self._steer,
+        }
+        try:
+            return verbs[type(item)](item)
+        except Exception as error:
+            return Failed(error)
+
+    def _hold(self, fence: Fence) -> Standing:
+        session = self._sessions.get(fence.session)
+        if session is None or session.fenced_at is not None:
+            return Standing.LOST
+        if session.commits == fence.commits - 1:
+            until = self.lease_now() + fence.lease
+            self._sessions[fence.session] = replace(
+                session, commits=fence.commits, lease_until=until, loop_turn_at=fence.loop_turn_at
+            )
+            return Standing.HELD
+        return Standing.LANDED if session.commits == fence.commits else Standing.LOST
+
+    def _landed(self, item: Write) -> Verdict | None:
+        """Answer again for what landed when its reply was lost; None if it is to be written after all."""
+        if isinstance(item, Claim):
+            owned = sorted((rows.run for rows in self._owned(item.session)), key=lambda run: run.number)
+            return Claimed(tuple(owned), tuple((run.number, run.wakes) for run in owned), self.now())
+        if isinstance(item, TakePartitions):
+            return Taken(tuple(self._owned_partitions(item.service, item.session)))
+        if isinstance(item, React):
+            return self._landed_reaction(item)
+        rows = self._rows.get(item.run) if isinstance(item, Commit) else None
+        if rows is None or not isinstance(item, Commit) or rows.run.turn != item.turn:
+            return None
+        if item.entries:
+            found = (e.at for e in rows.entries if e.position == item.entries[0].position)
+            return next(map(Committed, found), None)
+        at_rest = item.rest is not None and rows.run.session is None
+        return Committed(rows.run.changed_at) if at_rest else None
+
+    def _commit(self, item: Commit) -> Verdict:
+        at = max(self.now(), item.floor)
+        rows = self._rows.get(item.run)
+        if any(self._foreign(start, item) for start in item.starts):
+            return Refused.CHILD_EXISTS
+        if any(start.number in self._rows for start in item.starts if not self._known(start)):
+            return Refused.NUMBER_TAKEN
+        if rows is None or (rows.run.session, rows.run.turn) != (item.session, item.turn):
+            return Refused.STALE
+        if item.rest is not None and rows.run.wakes != item.rest.wakes:
+            return Refused.MISSED
+        known = {entry.position for entry in rows.entries}
+        if len(known | {e.position for e in item.entries}) < len(known) + len(item.entries):
+            raise ValueError(f"run {item.run} has an entry in that place: an entry never changes")
+        for start in item.starts:
+            self._start(start)
+        rows.entries += [replace(entry, at=at) for entry in item.entries]
+        rows.timers |= {timer.op: timer for timer in item.timers}
+        for op in item.dropped:
+            rows.timers.pop(op, None)
+        for number in item.consumed:
+            rows.inbox.pop(number, None)
+        self._rest(rows, item, item.rest, at)
+        for send in item.sends:
+            self._send(send)
+        self._follow(item)
+        return Committed(at)
+
+    def _follow(self, item: Commit) -> None:
+        """Do what concerns events: those that it emits, those that it waits for, the one that it came of."""
+        self._emitted += [(event, None) for event in item.events]
+        self._subscribe(item)
+        if item.unsubscribes:
+            self._rows[item.run].subscribed.clear()
+        self._keep(item.kept)
+        if item.laned or item.dead is not None:
+            self._follow_reaction(item)
+
+    def _rest(self, rows: Rows, item: Commit, rest: Rest | None, at: int) -> None:
+        if rest is None:
+            if item.reason is not None:
+                rows.run = replace(rows.run, reason=item.reason or None, notes=item.notes, changed_at=at)
+            if item.clear_crashes:
+                rows.run = replace(rows.run, crashes=0)
+            return
+        shared: dict[str, Any] = {
+            "status": rest.status,
+            "reason": rest.reason,
+            "changed_at": at,
+            "session": None,
+            "crashes": 0,
+        }
+        if rest.status.ended:
+            rows.timers.clear()
+            shared |= {"output": rest.output, "output_codec": rest.output_codec, "error": rest.error}
+            rows.run = replace(rows.run, **shared, notes=None, due_at=None, ended_at=at)
+        else:
+            rows.run = replace(rows.run, **shared, due_at=rest.due_at, error=rest.error, notes=rest.notes)
+
+    def _foreign(self, start: Start, item: Commit) -> bool:
+        number = self._ids.get((start.namespace, start.id))
+        return number is not None and not is_child(self._rows[number].run, item.run, start)
+
+    def _known(self, start: Start) -> bool:
+        return (start.namespace, start.id) in self._ids

@@ -1,0 +1,75 @@
+"""What the store holds: every table as a dictionary, or a set."""
+
+from __future__ import annotations
+
+import msgspec
+
+from dalsegno.core.clock import Clock
+from dalsegno.core.commit import Emitted, Session, Subscription
+from dalsegno.core.entries import Delivery, Entry, Timer
+from dalsegno.core.event import Event, Head, NewEvent
+from dalsegno.core.notes import LongAttempt
+from dalsegno.core.reactions import DeadLetterRow, HandlerRow, KeptRow, Partition, ServiceRow
+from dalsegno.core.runs import Run
+from dalsegno.store.log import ReactionRow
+
+
+class Rows(msgspec.Struct):
+    """What hangs on one run."""
+
+    run: Run
+    queue: str
+    entries: list[Entry] = []
+    timers: dict[int, Timer] = {}
+    inbox: dict[int, Delivery] = {}
+    known: set[str] = set()
+    subscribed: set[Subscription] = set()
+
+
+class InLane(msgspec.Struct, frozen=True, order=True):
+    """A reaction that is a run, in the order of its key."""
+
+    rank: int
+    handler: int
+    run: int
+
+
+class Round(msgspec.Struct):
+    """Events that belong together and are not all there: which parts have come to which run."""
+
+    handler: int
+    generation: int
+    key: str
+    parts: int
+
+
+class Tables:
+    """The rows, and the clock that stamps them."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._rows: dict[int, Rows] = {}
+        self._ids: dict[tuple[str, str], int] = {}
+        self._sessions: dict[int, Session] = {}
+        self._released: set[int] = set()
+        self._abilities: set[tuple[str, str, int]] = set()
+        self._attempts: dict[int, tuple[LongAttempt, ...]] = {}
+        self._head = Head()
+        self._events: dict[int, Event] = {}
+        self._event_ids: dict[tuple[str, str, str], int] = {}
+        self._emitted: list[tuple[NewEvent, Emitted | None]] = []  # by the group that is being written
+        self._services: dict[int, ServiceRow] = {}
+        self._handlers: dict[int, HandlerRow] = {}
+        self._partitions: dict[tuple[int, int], Partition] = {}
+        self._reactions: dict[tuple[int, int, int], ReactionRow] = {}
+        self._lanes: dict[tuple[int, str], list[InLane]] = {}
+        self._rounds: dict[int, Round] = {}
+        self._kept: dict[tuple[int, str], KeptRow] = {}
+        self._dead_letters: dict[int, DeadLetterRow] = {}  # by run
+        self._mark = 0
+
+    def now(self) -> int:
+        return self._clock.now()
+
+    def lease_now(self) -> int:
+        return self._clock.boot()
