@@ -287,12 +287,22 @@ class _Classes:
         return False
 
     def _by_protocol(self, cls: ast.ClassDef, method: str) -> bool:
-        """A protocol counts where the class has all of its methods, named as a base or not."""
-        mine = _methods(cls)
-        for _, node in (pair for pairs in self.known.values() for pair in pairs):
-            if "Protocol" in map(_last_name, node.bases) and _says(node, method) and _methods(node) <= mine:
-                return True
+        """A protocol counts where the class has all of its methods, or is a part of one that has them."""
+        everyone = [node for pairs in self.known.values() for _, node in pairs]
+        wholes = [self._inherited(node) for node in everyone if cls in self._line(node)]
+        for node in everyone:
+            if "Protocol" in map(_last_name, node.bases) and _says(node, method):
+                if any(_methods(node) <= methods for methods in wholes):
+                    return True
         return False
+
+    def _line(self, cls: ast.ClassDef, depth: int = 8) -> list[ast.ClassDef]:
+        """Return a class and what it is made of, as far as it is ours."""
+        bases = [node for base in cls.bases for _, node in self.known.get(_last_name(base), []) if depth]
+        return [cls, *(node for base in bases for node in self._line(base, depth - 1))]
+
+    def _inherited(self, cls: ast.ClassDef) -> set[str]:
+        return {name for node in self._line(cls) for name in _methods(node)}
 
 
 def _last_name(node: ast.expr) -> str:

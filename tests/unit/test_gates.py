@@ -186,6 +186,18 @@ def test_half_a_protocol_gives_no_docstring(plant: Plant, find: Find) -> None:
     assert len(find(gates.docstrings)) == 1
 
 
+def test_a_protocol_that_a_class_has_in_parts_gives_its_docstrings_to_the_parts(
+    plant: Plant, find: Find
+) -> None:
+    protocol = 'class P(Protocol):\n    """It."""\n' + "".join(
+        f'    def {name}(self):\n        """Do."""\n' for name in "fg"
+    )
+    part = 'class A:\n    """It."""\n    def f(self): ...\n    def h(self): ...\n'
+    whole = 'class B(A):\n    """It."""\n    def g(self): ...'
+    plant(SOURCE, module(protocol + part + whole))
+    assert [fault.message.partition("()")[0] for fault in find(gates.docstrings)] == ["A.h"]
+
+
 @pytest.mark.parametrize(
     "literal",
     [

@@ -17,26 +17,21 @@ class LogReads(Reads):
     """Implements ``store.log.Log``."""
 
     async def head(self) -> Head:
-        """See ``Log``."""
         ((last, first, at),) = self._point("read_ends")
         return Head(last, first, at)
 
     async def read_log(self, after: int, limit: int) -> list[Event]:
-        """See ``Log``."""
         return [Event(*row) for row in await self._select("read_log", after, limit)]
 
     async def event(self, number: int) -> Event | None:
-        """See ``Log``."""
         rows = self._point("read_event", number)
         return Event(*rows[0]) if rows else None
 
     async def known_event(self, namespace: str, source: str, id: str) -> int | None:
-        """See ``Log``."""
         rows = self._point("known_event", namespace, source, id)
         return rows[0][0] if rows else None
 
     async def events(self, query: EventQuery) -> list[Event]:
-        """See ``Log``."""
         after, before = query.after, _LAST if query.before is None else query.before
         if query.since is not None:
             after = max(after, self._ask(last_before(query.since)))
@@ -51,51 +46,40 @@ class LogReads(Reads):
         return [Event(*row) for row in await self._select(name, *asked, after, before, query.limit)]
 
     async def services(self, namespace: str) -> list[ServiceRow]:
-        """See ``Log``."""
         return [ServiceRow(*row) for row in await self._select("read_services", namespace)]
 
     async def handlers(self, service: int) -> list[HandlerRow]:
-        """See ``Log``."""
         return [HandlerRow(*row) for row in await self._select("read_handlers", service)]
 
     async def partitions(self, service: int) -> list[Partition]:
-        """See ``Log``."""
         return [Partition(*row) for row in await self._select("read_partitions", service)]
 
     async def reactions(self, event: int) -> list[ReactionRow]:
-        """See ``Log``."""
         return [ReactionRow(*row) for row in await self._select("reactions_of", event)]
 
     async def reacted(self, service: int, generation: int, after: int) -> set[tuple[int, int]]:
-        """See ``Log``."""
         return {
             (row[0], row[1]) for row in await self._select("reactions_beyond", service, generation, after)
         }
 
     async def lanes(self, service: int) -> list[Lane]:
-        """See ``Log``."""
         return [Lane(*row) for row in await self._select("lanes_of", service)]
 
     async def lane(self, service: int, key: str) -> list[int]:
-        """See ``Log``."""
         return [row[0] for row in self._point("lane_of", service, key)]
 
     async def kept(self, service: int, key: str) -> KeptRow | None:
-        """See ``Log``."""
         rows = self._point("read_kept", service, key)
         return KeptRow(*rows[0]) if rows else None
 
     async def dead_letter(self, number: int) -> DeadLetterRow | None:
-        """See ``Log``."""
         rows = self._point("read_dead_letter", number)
         return DeadLetterRow(*rows[0]) if rows else None
 
     async def dead_letters(self, query: DeadLetterQuery) -> list[DeadLetterRow]:
-        """See ``Log``."""
         before = _LAST if query.before is None else query.before
         asked = (query.namespace, query.state, query.service, query.handler, query.cause, before, query.limit)
         return [DeadLetterRow(*row) for row in await self._select("list_dead_letters", *asked)]
 
     async def dead_letter_groups(self, namespace: str) -> list[DeadLetterGroup]:
-        """See ``Log``."""
         return [DeadLetterGroup(*row) for row in await self._select("group_dead_letters", namespace)]
