@@ -290,11 +290,12 @@ class _Classes:
         """A protocol counts where the class has all of its methods, or is a part of one that has them."""
         everyone = [node for pairs in self.known.values() for _, node in pairs]
         wholes = [self._inherited(node) for node in everyone if cls in self._line(node)]
-        for node in everyone:
-            if "Protocol" in map(_last_name, node.bases) and _says(node, method):
-                if any(_methods(node) <= methods for methods in wholes):
-                    return True
-        return False
+        return any(
+            "Protocol" in map(_last_name, node.bases)
+            and _says(node, method)
+            and any(_methods(node) <= methods for methods in wholes)
+            for node in everyone
+        )
 
     def _line(self, cls: ast.ClassDef, depth: int = 8) -> list[ast.ClassDef]:
         """Return a class and what it is made of, as far as it is ours."""
