@@ -24,6 +24,8 @@ from dalsegno.engine.registry import Registry
 from dalsegno.engine.runner import StepRunner
 from dalsegno.engine.threads import Threads
 from dalsegno.errors import DefinitionError
+from dalsegno.events.known import Known
+from dalsegno.events.reacting import Reacting
 from dalsegno.store.memory import MemoryStore
 from dalsegno.store.protocol import Store
 from dalsegno.store.sqlite import SqliteLook, SqliteStore
@@ -116,20 +118,34 @@ class App:
         return f"sqlite:///{(folder / f'{self.name}.db').resolve()}"
 
     def registry(self) -> Registry:
-        """Collect the definitions as they are now."""
+        """Collect the workflows and steps as they are now."""
         registry = Registry()
         if self._include is None:
             registry.add_found(self._globals)
         else:
-            registry.add(self._include)
+            registry.add(Known().add(self._include))
         registry.check()
         return registry
+
+    def known(self) -> Known:
+        """Collect the events, services and processes as they are now."""
+        known = Known()
+        if self._include is None:
+            known.add_found(self._globals)
+        else:
+            known.add(self._include)
+        known.check()
+        return known
 
     def runtime(self, *, worker: bool = True, store: str | None = None) -> Runtime:
         """Wire an App's parts together; nothing is opened yet. With no slots there is no worker."""
         worker = worker and self.options.worker.slots > 0
         return Runtime(
-            open_store(store or self.address, SystemClock()), self.registry(), self.options, worker=worker
+            open_store(store or self.address, SystemClock()),
+            self.registry(),
+            self.options,
+            known=self.known(),
+            worker=worker,
         )
 
     def __enter__(self) -> Client:
@@ -166,6 +182,7 @@ class Runtime:
         registry: Registry,
         options: AppOptions,
         *,
+        known: Known | None = None,
         worker: bool = True,
         clock: Clock | None = None,
         spawner: Any = None,
@@ -192,6 +209,21 @@ class Runtime:
             cache=options.cache,
             queue=options.worker.queue,
         )
+        self.known = known or Known()
+        self.reacting = Reacting(
+            self.known.services.values(),
+            self.known.types,
+            store,
+            self.commits,
+            self._clock,
+            self._numbers,
+            self._threads,
+            namespace=options.namespace,
+            queue=options.worker.queue,
+            hops=options.limits.hops,
+        )
+        registry.add(self.reacting.workflows)
+        self.engine.on_emitted = self.reacting.nudge
         self.worker: Worker | None = None
         if worker:
             self.worker = Worker(
@@ -203,6 +235,7 @@ class Runtime:
                 self._numbers,
                 options=options.worker,
                 limits=options.limits,
+                companion=self.reacting,
             )
         self.operations = Operations(
             store,
@@ -214,6 +247,8 @@ class Runtime:
             namespace=options.namespace,
             queue=options.worker.queue,
             local=self.worker.claimer if self.worker is not None else None,
+            known=self.known,
+            emitted=self.reacting.nudge,
         )
 
     async def open(self) -> AsyncClient:

@@ -123,6 +123,16 @@ class EventRefused(InvalidInput):
     reason: str
 
 
+class JoinIncomplete(DalsegnoError, TimeoutError):
+    """A handler that joins events did not get all of them in time; ``lacking`` names those that did not come."""
+
+    lacking: tuple[str, ...] = ()
+
+
+class HopLimit(DalsegnoError):
+    """Too many events have led to one, one after the other: services answer each other in a circle."""
+
+
 class UndeclaredEvent(DalsegnoError):
     """A handler returned or emitted what it does not declare."""
 

@@ -83,6 +83,14 @@ class AsyncClient:
             run_id, self._operations, self._operations.registry.workflows.get((row.workflow, row.version))
         )
 
+    async def emit(self, *events: Any, id: str | None = None, case_id: str | None = None) -> list[int]:
+        """Put events on the log, in this order; return their numbers there.
+
+        When this returns, they survive a crash. ``id`` makes it idempotent: an event of that id is
+        written once, and its number is that of the first. Raises NotEncodable, PayloadTooLarge.
+        """
+        return await self._operations.emit(events, id, case_id)
+
     def run(self, id: str) -> AsyncRun[Any]:
         """Return the handle of a run; nothing is read yet."""
         return AsyncRun(id, self._operations)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -14,9 +15,10 @@ from dalsegno.client.endings import Endings
 from dalsegno.core import failure
 from dalsegno.core.clock import SECOND, Clock, to_datetime
 from dalsegno.core.codec import shape_of
-from dalsegno.core.commit import Refused, Rest, Retry, Send, Sent, SentHow, Started
+from dalsegno.core.commit import Emit, Emitted, Refused, Rest, Retry, Send, Sent, SentHow, Started
 from dalsegno.core.durations import Duration, microseconds
 from dalsegno.core.entries import Kind
+from dalsegno.core.event import NewEvent
 from dalsegno.core.execution import current
 from dalsegno.core.failure import Failure
 from dalsegno.core.ids import Numbers, check_id, new_id
@@ -38,6 +40,8 @@ from dalsegno.errors import (
     RunFailed,
     RunNotFound,
 )
+from dalsegno.events.emit import new_event
+from dalsegno.events.known import Known
 from dalsegno.store.protocol import RunQuery, Store
 
 
@@ -108,6 +112,8 @@ class Operations:
         namespace: str,
         queue: str = "default",
         local: LocalWorker | None = None,
+        known: Known | None = None,
+        emitted: Callable[[], None] | None = None,
     ) -> None:
         self.store = store
         self.registry = registry
@@ -119,6 +125,24 @@ class Operations:
         self._queue = queue
         self._local = local or NoWorker()
         self._endings = Endings(store)
+        self._declared = known or Known()
+        self._emitted = emitted
+
+    # -- emit
+
+    async def emit(self, events: Sequence[Any], event_id: str | None, case_id: str | None) -> list[int]:
+        """Put events on the log; return their numbers, for one that was there before its first."""
+        made = tuple(self._new_event(event, event_id, case_id) for event in events)
+        verdict = await self._commits.submit(Emit(made))
+        assert isinstance(verdict, Emitted)
+        if self._emitted is not None:
+            self._emitted()
+        return verdict.numbers
+
+    def _new_event(self, event: Any, event_id: str | None, case_id: str | None) -> NewEvent:
+        made = new_event(event, namespace=self.namespace, id=event_id or new_id())
+        self._check_size(made.data or b"", f"event {made.type}", made.id or "")
+        return replace(made, case_id=case_id or self._declared.case_of(made.type, made.key))
 
     # -- start
 

@@ -83,6 +83,14 @@ class Client:
             self._portal.call(self._client.start(workflow, input, id=id, case_id=case_id)), self._portal
         )
 
+    def emit(self, *events: Any, id: str | None = None, case_id: str | None = None) -> list[int]:
+        """Put events on the log, in this order; return their numbers there.
+
+        When this returns, they survive a crash. ``id`` makes it idempotent: an event of that id is
+        written once, and its number is that of the first. Raises NotEncodable, PayloadTooLarge.
+        """
+        return self._portal.call(self._client.emit(*events, id=id, case_id=case_id))
+
     def run(self, id: str) -> Run[Any]:
         """Return the handle of a run; nothing is read yet."""
         return Run(self._client.run(id), self._portal)

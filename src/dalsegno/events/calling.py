@@ -20,14 +20,15 @@ Read = Callable[[bytes], Any]
 class Calling:
     """One handler as a worker calls it."""
 
-    def __init__(self, handler: Handler, types: Types, number: int = 0) -> None:
+    def __init__(self, handler: Handler, types: Types) -> None:
         self.handler = handler
-        self.number = number  # of the handler, in the store
+        self.service = self.number = 0  # of the service and the handler, in the store, once it knows them
         self.title = handler.title
         self.is_async = handler.is_async
         self.where = handler.options.where
         self.asks_state = any(argument.role is Role.STATE for argument in handler.contract.arguments)
         self._types = types
+        self._arguments = handler.contract.arguments
         self._roles = tuple(argument.role for argument in handler.contract.arguments)
         self._follows = handler.contract.follows
         self._batch = handler.options.batch is not None
@@ -42,6 +43,13 @@ class Calling:
         if read is None:
             read = self._reads[key] = self._reading(*key)
         return read(bytes(event.data or b"null"))
+
+    def read_all(self, events: Sequence[Event | Heard]) -> list[Any]:
+        """Read the events of a join, or the only one, in the order of the parameters."""
+        if len(events) == 1:
+            return [self.read(events[0])]
+        by_name = {event.type: self.read(event) for event in events}
+        return [by_name[kind.name] for role in self._arguments for kind in role.types]
 
     def _reading(self, name: str, version: int) -> Read:
         wanted = self.handler.wanted(name, version)

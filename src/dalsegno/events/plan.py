@@ -66,7 +66,9 @@ class Plan:
             cause=event.number,
         )
 
-    def failed(self, event: Event, error: BaseException, rng: random.Random) -> tuple[Entry | None, int | None]:
+    def failed(
+        self, event: Event, error: BaseException, rng: random.Random
+    ) -> tuple[Entry | None, int | None]:
         """Return the journal's first entry of a reaction that has failed once, and when to try again."""
         if self.step_like is None:
             return None, None

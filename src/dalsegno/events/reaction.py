@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from dalsegno.core.codec import digest, encode_args
 from dalsegno.core.commit import DeadLetter
@@ -60,9 +61,8 @@ def run_id_of(title: str, event: int, generation: int) -> str:
 class StepLike:
     """The run of a plain function's reaction."""
 
-    def __init__(self, calling: Calling, service: int) -> None:
+    def __init__(self, calling: Calling) -> None:
         self._calling = calling
-        self._service = service
         handler = calling.handler
         options = handler.options
         self.step: StepDefinition = make_step(self._function(), name=handler.name)
@@ -72,7 +72,7 @@ class StepLike:
         """Make the definition that the engine runs."""
 
         async def react(event: Heard) -> None:
-            await self._react(event)
+            await self.react([event])
 
         return make_workflow(react, name=self._calling.title, model="reaction")
 
@@ -80,11 +80,12 @@ class StepLike:
         """Make the entry of the attempt that was made before the reaction was a run."""
         kind = Kind.STEP if final else Kind.ATTEMPT
         outcome = Outcome.UNKNOWN if isinstance(error, StepTimeout) else Outcome.ERROR
-        asked = digest(encode_args((event,), {}, self.step.arguments_label))
+        asked = digest(encode_args(([event],), {}, self.step.arguments_label))
         data = encode(Failure.of(error))
         return Entry(1, kind, 1, self.step.name, asked, outcome, 1, data=data)
 
     def _function(self) -> Callable[..., Any]:
+        """Make the step's function: it takes one event, or those that a join has brought together."""
         calling = self._calling
 
         def said(value: Any) -> None:
@@ -93,44 +94,48 @@ class StepLike:
 
         if calling.is_async:
 
-            async def react_async(event: Heard) -> None:
-                said(await calling.handler.function(*calling.arguments([calling.read(event)])))
+            async def react_async(events: list[Heard]) -> None:
+                said(await calling.handler.function(*calling.arguments(calling.read_all(events))))
 
             return react_async
 
-        def react(event: Heard) -> None:
-            said(calling.handler.function(*calling.arguments([calling.read(event)])))
+        def react(events: list[Heard]) -> None:
+            said(calling.handler.function(*calling.arguments(calling.read_all(events))))
 
         return react
 
-    async def _react(self, event: Heard) -> None:
+    async def react(self, events: list[Heard]) -> None:
+        """React to an event, or to a join's; park as a dead letter when that fails for good."""
         execution = current()
         assert execution is not None
-        call = functools.partial(StepCall, self.step, key=key_of(self._calling.title, event.number))
+        last = events[-1]
+        call = functools.partial(StepCall, self.step, key=key_of(self._calling.title, last.number))
         tries = 0
         while True:
-            op = open_step(execution, call((event,), {}))
+            op = open_step(execution, call((events,), {}))
             try:
-                return await op
+                await op
+                return
             except asyncio.CancelledError:
                 raise
             except Exception as error:
                 tries += op.attempts + 1
-                answer = await self._bury(execution, event, _told(op, error), tries)
+                answer = await self._bury(execution, last, _told(op, error), tries)
             if answer.what == "discard":
                 raise Discarded(
-                    f"Event {event.number} was discarded for handler {self._calling.title}: "
+                    f"Event {last.number} was discarded for handler {self._calling.title}: "
                     f"{answer.why or 'no reason was given'}.",
                     run_id=execution.run_id,
                 )
             if answer.data is not None:
-                event = msgspec.structs.replace(event, data=answer.data)
+                events = [*events[:-1], replace(last, data=answer.data)]
+                last = events[-1]
 
     async def _bury(self, execution: Execution, event: Heard, told: Failure, tries: int) -> Answer:
         """Park until a person says what to do."""
         outbox = execution.post()
         outbox.dead = DeadLetter(
-            service=self._service,
+            service=self._calling.service,
             handler=self._calling.number,
             event=event.number,
             key=event.key,
@@ -161,23 +166,28 @@ def stacked(calling: Calling) -> Workflow[Any, Any]:
     """Make the definition of a stacked workflow's reaction: the workflow, then its events."""
     inner = calling.handler.workflow
     assert inner is not None
-
-    def say(value: Any) -> None:
-        execution = current()
-        assert execution is not None
-        for event in calling.returned(value):
-            emit_in_run(execution, event)
-
     if inner.is_async:
 
         async def react_async(event: Heard) -> None:
-            say(await inner.body(*calling.arguments([calling.read(event)])))
+            await run_stacked(calling, [event])
 
-        function: Callable[..., Any] = react_async
-    else:
+        return make_workflow(react_async, name=calling.title, version=inner.version, model=inner.model)
 
-        def react(event: Heard) -> None:
-            say(inner.body(*calling.arguments([calling.read(event)])))
+    def react(event: Heard) -> None:
+        _say(calling, inner.body(*calling.arguments(calling.read_all([event]))))
 
-        function = react
-    return make_workflow(function, name=calling.title, version=inner.version, model=inner.model)
+    return make_workflow(react, name=calling.title, version=inner.version, model=inner.model)
+
+
+async def run_stacked(calling: Calling, events: list[Heard]) -> None:
+    """Run a stacked ``async def`` workflow, and emit what it returns."""
+    inner = calling.handler.workflow
+    assert inner is not None
+    _say(calling, await inner.body(*calling.arguments(calling.read_all(events))))
+
+
+def _say(calling: Calling, value: Any) -> None:
+    execution = current()
+    assert execution is not None
+    for event in calling.returned(value):
+        emit_in_run(execution, event)

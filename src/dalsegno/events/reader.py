@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from dalsegno.core.clock import Clock
+from dalsegno.core.clock import nap
 from dalsegno.core.commit import Committed, Failed
 from dalsegno.core.event import Event, NewEvent
 from dalsegno.core.ids import Numbers, seeded
@@ -23,7 +23,6 @@ from dalsegno.core.reactions import Laned, React, ReactedAs, Reaction, ServiceRo
 from dalsegno.core.runs import KILLS_ITS_WORKER
 from dalsegno.core.writes import Verdict
 from dalsegno.engine.commits import CommitQueue
-from dalsegno.engine.context import StepInfo
 from dalsegno.errors import HopLimit, StoreError
 from dalsegno.events.calls import Calls, Ended
 from dalsegno.events.plan import Plan
@@ -36,6 +35,9 @@ _BATCH = 512  # events read at once
 _LOOK = 0.05  # seconds between looks at the change mark
 _IDLE = 0.5  # seconds after which a service that waits writes how far it has come
 _MANY_CRASHES = 5
+
+
+_NOTHING = React(0, 0, 0)
 
 
 class Work(msgspec.Struct, gc=False):
@@ -72,7 +74,6 @@ class Reader:
         commits: CommitQueue,
         calls: Calls,
         numbers: Numbers,
-        clock: Clock,
         *,
         session: int,
         namespace: str,
@@ -90,7 +91,6 @@ class Reader:
         self._commits = commits
         self._calls = calls
         self._numbers = numbers
-        self._clock = clock
         self._namespace = namespace
         self._queue = queue
         self._window = window
@@ -119,6 +119,20 @@ class Reader:
         """Hear that there may be news."""
         self._nudged.set()
 
+    def pause(self, paused: bool) -> None:
+        """Read no more until somebody says so."""
+        if self.paused and not paused:
+            self.nudge()
+        self.paused = paused
+
+    def let_go(self, many: int) -> list[int]:
+        """Give back up to so many partitions of which nothing is under way."""
+        busy = self._out.touched | {partition for partition, _ in (self._writing or _NOTHING).positions}
+        idle = [p for p, progress in self.owned.items() if not progress.open and p not in busy][-many:]
+        for partition in idle:
+            del self.owned[partition]
+        return idle
+
     def stop(self) -> None:
         """Begin nothing more."""
         self._stopping = True
@@ -129,6 +143,11 @@ class Reader:
         self._dropped = self._stopping = True
         self._calls.abandon(self)
         self._nudged.set()
+
+    @property
+    def generation(self) -> int:
+        """Which replay of the log this is."""
+        return self.row.generation
 
     @property
     def busy(self) -> bool:
@@ -241,11 +260,11 @@ class Reader:
             elif plan.is_run or (event.key is not None and event.key in self._blocked):
                 self._as_run(work, plan)
             else:
-                self._calls.begin(self, work, plan)
+                self._calls.begin(self, work, plan, event)
                 return  # it answers by ``ended``
         self._passed(work)
 
-    def ended(self, work: Work, plan: Plan, info: StepInfo, how: Ended) -> None:
+    def ended(self, work: Work, plan: Plan, how: Ended) -> None:
         """Hear how a call has ended."""
         if self._dropped:
             return
@@ -309,14 +328,17 @@ class Reader:
                 self._park(work)
             elif progress.careful:
                 note = React(
-                    self.session, self.row.number, self.row.generation, suspects=((progress.partition, number),)
+                    self.session,
+                    self.row.number,
+                    self.row.generation,
+                    suspects=((progress.partition, number),),
                 )
                 await self._commits.submit(note, patient=True)
                 self._react(work)
             else:
                 self._react(work)
             while number in progress.open or self._writing is not None:
-                await asyncio.sleep(0.001)
+                await nap(0.001)
 
     def _park(self, work: Work) -> None:
         """Put aside an event at which worker after worker has died."""
@@ -369,7 +391,6 @@ class Reader:
                     progress.careful, progress.crashes, progress.suspect = False, 0, None
             if react.events:
                 self._emitted()
-            self._calls.written(react)
             self._flush()
             self.nudge()
         elif isinstance(verdict, Failed):

@@ -7,6 +7,7 @@ import gc
 import logging
 import sys
 from dataclasses import dataclass
+from typing import Protocol
 
 from dalsegno.core.agens import Watch
 from dalsegno.core.clock import SECOND, Clock, nap
@@ -44,6 +45,27 @@ class WorkerOptions:
     threaded: bool = True
 
 
+class Companion(Protocol):
+    """What else lives and ends with a session: services that react to events."""
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything has begun that is not written."""
+        ...
+
+    def begin(self, session: int) -> None:
+        """Begin to work in a new session."""
+        ...
+
+    def drop(self) -> None:
+        """Let go of everything: the session is over."""
+        ...
+
+    def stop(self) -> None:
+        """Begin nothing more."""
+        ...
+
+
 class Worker:
     """Runs the registry's workflows from a store until it is stopped.
 
@@ -61,7 +83,9 @@ class Worker:
         *,
         options: WorkerOptions,
         limits: Limits,
+        companion: Companion,
     ) -> None:
+        self._companion = companion
         self._store = store
         self._commits = commits
         self._engine = engine
@@ -111,11 +135,13 @@ class Worker:
         self.claimer.stop()
         self.sweeper.stop()
         self._engine.draining = True
+        self._companion.stop()
         await self._drain()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._engine.drop_all()
+        self._companion.drop()
         gc.set_threshold(*self._thresholds)
         self._agens.__exit__()
         session, self._engine.session = self._engine.session, 0
@@ -133,7 +159,7 @@ class Worker:
 
     async def _drain(self) -> None:
         ends = self._clock.monotonic() + self._options.grace / SECOND
-        while self._engine.busy and self._clock.monotonic() < ends:
+        while (self._engine.busy or self._companion.busy) and self._clock.monotonic() < ends:
             await nap(0.02)
 
     async def _open_session(self) -> None:
@@ -156,6 +182,7 @@ class Worker:
             fenced=self._fenced,
         )
         self._heart.start(threaded=options.threaded)
+        self._companion.begin(number)
         self.claimer.nudge()
 
     def _session(self, number: int) -> OpenSession:
@@ -175,6 +202,7 @@ class Worker:
         self._engine.session = 0
         self._commits.begin_session(0, 0)
         self._engine.drop_all()
+        self._companion.drop()
         self._reopening = asyncio.get_running_loop().create_task(self._reopen())
 
     async def _reopen(self) -> None:

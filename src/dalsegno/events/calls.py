@@ -1,0 +1,250 @@
+"""Handlers called for the first time: on the worker's loop, or in threads, many at a time where they are quick.
+
+A first call is plain: no run, no journal, no timer of the store. What it returns is written with its
+reaction; what it raises makes the reaction a run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+from collections.abc import Callable, Coroutine
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+
+from dalsegno.core.clock import SECOND, Clock
+from dalsegno.core.commit import Kept
+from dalsegno.core.durations import text
+from dalsegno.core.event import Event, NewEvent
+from dalsegno.engine.context import StepInfo, step_context
+from dalsegno.engine.runner import Spawner
+from dalsegno.errors import StepTimeout
+from dalsegno.events.plan import Plan
+from dalsegno.events.reaction import key_of, run_id_of
+
+_AT_ONCE = 64  # calls that one thread does in a row, at most
+_IN_A_ROW = 0.002  # seconds that calls which wait for a thread may spend behind others
+_MEMORY = 0.9  # how much the last calls weigh against the newest
+
+
+class Ended(msgspec.Struct, gc=False):
+    """How a call has ended; ``took`` is in microseconds."""
+
+    error: BaseException | None = None
+    filtered: bool = False
+    events: list[NewEvent] = []
+    kept: list[Kept] = []
+    took: int = 0
+    note: str | None = None
+
+
+class Caller(Protocol):
+    """Who hears how a call has ended: the reader of a service."""
+
+    @property
+    def generation(self) -> int:
+        """Which replay of the log this is."""
+        ...
+
+    def ended(self, work: Any, plan: Plan, how: Ended) -> None:
+        """Hear it, on the loop."""
+        ...
+
+
+class Call(NamedTuple):
+    """One handler to be called for one event."""
+
+    caller: Caller
+    work: Any
+    plan: Plan
+    event: Event
+
+
+class Calls:
+    """Calls handlers for the readers of one worker."""
+
+    def __init__(self, threads: Spawner, clock: Clock) -> None:
+        self._threads = threads
+        self._clock = clock
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._tasks: dict[asyncio.Task[None], Caller] = {}
+        self._waiting: list[Call] = []  # of plain functions, for a thread
+        self._takes: dict[Plan, float] = {}  # seconds, of late
+
+    def begin(self, caller: Caller, work: Any, plan: Plan, event: Event) -> None:
+        """Call a handler; ``caller`` hears how it ended."""
+        call = Call(caller, work, plan, event)
+        if plan.calling.is_async:
+            self.spawn(caller, self._await(call))
+            return
+        if not self._waiting:
+            self._running().call_soon(self._submit)
+        self._waiting.append(call)
+
+    def spawn(self, caller: Caller, work: Coroutine[Any, Any, None]) -> None:
+        """Run something that ends with its caller."""
+        task = self._running().create_task(work)
+        self._tasks[task] = caller
+        task.add_done_callback(self._forget)
+
+    def abandon(self, caller: Caller) -> None:
+        """Call off what has been begun for a caller; threads cannot be, and tell nobody."""
+        self._waiting = [call for call in self._waiting if call.caller is not caller]
+        for task, whose in list(self._tasks.items()):
+            if whose is caller:
+                task.cancel()
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        return self._loop
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._tasks.pop(task, None)
+
+    # -- on the loop
+
+    async def _await(self, call: Call) -> None:
+        plan, event = call.plan, call.event
+        info = info_of(plan, event, call.caller.generation)
+        step_context.set(info)  # in the task's own copy of the context
+        began = self._clock.monotonic()
+        try:
+            value = plan.calling.read(event)
+            if plan.calling.where is not None and not plan.calling.where(value):
+                how = Ended(filtered=True)
+            else:
+                arguments = plan.calling.arguments([value])
+                async with _within(plan, info):
+                    result = await plan.handler.function(*arguments)
+                how = said(plan, event, info, result)
+        except asyncio.CancelledError:
+            return  # called off: nobody is there to hear it
+        except BaseException as error:  # whatever a handler raises is its outcome
+            how = Ended(error)
+        how.took = int((self._clock.monotonic() - began) * SECOND)
+        call.caller.ended(call.work, plan, how)
+
+    # -- in threads
+
+    def _submit(self) -> None:
+        """Hand the waiting calls to threads: quick ones many in a row, since each hop costs more than they do."""
+        waiting, self._waiting = self._waiting, []
+        while waiting:
+            most = self._in_a_row(waiting[0].plan)
+            calls, waiting = waiting[:most], waiting[most:]
+            self._threads.submit(_Row(self._running(), self._clock, calls, self._heard))
+
+    def _in_a_row(self, plan: Plan) -> int:
+        takes = self._takes.get(plan)
+        return 1 if takes is None else max(1, min(_AT_ONCE, int(_IN_A_ROW / max(takes, 1e-6))))
+
+    def _heard(self, done: list[tuple[Call, Ended]]) -> None:
+        for call, how in done:
+            took = how.took / SECOND
+            before = self._takes.get(call.plan, took)
+            self._takes[call.plan] = max(took, _MEMORY * before + (1 - _MEMORY) * took)
+            call.caller.ended(call.work, call.plan, how)
+
+
+class _Row:
+    """Some calls that one thread does one after the other."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        clock: Clock,
+        calls: list[Call],
+        heard: Callable[[list[tuple[Call, Ended]]], None],
+    ) -> None:
+        self._loop = loop
+        self._clock = clock
+        self._calls = calls
+        self._heard = heard
+
+    def __call__(self) -> None:
+        done = [(call, self._do(call)) for call in self._calls]
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is there to hear it
+            self._loop.call_soon_threadsafe(self._heard, done)
+
+    def _do(self, call: Call) -> Ended:
+        plan, event = call.plan, call.event
+        info = info_of(plan, event, call.caller.generation)
+        began = self._clock.monotonic()
+        try:
+            how = contextvars.copy_context().run(self._call, plan, event, info)
+        except BaseException as error:  # whatever a handler raises is its outcome
+            how = Ended(error)
+        how.took = int((self._clock.monotonic() - began) * SECOND)
+        return how
+
+    def _call(self, plan: Plan, event: Event, info: StepInfo) -> Ended:
+        step_context.set(info)
+        value = plan.calling.read(event)
+        if plan.calling.where is not None and not plan.calling.where(value):
+            return Ended(filtered=True)
+        return said(plan, event, info, plan.handler.function(*plan.calling.arguments([value])))
+
+
+def info_of(plan: Plan, event: Event, generation: int) -> StepInfo:
+    """Say what a handler can know about its call."""
+    return StepInfo(
+        run_id_of(plan.title, event.number, generation),
+        plan.title,
+        plan.handler.name,
+        1,
+        key_of(plan.title, event.number),
+        event.case_id,
+    )
+
+
+def said(plan: Plan, event: Event, info: StepInfo, result: Any) -> Ended:
+    """Collect what a call has said: its return value, and what its body emitted and keeps."""
+    returned = plan.calling.returned(result)
+    emitted = info.emitted
+    if not returned and not emitted:
+        return Ended()
+    events = [one for one in emitted if isinstance(one, NewEvent)] + returned
+    kept = [one for one in emitted if isinstance(one, Kept)]
+    return Ended(events=[_after(event, one, plan) for one in events], kept=kept)
+
+
+def _after(cause: Event, event: NewEvent, plan: Plan) -> NewEvent:
+    """Say of an event what it followed, and who emitted it."""
+    return NewEvent(
+        type=event.type,
+        namespace=cause.namespace,
+        version=event.version,
+        source=plan.handler.service,
+        key=event.key,
+        case_id=event.case_id or cause.case_id,
+        cause=cause.number,
+        hops=cause.hops + 1,
+        traceparent=cause.traceparent,
+        data=event.data,
+    )
+
+
+@contextlib.asynccontextmanager
+async def _within(plan: Plan, info: StepInfo) -> Any:
+    limit = plan.handler.options.timeout
+    if limit is None:
+        yield
+        return
+    timer = asyncio.timeout(limit / SECOND)
+    try:
+        async with timer:
+            yield
+    except TimeoutError:
+        if timer.expired():
+            raise StepTimeout(
+                f"Handler {plan.title} took longer than {text(limit)} for {info.run_id}.",
+                "Whether its effect happened is not known.",
+                "Let the service tell by the idempotency key; raise timeout= if it is merely slow.",
+                run_id=info.run_id,
+                step=plan.title,
+                attempt=1,
+            ) from None
+        raise

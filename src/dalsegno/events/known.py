@@ -1,0 +1,77 @@
+"""What one App knows of events: their types, the services that react, the processes that they make up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import ModuleType
+from typing import Any
+
+from dalsegno.errors import DefinitionError
+from dalsegno.events.converters import Converter
+from dalsegno.events.process import Process
+from dalsegno.events.registry import Types
+from dalsegno.events.service import Service
+from dalsegno.events.types import own_event_type
+
+
+class Known:
+    """Types, services and processes by name; nothing in here is process-wide."""
+
+    def __init__(self) -> None:
+        self.types = Types()
+        self.services: dict[str, Service] = {}
+        self.processes: dict[str, Process] = {}
+
+    def take(self, thing: object) -> bool:
+        """Take in one thing, and tell whether it was ours."""
+        if isinstance(thing, Service):
+            self._know(self.services, thing)
+            self.types.add(kind.cls for kind in thing.types)
+        elif isinstance(thing, Process):
+            self._know(self.processes, thing)
+            self.types.add(kind.cls for kind in thing.types)
+        elif isinstance(thing, Converter) or own_event_type(thing) is not None:
+            self.types.add([thing])
+        else:
+            return False
+        return True
+
+    def add(self, things: Iterable[object]) -> list[object]:
+        """Take in what is ours, from modules too; return the rest, and the modules."""
+        rest: list[object] = []
+        for thing in things:
+            if isinstance(thing, ModuleType):
+                self.add_found(vars(thing))
+                rest.append(thing)
+            elif not self.take(thing):
+                rest.append(thing)
+        return rest
+
+    def add_found(self, namespace: Mapping[str, Any]) -> None:
+        """Take in what is ours among a module's globals."""
+        for thing in list(namespace.values()):
+            self.take(thing)
+
+    def check(self) -> None:
+        """Read everything that was declared. Raises DefinitionError."""
+        for service in self.services.values():
+            for handler in service.handlers.values():
+                handler.check()
+        self.types.check()
+
+    def case_of(self, type_name: str, key: str | None) -> str | None:
+        """Name the case that an event from outside starts, if it starts one."""
+        for process in self.processes.values():
+            if key is not None and any(kind.name == type_name for kind in process.starts):
+                return process.case_of(key)
+        return None
+
+    def _know(self, known: dict[str, Any], thing: Service | Process) -> None:
+        other = known.setdefault(thing.name, thing)
+        if other is not thing:
+            what = type(thing).__name__.lower()
+            raise DefinitionError(
+                f"There are two definitions of {what} {thing.name}: {other.place} and {thing.place}.",
+                "A name must mean one thing, since the store knows nothing else.",
+                "Give one of them another name.",
+            )
