@@ -93,6 +93,8 @@ def _plain(value: Any) -> Any:
             return _plain_dict(value)
         case set() | frozenset():
             return sorted(map(_plain, value), key=_sorted_json)
+        case msgspec.Raw():  # JSON that nobody has read yet
+            return _plain(msgspec.json.decode(value))
         case _ if isinstance(value, _TEXTUAL):
             return msgspec.to_builtins(value)
     return _plain_object(value)
