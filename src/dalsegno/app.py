@@ -223,7 +223,7 @@ class Runtime:
             hops=options.limits.hops,
         )
         registry.add(self.reacting.workflows)
-        self.engine.on_emitted = self.reacting.nudge
+        self.engine.on_emitted = self.reacting.on_written = self._emitted
         self.worker: Worker | None = None
         if worker:
             self.worker = Worker(
@@ -248,7 +248,7 @@ class Runtime:
             queue=options.worker.queue,
             local=self.worker.claimer if self.worker is not None else None,
             known=self.known,
-            emitted=self.reacting.nudge,
+            emitted=self._emitted,
         )
 
     async def open(self) -> AsyncClient:
@@ -270,6 +270,12 @@ class Runtime:
         await self.store.close()
         if isinstance(self._threads, Threads):
             self._threads.close()
+
+    def _emitted(self) -> None:
+        """Hear of new events, and of reactions that are runs: services and the claimer look at once."""
+        self.reacting.nudge()
+        if self.worker is not None:
+            self.worker.claimer.nudge()
 
     def _rested(self, run: Run, rest: Rest) -> None:
         if self.worker is not None:

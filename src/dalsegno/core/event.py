@@ -115,6 +115,11 @@ def hear(data: bytes) -> Heard:
     return _DECODER.decode(data)
 
 
+def event_signal(type_: str) -> str:
+    """Name the signal that an event of a type is to a run that waits for it."""
+    return f"event {type_}"
+
+
 def partition_of(key: str | None, number: int, partitions: int) -> int:
     """Return the partition of a key; an event without one has no order to keep, and goes where it falls."""
     return number % partitions if key is None else zlib.crc32(key.encode()) % partitions

@@ -8,6 +8,7 @@ import msgspec
 
 from dalsegno.core import failure
 from dalsegno.core.codec import Shape, digest, encode_args, shape_of
+from dalsegno.core.commit import Subscription
 from dalsegno.core.entries import Entry, Kind, Outcome
 from dalsegno.core.execution import Execution
 from dalsegno.core.ops import Op, Request
@@ -146,6 +147,23 @@ class ChildCall(Request):
         return False
 
 
+class Receivable(Protocol):
+    """A type that is received otherwise than by its own name: an event, which comes from the log."""
+
+    @property
+    def signal(self) -> str:
+        """The name of the delivery that it comes as."""
+        ...
+
+    def read(self, data: bytes) -> Any:
+        """Read such a delivery. Raises NotDecodable."""
+        ...
+
+    def subscription(self, execution: Execution, key: str | None) -> Subscription:
+        """Say which events the run waits for: those of its case, or with a key."""
+        ...
+
+
 class ReceiveCall(Request):
     """A wait for a signal: which names, and the type of each."""
 
@@ -155,6 +173,9 @@ class ReceiveCall(Request):
         self.wanted = wanted
 
     def value(self, entry: Entry) -> Any:
+        event = receivable(self.wanted[entry.name])
+        if event is not None:
+            return event.read(entry.data or b"null")
         shape: Shape[Any] = shape_of(self.wanted[entry.name])
         return shape.decode(entry.data or b"null", f"signal {entry.name}")
 
@@ -180,6 +201,12 @@ class ReceiveCall(Request):
 
     def recover(self, op: Op, entry: Entry) -> bool:
         return False
+
+
+def receivable(type_: Any) -> Receivable | None:
+    """Return how a type is received, where that is not as a signal of its name."""
+    found: Receivable | None = vars(type_).get("__dalsegno_event__") if isinstance(type_, type) else None
+    return found
 
 
 class HoldCall(Request):

@@ -18,7 +18,16 @@ from dalsegno.core.entries import Kind
 from dalsegno.core.execution import Execution, current
 from dalsegno.core.ids import check_id
 from dalsegno.core.promise import Promise
-from dalsegno.engine.calls import ChildCall, HoldCall, ReceiveCall, Scope, StepCall, check_size, open_step
+from dalsegno.engine.calls import (
+    ChildCall,
+    HoldCall,
+    ReceiveCall,
+    Scope,
+    StepCall,
+    check_size,
+    open_step,
+    receivable,
+)
 from dalsegno.errors import NotInRun, TooDeep, WrongColour
 
 if TYPE_CHECKING:
@@ -111,22 +120,27 @@ def start_child(workflow: Workflow[Any, Any], input: Any, id: str | None, *, det
 
 
 @overload
-def receive(type_: type[A], /, *, name: str | None = None) -> Promise[A]: ...
+def receive(type_: type[A], /, *, name: str | None = None, key: str | None = None) -> Promise[A]: ...
 @overload
 def receive(a: type[A], b: type[B], /) -> Promise[A | B]: ...
 @overload
 def receive(a: type[A], b: type[B], c: type[C], /) -> Promise[A | B | C]: ...
 @overload
 def receive(a: type[A], b: type[B], c: type[C], d: type[D], /) -> Promise[A | B | C | D]: ...
-def receive(*types: Any, name: str | None = None) -> Promise[Any]:
-    """Promise the next signal of a type: the first of several, where several are given.
+def receive(*types: Any, name: str | None = None, key: str | None = None) -> Promise[Any]:
+    """Promise the next signal of a type, or the next event of a class: the first of several, where several are given.
 
-    A signal is named for its type unless ``name`` says otherwise. One that came before anybody asked
-    is waiting; a wait that is cancelled takes none. ``promise.sender`` tells who sent it.
+    A signal is named for its type unless ``name`` says otherwise. An event is one of the run's own case,
+    or with ``key`` one that has it. What came before anybody asked is waiting; a wait that is cancelled
+    takes none. ``promise.sender`` tells who sent or emitted it.
     """
     execution = in_run("receive()")
-    if not types or (name is not None and len(types) > 1):
-        raise TypeError("receive() takes one type, with or without name=, or several types")
+    if not types or ((name is not None or key is not None) and len(types) > 1):
+        raise TypeError("receive() takes one type, with or without name= or key=, or several types")
+    for type_ in types:
+        event = receivable(type_)
+        if event is not None and not execution.loop.dead:
+            execution.post().subscribe(event.subscription(execution, key))
     wanted = {name or signal_name(type_): type_ for type_ in types}
     title = " | ".join(wanted)
     return execution.open(Kind.SIGNAL, title, b"", ReceiveCall(wanted), tuple(wanted))
@@ -134,6 +148,9 @@ def receive(*types: Any, name: str | None = None) -> Promise[Any]:
 
 def signal_name(type_: Any) -> str:
     """Return the name under which a type is signalled."""
+    event = receivable(type_)
+    if event is not None:
+        return event.signal
     return getattr(type_, "__qualname__", None) or str(type_)
 
 

@@ -217,7 +217,7 @@ def _after(cause: Event, event: NewEvent, plan: Plan) -> NewEvent:
         type=event.type,
         namespace=cause.namespace,
         version=event.version,
-        source=plan.handler.service,
+        source=plan.title,
         key=event.key,
         case_id=event.case_id or cause.case_id,
         cause=cause.number,

@@ -9,14 +9,13 @@ from typing import Any
 from dalsegno.core.clock import SECOND
 from dalsegno.core.durations import text
 from dalsegno.core.entries import Entry, Kind
-from dalsegno.core.event import Heard, hear
+from dalsegno.core.event import Heard, event_signal, hear
 from dalsegno.core.execution import current
 from dalsegno.core.ops import Op, Request
 from dalsegno.engine.definitions import Workflow, make_workflow
 from dalsegno.errors import JoinIncomplete
 from dalsegno.events.calling import Calling
 from dalsegno.events.reaction import StepLike, run_stacked
-from dalsegno.store.verbs.log import event_signal
 
 
 class PartCall(Request):

@@ -10,7 +10,7 @@ import msgspec
 from dalsegno.core.codec import digest, encode_args
 from dalsegno.core.commit import Send, Start
 from dalsegno.core.entries import Entry, Kind
-from dalsegno.core.event import Event, told
+from dalsegno.core.event import Event, event_signal, told
 from dalsegno.core.reactions import Joined
 from dalsegno.engine.definitions import Workflow
 from dalsegno.errors import HopLimit
@@ -19,7 +19,6 @@ from dalsegno.events.handlers import Handler
 from dalsegno.events.joining import joining
 from dalsegno.events.reaction import StepLike, run_id_of, stacked
 from dalsegno.events.registry import Types
-from dalsegno.store.verbs.log import event_signal
 
 _ENCODER = msgspec.json.Encoder()
 

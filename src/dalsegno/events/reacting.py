@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from dalsegno.core.clock import Clock, from_datetime, nap
 from dalsegno.core.commit import Refused
@@ -39,7 +39,7 @@ _MANY_CRASHES = 3  # from this on, a partition's events are begun one at a time
 
 
 class Reacting:
-    """All services that one worker's code has."""
+    """All services that one worker's code has; ``on_written`` hears of new events, and of reactions that are runs."""
 
     def __init__(
         self,
@@ -69,6 +69,7 @@ class Reacting:
         self._queue = queue
         self._window = window
         self._hops = hops
+        self.on_written: Callable[[], None] = self.nudge
         self._session = 0
         self._readers: dict[str, Reader] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -153,7 +154,7 @@ class Reacting:
             queue=self._queue,
             window=self._window,
             hops=self._hops,
-            emitted=self.nudge,
+            written=self.on_written,
         )
         self._readers[row.name] = reader
         self._tasks.append(asyncio.get_running_loop().create_task(reader.run(), name=f"dalsegno-{row.name}"))

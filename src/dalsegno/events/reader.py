@@ -80,7 +80,7 @@ class Reader:
         queue: str,
         window: int,
         hops: int,
-        emitted: Callable[[], None],
+        written: Callable[[], None],
     ) -> None:
         self.row = row
         self.session = session
@@ -95,7 +95,7 @@ class Reader:
         self._queue = queue
         self._window = window
         self._hops = hops
-        self._emitted = emitted
+        self._on_written = written
         self._plans: dict[str, tuple[Plan, ...]] = {}
         for plan in plans:
             for name in {kind.name for kind in plan.handler.takes}:
@@ -389,8 +389,8 @@ class Reader:
                 if progress is not None:
                     progress.position = position
                     progress.careful, progress.crashes, progress.suspect = False, 0, None
-            if react.events:
-                self._emitted()
+            if react.events or react.laned or react.joined:
+                self._on_written()
             self._flush()
             self.nudge()
         elif isinstance(verdict, Failed):

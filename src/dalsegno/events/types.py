@@ -15,6 +15,9 @@ from typing import Any, Generic, TypeAlias, TypeVar, overload
 from uuid import UUID
 
 from dalsegno.core.codec import Shape, shape_of
+from dalsegno.core.commit import Subscription
+from dalsegno.core.event import event_signal, hear
+from dalsegno.core.execution import Execution
 from dalsegno.core.ids import check_id
 from dalsegno.errors import DefinitionError, InvalidInput
 from dalsegno.events.places import caller_place
@@ -87,6 +90,25 @@ class EventType(Generic[E]):
                 value=value,
             )
         return check_id(str(value), f"key of event {self.title}")
+
+    # -- received by a run
+
+    @property
+    def signal(self) -> str:
+        """The name under which it comes to a run that waits for it."""
+        return event_signal(self.name)
+
+    def read(self, data: bytes) -> E:
+        """Read what a run was told of it. Raises NotDecodable."""
+        return self.decode(bytes(hear(data).data))
+
+    def subscription(self, execution: Execution, key: str | None) -> Subscription:
+        """Say which of its events a run waits for: those of the run's case, or with a key."""
+        if key is not None:
+            return Subscription(self.name, key, by_key=True)
+        return Subscription(self.name, execution.case_id or execution.run_id)
+
+    # -- written and read
 
     def encode(self, event: E) -> bytes:
         """Write an event's data. Raises NotEncodable, and InvalidInput for an event of another class."""

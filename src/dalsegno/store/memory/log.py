@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from dalsegno.core.commit import Commit, Done, Emit, Emitted, Subscription
-from dalsegno.core.event import Event, Head
+from dalsegno.core.event import Event, Head, NewEvent
 from dalsegno.core.reactions import Forget
 from dalsegno.store.log import EventQuery
 from dalsegno.store.memory.runs import RunVerbs
@@ -28,7 +28,7 @@ class LogVerbs(RunVerbs):
             known = None if name is None else self._event_ids.get(name)
             number = known or self._head.last + 1
             if known is None:
-                self._events[number] = placed(event, number, at)
+                self._events[number] = placed(event, number, at, self._hops(event))
                 self._head = replace(self._head, last=number, at=at)
                 if name is not None:
                     self._event_ids[name] = number
@@ -38,6 +38,12 @@ class LogVerbs(RunVerbs):
         self._emitted.clear()
         for number in range(first, self._head.last + 1):
             self._tell(self._events[number])
+
+    def _hops(self, event: NewEvent) -> int:
+        if event.hops or event.cause is None:
+            return event.hops
+        cause = self._events.get(event.cause)
+        return cause.hops + 1 if cause is not None else 1
 
     def _tell(self, event: Event) -> None:
         for run, rows in sorted(self._rows.items()):

@@ -67,6 +67,9 @@ SELECT {event_columns} FROM events WHERE key = :key AND {event_filters} ORDER BY
 -- list_newest_events_of_key(namespace, type, key, case_id, after, before, limit)
 SELECT {event_columns} FROM events WHERE key = :key AND {event_filters} ORDER BY number DESC LIMIT :limit;
 
+-- read_hops(number)
+SELECT hops FROM events WHERE number = :number;
+
 -- read_event(number)
 SELECT {event_columns} FROM events WHERE number = :number;
 

@@ -8,7 +8,7 @@ from msgspec.structs import astuple
 
 from dalsegno.core.commit import Commit, Done, Emit, Emitted, Send
 from dalsegno.core.entries import Kind
-from dalsegno.core.event import Event, NewEvent, told
+from dalsegno.core.event import Event, NewEvent, event_signal, told
 from dalsegno.core.reactions import Forget
 from dalsegno.store.rows import event_of
 from dalsegno.store.verbs.group import Group, Verb
@@ -37,7 +37,7 @@ def append(group: Group) -> Verb:
         known = (yield from _known(event, names)) if event.id is not None else None
         if known is None:
             last += 1
-            written.append(placed(event, last, at))
+            written.append(placed(event, last, at, (yield from _hops(event))))
             if event.id is not None:
                 names[event.namespace, event.source, event.id] = last
         if verdict is not None:
@@ -48,6 +48,14 @@ def append(group: Group) -> Verb:
         yield "move_head", (last, at)
         yield "insert_event", [astuple(event) for event in written]
         yield from _tell(written, group)
+
+
+def _hops(event: NewEvent) -> Verb:
+    """Count the events that led to one, where whoever emits it has not."""
+    if event.hops or event.cause is None:
+        return event.hops
+    rows = yield "read_hops", (event.cause,)
+    return rows[0][0] + 1 if rows else 1
 
 
 def _known(event: NewEvent, names: Mapping[tuple[str, str, str], int]) -> Verb:
@@ -80,11 +88,6 @@ def delivery(run: int, event: Event) -> Send:
         source=event.source,
         data=told(event),
     )
-
-
-def event_signal(type_: str) -> str:
-    """Name the signal that an event of a type is to a run that waits for it."""
-    return f"event {type_}"
 
 
 def subscribe(item: Commit, group: Group) -> Verb:
@@ -125,7 +128,7 @@ def last_before(at: int) -> Verb:
     return low
 
 
-def placed(event: NewEvent, number: int, at: int) -> Event:
+def placed(event: NewEvent, number: int, at: int, hops: int) -> Event:
     """Make the line of the log that an event becomes."""
     return Event(
         number=number,
@@ -138,7 +141,7 @@ def placed(event: NewEvent, number: int, at: int) -> Event:
         case_id=event.case_id,
         cause=event.cause,
         run=event.run,
-        hops=event.hops,
+        hops=hops,
         traceparent=event.traceparent,
         time=event.time,
         codec=event.codec,
