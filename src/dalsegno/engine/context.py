@@ -33,6 +33,10 @@ class StepInfo(msgspec.Struct, frozen=True, gc=False):
         assert self._emitted is not None
         self._emitted.append(what)
 
+    def emit_instead(self, all_of_it: list[Any]) -> None:
+        """Hand over these, and nothing that was handed over before."""
+        force_setattr(self, "_emitted", all_of_it or None)
+
     @property
     def emitted(self) -> tuple[Any, ...]:
         """What this attempt has emitted so far."""

@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
 
+from dalsegno.core.commit import Kept
 from dalsegno.core.event import Event, Heard, NewEvent
+from dalsegno.core.reactions import KeptRow
+from dalsegno.engine.context import StepInfo
+from dalsegno.errors import InvalidInput
 from dalsegno.events.contract import Role
 from dalsegno.events.declared import following
 from dalsegno.events.handlers import Handler
+from dalsegno.events.keeping import Keeping
 from dalsegno.events.registry import Types
 from dalsegno.events.types import EventType
 
 Read = Callable[[bytes], Any]
+Load = Callable[[str], Awaitable[KeptRow | None]]
+
+
+async def _nothing_kept(_: str) -> KeptRow | None:
+    return None
 
 
 class Calling:
     """One handler as a worker calls it."""
 
-    def __init__(self, handler: Handler, types: Types) -> None:
+    def __init__(self, handler: Handler, types: Types, keeping: Keeping | None) -> None:
         self.handler = handler
+        self.load: Load = _nothing_kept
         self.service = self.number = 0  # of the service and the handler, in the store, once it knows them
         self.title = handler.title
         self.is_async = handler.is_async
         self.where = handler.options.where
-        self.asks_state = any(argument.role is Role.STATE for argument in handler.contract.arguments)
+        self.keeping = keeping
         self._types = types
         self._arguments = handler.contract.arguments
         self._roles = tuple(argument.role for argument in handler.contract.arguments)
@@ -73,6 +84,37 @@ class Calling:
             else:
                 made.append(state if role is Role.STATE else tx)
         return made
+
+    def wants(self, values: Sequence[Any]) -> bool:
+        """Whether the handler's own filter lets it through."""
+        return self.where is None or bool(self.where(values[0]))
+
+    def state(self, row: KeptRow | None) -> Any:
+        """Read the state that the handler is called with."""
+        return None if self.keeping is None else self.keeping.read(row)
+
+    def settle(
+        self, info: StepInfo, row: KeptRow | None, event: Event | Heard, value: Any
+    ) -> tuple[list[Kept], bool]:
+        """Return what is to be kept of what the body has said, and whether that came too late."""
+        said = [one for one in info.emitted if isinstance(one, Kept)]
+        if not said:
+            return [], False
+        if self.keeping is None:
+            raise InvalidInput(
+                f"Handler {self.title} keeps a state, and its service has none.",
+                "Nothing of this attempt was written.",
+                "Declare it: Service(name, state=Totals).",
+            )
+        kept, stale = self.keeping.settle(said, row, event, self.sequence_of(value))
+        return [] if kept is None else [kept], stale
+
+    def sequence_of(self, value: Any) -> int | None:
+        """Return an event's place in its own sequence, if the handler goes by one."""
+        sequence = self.handler.options.sequence
+        if sequence is None:
+            return None
+        return int(getattr(value, sequence) if isinstance(sequence, str) else sequence(value))
 
     def returned(self, value: Any) -> list[NewEvent]:
         """Make what is to be written of what a call returned. Raises UndeclaredEvent, NotEncodable."""

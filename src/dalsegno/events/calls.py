@@ -18,6 +18,7 @@ from dalsegno.core.clock import SECOND, Clock
 from dalsegno.core.commit import Kept
 from dalsegno.core.durations import text
 from dalsegno.core.event import Event, NewEvent
+from dalsegno.core.reactions import KeptRow
 from dalsegno.engine.context import StepInfo, step_context
 from dalsegno.engine.runner import Spawner
 from dalsegno.errors import StepTimeout
@@ -34,10 +35,10 @@ class Ended(msgspec.Struct, gc=False):
 
     error: BaseException | None = None
     filtered: bool = False
+    stale: bool = False
     events: list[NewEvent] = []
     kept: list[Kept] = []
     took: int = 0
-    note: str | None = None
 
 
 class Caller(Protocol):
@@ -46,6 +47,10 @@ class Caller(Protocol):
     @property
     def generation(self) -> int:
         """Which replay of the log this is."""
+        ...
+
+    async def kept(self, key: str) -> KeptRow | None:
+        """Read the service's state of a key."""
         ...
 
     def ended(self, work: Any, plan: Plan, how: Ended) -> None:
@@ -60,6 +65,7 @@ class Call(NamedTuple):
     work: Any
     plan: Plan
     event: Event
+    row: KeptRow | None = None
 
 
 class Calls:
@@ -76,9 +82,26 @@ class Calls:
     def begin(self, caller: Caller, work: Any, plan: Plan, event: Event) -> None:
         """Call a handler; ``caller`` hears how it ended."""
         call = Call(caller, work, plan, event)
-        if plan.calling.is_async:
+        if plan.keeping is not None and event.key is not None:
+            self.spawn(caller, self._with_state(call, event.key))
+        elif plan.calling.is_async:
             self.spawn(caller, self._await(call))
+        else:
+            self._wait(call)
+
+    async def _with_state(self, call: Call, key: str) -> None:
+        """Read the state first: what earlier events of the key have kept is there, written or not."""
+        try:
+            call = call._replace(row=await call.caller.kept(key))
+        except BaseException as error:
+            call.caller.ended(call.work, call.plan, Ended(error))
             return
+        if call.plan.calling.is_async:
+            await self._await(call)
+        else:
+            self._wait(call)
+
+    def _wait(self, call: Call) -> None:
         if not self._waiting:
             self._running().call_soon(self._submit)
         self._waiting.append(call)
@@ -113,13 +136,13 @@ class Calls:
         began = self._clock.monotonic()
         try:
             value = plan.calling.read(event)
-            if plan.calling.where is not None and not plan.calling.where(value):
+            if not plan.calling.wants([value]):
                 how = Ended(filtered=True)
             else:
-                arguments = plan.calling.arguments([value])
+                arguments = plan.calling.arguments([value], plan.calling.state(call.row))
                 async with _within(plan, info):
                     result = await plan.handler.function(*arguments)
-                how = said(plan, event, info, result)
+                how = said(call, info, value, result)
         except asyncio.CancelledError:
             return  # called off: nobody is there to hear it
         except BaseException as error:  # whatever a handler raises is its outcome
@@ -174,18 +197,20 @@ class _Row:
         info = info_of(plan, event, call.caller.generation)
         began = self._clock.monotonic()
         try:
-            how = contextvars.copy_context().run(self._call, plan, event, info)
+            how = contextvars.copy_context().run(self._call, call, info)
         except BaseException as error:  # whatever a handler raises is its outcome
             how = Ended(error)
         how.took = int((self._clock.monotonic() - began) * SECOND)
         return how
 
-    def _call(self, plan: Plan, event: Event, info: StepInfo) -> Ended:
+    def _call(self, call: Call, info: StepInfo) -> Ended:
         step_context.set(info)
-        value = plan.calling.read(event)
-        if plan.calling.where is not None and not plan.calling.where(value):
+        plan = call.plan
+        value = plan.calling.read(call.event)
+        if not plan.calling.wants([value]):
             return Ended(filtered=True)
-        return said(plan, event, info, plan.handler.function(*plan.calling.arguments([value])))
+        arguments = plan.calling.arguments([value], plan.calling.state(call.row))
+        return said(call, info, value, plan.handler.function(*arguments))
 
 
 def info_of(plan: Plan, event: Event, generation: int) -> StepInfo:
@@ -200,15 +225,16 @@ def info_of(plan: Plan, event: Event, generation: int) -> StepInfo:
     )
 
 
-def said(plan: Plan, event: Event, info: StepInfo, result: Any) -> Ended:
+def said(call: Call, info: StepInfo, value: Any, result: Any) -> Ended:
     """Collect what a call has said: its return value, and what its body emitted and keeps."""
+    plan, event = call.plan, call.event
     returned = plan.calling.returned(result)
     emitted = info.emitted
     if not returned and not emitted:
         return Ended()
     events = [one for one in emitted if isinstance(one, NewEvent)] + returned
-    kept = [one for one in emitted if isinstance(one, Kept)]
-    return Ended(events=[_after(event, one, plan) for one in events], kept=kept)
+    kept, stale = plan.calling.settle(info, call.row, event, value)
+    return Ended(events=[_after(event, one, plan) for one in events], kept=kept, stale=stale)
 
 
 def _after(cause: Event, event: NewEvent, plan: Plan) -> NewEvent:

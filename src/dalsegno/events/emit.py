@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from dalsegno.core.codec import shape_of
+from dalsegno.core.commit import Kept
 from dalsegno.core.event import NewEvent
 from dalsegno.core.execution import current
 from dalsegno.engine.context import step_context
@@ -31,6 +33,24 @@ def emit(event: Any) -> None:
             "From outside, write client.emit(event).",
         )
     emit_in_step(info, new_event(event))
+
+
+def keep(state: Any) -> None:
+    """Make this the service's state of the event's key, in the commit of the reaction; None forgets it.
+
+    A handler gets it as its parameter ``state``. An attempt that fails keeps nothing. Raises NotInRun
+    outside a handler.
+    """
+    info = step_context.get()
+    if info is None or current() is not None:
+        raise NotInRun(
+            "keep() was called outside a handler.",
+            "A state is kept with the reaction to an event.",
+            "Call it in the body of a function under service.on().",
+        )
+    shape = shape_of(type(state))
+    data = None if state is None else shape.encode(state, "state")
+    emit_in_step(info, Kept(0, "", 0, data))
 
 
 def new_event(event: Any, **fields: Any) -> NewEvent:

@@ -17,6 +17,7 @@ from dalsegno.errors import HopLimit
 from dalsegno.events.calling import Calling, heard
 from dalsegno.events.handlers import Handler
 from dalsegno.events.joining import joining
+from dalsegno.events.keeping import Keeping
 from dalsegno.events.reaction import StepLike, run_id_of, stacked
 from dalsegno.events.registry import Types
 
@@ -26,10 +27,11 @@ _ENCODER = msgspec.json.Encoder()
 class Plan:
     """One handler of one service; made when the App starts, numbered when the store knows it."""
 
-    def __init__(self, handler: Handler, types: Types) -> None:
+    def __init__(self, handler: Handler, types: Types, keeping: Keeping | None = None) -> None:
         self.handler = handler
         self.title = handler.title
-        self.calling = Calling(handler, types)
+        self.calling = Calling(handler, types, keeping)
+        self.keeping = keeping
         self.joins = bool(handler.contract.joins)
         self.is_run = self.joins or handler.workflow is not None
         self.in_order = handler.workflow is None or handler.options.ordered
@@ -73,6 +75,8 @@ class Plan:
             return None, None
         final = isinstance(error, HopLimit)
         delay = None if final else self.handler.options.retry.next(1, error, rng)
+        if self.keeping is not None:  # its run reads the state first, and then tries again
+            return None, delay
         return self.step_like.failed(heard(event), error, final=delay is None), delay
 
     def joined(self, event: Event, start: Start) -> Joined:

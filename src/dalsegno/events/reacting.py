@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from dalsegno.core.clock import Clock, from_datetime, nap
 from dalsegno.core.commit import Refused
@@ -25,6 +26,7 @@ from dalsegno.engine.definitions import Workflow
 from dalsegno.engine.runner import Spawner
 from dalsegno.errors import StoreError
 from dalsegno.events.calls import Calls
+from dalsegno.events.keeping import Keeping
 from dalsegno.events.plan import Plan
 from dalsegno.events.progress import Progress
 from dalsegno.events.reader import Reader
@@ -57,8 +59,11 @@ class Reacting:
         hops: int = 100,
     ) -> None:
         self._services = {service.name: service for service in services}
+        keeping = {
+            name: Keeping(service) for name, service in self._services.items() if service.state is not None
+        }
         self._plans = {
-            name: [Plan(handler, types) for handler in service.handlers.values()]
+            name: [Plan(handler, types, keeping.get(name)) for handler in service.handlers.values()]
             for name, service in self._services.items()
         }
         self._store = store
@@ -138,6 +143,9 @@ class Reacting:
                 handler.name: handler.number for handler in known.handlers if handler.service == row.number
             }
             for plan in self._plans[row.name]:
+                if plan.keeping is not None:
+                    plan.keeping.number = row.number
+                    plan.calling.load = partial(self._store.kept, row.number)
                 plan.calling.service, plan.calling.number = row.number, numbers[plan.handler.name]
             self._read(row, session)
 

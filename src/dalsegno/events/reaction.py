@@ -17,17 +17,19 @@ import msgspec
 from msgspec.structs import replace
 
 from dalsegno.core.codec import digest, encode_args
-from dalsegno.core.commit import DeadLetter
+from dalsegno.core.commit import DeadLetter, Kept
 from dalsegno.core.entries import Entry, Kind, Outcome
 from dalsegno.core.event import Heard
 from dalsegno.core.execution import Execution, current
 from dalsegno.core.failure import Failure, decode, encode
 from dalsegno.core.ops import Op
+from dalsegno.core.reactions import KeptRow
+from dalsegno.core.retry import Retry
 from dalsegno.core.runs import DEAD_LETTER
 from dalsegno.engine.calls import StepCall, open_step
 from dalsegno.engine.context import step_info
 from dalsegno.engine.definitions import StepDefinition, StepOptions, Workflow, make_step, make_workflow
-from dalsegno.engine.emitting import emit_in_run, emit_in_step
+from dalsegno.engine.emitting import emit_in_run
 from dalsegno.engine.verbs import hold
 from dalsegno.errors import Discarded, StepTimeout
 from dalsegno.events.calling import Calling
@@ -67,6 +69,7 @@ class StepLike:
         options = handler.options
         self.step: StepDefinition = make_step(self._function(), name=handler.name)
         self.step.options = StepOptions(retry=options.retry, timeout=options.timeout)
+        self._reading = make_step(self._read_state, name="state", retry=Retry(attempts=None))
 
     def workflow(self) -> Workflow[Any, Any]:
         """Make the definition that the engine runs."""
@@ -88,21 +91,33 @@ class StepLike:
         """Make the step's function: it takes one event, or those that a join has brought together."""
         calling = self._calling
 
-        def said(value: Any) -> None:
-            for event in calling.returned(value):
-                emit_in_step(step_info(), event)
+        def said(events: list[Heard], row: KeptRow | None, values: list[Any], result: Any) -> None:
+            info = step_info()
+            for event in calling.returned(result):
+                info.emit(event)
+            kept, _ = calling.settle(info, row, events[-1], values[-1])
+            info.emit_instead([one for one in info.emitted if not isinstance(one, Kept)] + kept)
 
         if calling.is_async:
 
-            async def react_async(events: list[Heard]) -> None:
-                said(await calling.handler.function(*calling.arguments(calling.read_all(events))))
+            async def react_async(events: list[Heard], row: KeptRow | None = None) -> None:
+                values = calling.read_all(events)
+                if calling.wants(values):
+                    arguments = calling.arguments(values, calling.state(row))
+                    said(events, row, values, await calling.handler.function(*arguments))
 
             return react_async
 
-        def react(events: list[Heard]) -> None:
-            said(calling.handler.function(*calling.arguments(calling.read_all(events))))
+        def react(events: list[Heard], row: KeptRow | None = None) -> None:
+            values = calling.read_all(events)
+            if calling.wants(values):
+                arguments = calling.arguments(values, calling.state(row))
+                said(events, row, values, calling.handler.function(*arguments))
 
         return react
+
+    async def _read_state(self, key: str) -> KeptRow | None:
+        return await self._calling.load(key)
 
     async def react(self, events: list[Heard]) -> None:
         """React to an event, or to a join's; park as a dead letter when that fails for good."""
@@ -112,7 +127,10 @@ class StepLike:
         call = functools.partial(StepCall, self.step, key=key_of(self._calling.title, last.number))
         tries = 0
         while True:
-            op = open_step(execution, call((events,), {}))
+            arguments: tuple[Any, ...] = (events,)
+            if self._calling.keeping is not None and last.key is not None:
+                arguments = (events, await open_step(execution, StepCall(self._reading, (last.key,), {})))
+            op = open_step(execution, call(arguments, {}))
             try:
                 await op
                 return

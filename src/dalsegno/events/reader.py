@@ -16,15 +16,16 @@ from typing import Any
 import msgspec
 
 from dalsegno.core.clock import nap
-from dalsegno.core.commit import Committed, Failed
+from dalsegno.core.commit import Committed, Failed, Kept
 from dalsegno.core.event import Event, NewEvent
 from dalsegno.core.ids import Numbers, seeded
-from dalsegno.core.reactions import Laned, React, ReactedAs, Reaction, ServiceRow
+from dalsegno.core.reactions import KeptRow, Laned, React, ReactedAs, Reaction, ServiceRow
 from dalsegno.core.runs import KILLS_ITS_WORKER
 from dalsegno.core.writes import Verdict
 from dalsegno.engine.commits import CommitQueue
 from dalsegno.errors import HopLimit, StoreError
 from dalsegno.events.calls import Calls, Ended
+from dalsegno.events.keeping import kept_row
 from dalsegno.events.plan import Plan
 from dalsegno.events.progress import Lines, Progress
 from dalsegno.store.protocol import Store
@@ -38,6 +39,7 @@ _MANY_CRASHES = 5
 
 
 _NOTHING = React(0, 0, 0)
+_DONE, _FILTERED, _STALE = ReactedAs.DONE, ReactedAs.FILTERED, ReactedAs.STALE
 
 
 class Work(msgspec.Struct, gc=False):
@@ -56,7 +58,7 @@ class Out(msgspec.Struct):
     events: list[NewEvent] = []
     laned: list[Laned] = []
     joined: list[Any] = []
-    kept: list[Any] = []
+    kept: list[Kept] = []
     touched: set[int] = set()
 
     def __bool__(self) -> bool:
@@ -104,6 +106,7 @@ class Reader:
         self._open = 0
         self._lines: Lines[Work] = Lines()
         self._blocked: set[str] = set()
+        self._fresh: dict[str, Kept] = {}  # states that are not written yet
         self._already: set[tuple[int, int]] = set()
         self._careful: asyncio.Queue[Work] | None = None
         self._out = Out()
@@ -153,6 +156,11 @@ class Reader:
     def busy(self) -> bool:
         """Whether anything has begun that is not written."""
         return bool(self._open or self._out or self._writing is not None)
+
+    async def kept(self, key: str) -> KeptRow | None:
+        """Read the state of a key, as the last reaction left it."""
+        fresh = self._fresh.get(key)
+        return await self._store.kept(self.row.number, key) if fresh is None else kept_row(fresh, 0)
 
     async def own(self, progress: Sequence[Progress]) -> None:
         """Take over partitions: what is done of them already, and which keys are blocked, is read first."""
@@ -271,11 +279,13 @@ class Reader:
         if how.error is not None:
             self._as_run(work, plan, error=how.error)
         else:
-            outcome = ReactedAs.FILTERED if how.filtered else ReactedAs.DONE
-            number = work.event.number
-            self._out.reactions.append(Reaction(number, plan.number, outcome, None, how.took, how.note))
-            self._out.events += how.events
-            self._out.kept += how.kept
+            outcome = _FILTERED if how.filtered else _STALE if how.stale else _DONE
+            self._out.reactions.append(Reaction(work.event.number, plan.number, outcome, None, how.took))
+            if how.events:
+                self._out.events += how.events
+            for kept in how.kept:
+                self._out.kept.append(kept)
+                self._fresh[kept.key] = kept
         self._react(work)
 
     def _as_run(self, work: Work, plan: Plan, *, error: BaseException | None = None) -> None:
@@ -389,6 +399,9 @@ class Reader:
                 if progress is not None:
                     progress.position = position
                     progress.careful, progress.crashes, progress.suspect = False, 0, None
+            for kept in react.kept:
+                if self._fresh.get(kept.key) is kept:
+                    del self._fresh[kept.key]
             if react.events or react.laned or react.joined:
                 self._on_written()
             self._flush()
