@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import contextvars
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -22,6 +23,8 @@ from dalsegno.core.reactions import KeptRow
 from dalsegno.engine.context import StepInfo, step_context
 from dalsegno.engine.runner import Spawner
 from dalsegno.errors import StepTimeout
+from dalsegno.events.batches import Batches
+from dalsegno.events.gate import Gate
 from dalsegno.events.plan import Plan
 from dalsegno.events.reaction import key_of, run_id_of
 
@@ -78,10 +81,32 @@ class Calls:
         self._tasks: dict[asyncio.Task[None], Caller] = {}
         self._waiting: list[Call] = []  # of plain functions, for a thread
         self._takes: dict[Plan, float] = {}  # seconds, of late
+        self._gates: dict[Plan, Gate] = {}
+        self._batches: dict[Plan, Batches[Call]] = {}
+
+    def prepare(self, plan: Plan, told: Callable[[float | None], None]) -> None:
+        """Get ready to call a handler; ``told`` hears when its circuit opens or closes."""
+        options = plan.handler.options
+        if plan not in self._gates and (options.max_in_flight is not None or options.circuit is not None):
+            self._gates[plan] = Gate(self._clock, options.max_in_flight, options.circuit)
+        if plan not in self._batches and options.batch is not None:
+            self._batches[plan] = Batches(options.batch, options.linger, partial(self._begin_batch, plan))
+        if plan in self._gates:
+            self._gates[plan].told = told
 
     def begin(self, caller: Caller, work: Any, plan: Plan, event: Event) -> None:
         """Call a handler; ``caller`` hears how it ended."""
         call = Call(caller, work, plan, event)
+        gate = self._gates.get(plan)
+        if plan in self._batches:
+            self._batches[plan].add(call)
+        elif gate is not None:
+            gate.enter(partial(self._begin, call))
+        else:
+            self._begin(call)
+
+    def _begin(self, call: Call) -> None:
+        caller, plan, event = call.caller, call.plan, call.event
         if plan.keeping is not None and event.key is not None:
             self.spawn(caller, self._with_state(call, event.key))
         elif plan.calling.is_async:
@@ -94,12 +119,18 @@ class Calls:
         try:
             call = call._replace(row=await call.caller.kept(key))
         except BaseException as error:
-            call.caller.ended(call.work, call.plan, Ended(error))
+            self._tell(call, Ended(error))
             return
         if call.plan.calling.is_async:
             await self._await(call)
         else:
             self._wait(call)
+
+    def _tell(self, call: Call, how: Ended) -> None:
+        gate = self._gates.get(call.plan)
+        if gate is not None and call.plan not in self._batches:
+            gate.left(failed=how.error is not None)
+        call.caller.ended(call.work, call.plan, how)
 
     def _wait(self, call: Call) -> None:
         if not self._waiting:
@@ -115,6 +146,8 @@ class Calls:
     def abandon(self, caller: Caller) -> None:
         """Call off what has been begun for a caller; threads cannot be, and tell nobody."""
         self._waiting = [call for call in self._waiting if call.caller is not caller]
+        for batches in self._batches.values():
+            batches.forget(lambda call: call.caller is caller)
         for task, whose in list(self._tasks.items()):
             if whose is caller:
                 task.cancel()
@@ -148,7 +181,61 @@ class Calls:
         except BaseException as error:  # whatever a handler raises is its outcome
             how = Ended(error)
         how.took = int((self._clock.monotonic() - began) * SECOND)
-        call.caller.ended(call.work, plan, how)
+        self._tell(call, how)
+
+    # -- many at once
+
+    def _begin_batch(self, plan: Plan, calls: list[Call]) -> None:
+        gate = self._gates.get(plan)
+        begin = partial(self.spawn, calls[-1].caller, self._await_batch(plan, calls))
+        if gate is None:
+            begin()
+        else:
+            gate.enter(begin)
+
+    async def _await_batch(self, plan: Plan, calls: list[Call]) -> None:
+        """Call a handler with many events; where that fails, each of them goes on alone."""
+        ends = [Ended(filtered=True) for _ in calls]
+        values: list[Any] = []
+        wanted: list[int] = []
+        for place, call in enumerate(calls):
+            try:
+                value = plan.calling.read(call.event)
+                if plan.calling.wants([value]):
+                    values.append(value)
+                    wanted.append(place)
+            except Exception as error:
+                ends[place] = Ended(error)
+        if wanted:
+            last = calls[wanted[-1]]
+            info = info_of(plan, last.event, last.caller.generation)
+            try:
+                how = await self._call_batch(last, info, values)
+            except asyncio.CancelledError:
+                return  # called off: nobody is there to hear it
+            except BaseException as error:  # whatever a handler raises is its outcome
+                for place in wanted:
+                    ends[place] = Ended(error)
+            else:
+                for place in wanted:
+                    ends[place] = Ended()
+                ends[wanted[-1]] = how
+        gate = self._gates.get(plan)
+        if gate is not None:
+            gate.left(failed=any(end.error is not None for end in ends))
+        self._batches[plan].ended()
+        for call, end in zip(calls, ends, strict=True):
+            call.caller.ended(call.work, plan, end)
+
+    async def _call_batch(self, call: Call, info: StepInfo, values: list[Any]) -> Ended:
+        plan = call.plan
+        step_context.set(info)
+        arguments = plan.calling.arguments(values)
+        if plan.calling.is_async:
+            async with _within(plan, info):
+                return said(call, info, values[-1], await plan.handler.function(*arguments))
+        function = partial(contextvars.copy_context().run, plan.handler.function, *arguments)
+        return said(call, info, values[-1], await _in_thread(self._threads, function))
 
     # -- in threads
 
@@ -169,7 +256,7 @@ class Calls:
             took = how.took / SECOND
             before = self._takes.get(call.plan, took)
             self._takes[call.plan] = max(took, _MEMORY * before + (1 - _MEMORY) * took)
-            call.caller.ended(call.work, call.plan, how)
+            self._tell(call, how)
 
 
 class _Row:
@@ -211,6 +298,23 @@ class _Row:
             return Ended(filtered=True)
         arguments = plan.calling.arguments([value], plan.calling.state(call.row))
         return said(call, info, value, plan.handler.function(*arguments))
+
+
+async def _in_thread(threads: Spawner, function: Callable[[], Any]) -> Any:
+    """Run a function in a thread, and await what it returns."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[Any] = loop.create_future()
+
+    def job() -> None:
+        try:
+            tell = partial(answer.set_result, function())
+        except BaseException as error:  # whatever a handler raises is its outcome
+            tell = partial(answer.set_exception, error)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is there to hear it
+            loop.call_soon_threadsafe(lambda: None if answer.done() else tell())
+
+    threads.submit(job)
+    return await answer
 
 
 def info_of(plan: Plan, event: Event, generation: int) -> StepInfo:

@@ -11,15 +11,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
 
-from dalsegno.core.clock import nap
+from dalsegno.core.clock import SECOND, nap
 from dalsegno.core.commit import Committed, Failed, Kept
 from dalsegno.core.event import Event, NewEvent
 from dalsegno.core.ids import Numbers, seeded
-from dalsegno.core.reactions import KeptRow, Laned, React, ReactedAs, Reaction, ServiceRow
+from dalsegno.core.reactions import KeptRow, Laned, React, ReactedAs, Reaction, ServiceRow, SteerService
 from dalsegno.core.runs import KILLS_ITS_WORKER
 from dalsegno.core.writes import Verdict
 from dalsegno.engine.commits import CommitQueue
@@ -49,6 +50,7 @@ class Work(msgspec.Struct, gc=False):
     plans: tuple[Plan, ...]
     progress: Progress
     next: int = 0
+    lined: bool = False
 
 
 class Out(msgspec.Struct):
@@ -100,10 +102,12 @@ class Reader:
         self._on_written = written
         self._plans: dict[str, tuple[Plan, ...]] = {}
         for plan in plans:
+            calls.prepare(plan, partial(self._circuit, plan))
             for name in {kind.name for kind in plan.handler.takes}:
                 self._plans[name] = (*self._plans.get(name, ()), plan)
         self._cursor = 0
         self._open = 0
+        self._running = 0
         self._lines: Lines[Work] = Lines()
         self._blocked: set[str] = set()
         self._fresh: dict[str, Kept] = {}  # states that are not written yet
@@ -155,7 +159,7 @@ class Reader:
     @property
     def busy(self) -> bool:
         """Whether anything has begun that is not written."""
-        return bool(self._open or self._out or self._writing is not None)
+        return bool(self._running or self._out or self._writing is not None)
 
     async def kept(self, key: str) -> KeptRow | None:
         """Read the state of a key, as the last reaction left it."""
@@ -244,12 +248,15 @@ class Reader:
         work = Work(event, plans, progress)
         progress.begin(event.number)
         self._open += 1
-        if event.key is None or self._lines.enter(event.key, work):
+        work.lined = event.key is not None and not all(plan.batched for plan in plans)
+        if event.key is None or not work.lined or self._lines.enter(event.key, work):
             self._begin(work)
 
     # -- reacting
 
     def _begin(self, work: Work) -> None:
+        if self._stopping:
+            return  # it is not passed: whoever comes next begins with it
         if work.progress.careful:
             self._begin_carefully(work)
         else:
@@ -268,6 +275,7 @@ class Reader:
             elif plan.is_run or (event.key is not None and event.key in self._blocked):
                 self._as_run(work, plan)
             else:
+                self._running += 1
                 self._calls.begin(self, work, plan, event)
                 return  # it answers by ``ended``
         self._passed(work)
@@ -276,6 +284,7 @@ class Reader:
         """Hear how a call has ended."""
         if self._dropped:
             return
+        self._running -= 1
         if how.error is not None:
             self._as_run(work, plan, error=how.error)
         else:
@@ -316,7 +325,7 @@ class Reader:
         if not self._flush_soon:
             self._flush_soon = True
             asyncio.get_running_loop().call_soon(self._flush)
-        if work.event.key is not None:
+        if work.lined and work.event.key is not None:
             behind = self._lines.leave(work.event.key)
             if behind is not None:
                 asyncio.get_running_loop().call_soon(self._begin, behind)
@@ -364,6 +373,16 @@ class Reader:
         self._passed(work)
 
     # -- writing
+
+    def _circuit(self, plan: Plan, seconds: float | None) -> None:
+        """Let it be seen that a handler's circuit has opened, or closed."""
+        if self._dropped:
+            return
+        until = None if seconds is None else self._store.now() + int(seconds * SECOND)
+        told = "is left alone" if seconds is not None else "is called again"
+        log.warning("handler %s %s", plan.title, told)
+        steer = SteerService(self._namespace, self.row.name, circuit=(plan.number, until))
+        self._commits.put(steer, lambda _: None)
 
     def _flush(self) -> None:
         """Write what has ended, unless something is being written: then it follows."""
