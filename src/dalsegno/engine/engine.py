@@ -36,8 +36,8 @@ from dalsegno.engine.emitting import emission
 from dalsegno.engine.ending import ending
 from dalsegno.engine.live import LiveRun
 from dalsegno.engine.notes import long_attempts, notes_of, warn_of_excess
-from dalsegno.engine.reads import of_each, patiently
 from dalsegno.engine.outgoing import commit_of, written
+from dalsegno.engine.reads import of_each, patiently
 from dalsegno.engine.registry import Registry
 from dalsegno.engine.runner import StepRunner
 from dalsegno.engine.steps import Steps
