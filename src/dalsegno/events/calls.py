@@ -173,8 +173,7 @@ class Calls:
                 how = Ended(filtered=True)
             else:
                 arguments = plan.calling.arguments([value], plan.calling.state(call.row))
-                async with _within(plan, info):
-                    result = await plan.handler.function(*arguments)
+                result = await _within(plan, info, plan.handler.function(*arguments))
                 how = said(call, info, value, result)
         except asyncio.CancelledError:
             return  # called off: nobody is there to hear it
@@ -232,8 +231,8 @@ class Calls:
         step_context.set(info)
         arguments = plan.calling.arguments(values)
         if plan.calling.is_async:
-            async with _within(plan, info):
-                return said(call, info, values[-1], await plan.handler.function(*arguments))
+            result = await _within(plan, info, plan.handler.function(*arguments))
+            return said(call, info, values[-1], result)
         function = partial(contextvars.copy_context().run, plan.handler.function, *arguments)
         return said(call, info, values[-1], await _in_thread(self._threads, function))
 
@@ -357,16 +356,15 @@ def _after(cause: Event, event: NewEvent, plan: Plan) -> NewEvent:
     )
 
 
-@contextlib.asynccontextmanager
-async def _within(plan: Plan, info: StepInfo) -> Any:
+async def _within(plan: Plan, info: StepInfo, call: Coroutine[Any, Any, Any]) -> Any:
+    """Await a call, for as long as it may take."""
     limit = plan.handler.options.timeout
     if limit is None:
-        yield
-        return
+        return await call
     timer = asyncio.timeout(limit / SECOND)
     try:
         async with timer:
-            yield
+            return await call
     except TimeoutError:
         if timer.expired():
             raise StepTimeout(
