@@ -180,6 +180,11 @@ class React(msgspec.Struct, frozen=True):
     kept: tuple[Kept, ...] = ()
     suspects: tuple[tuple[int, int], ...] = ()
 
+    @property
+    def begun(self) -> tuple[Start, ...]:
+        """The runs that it begins, or may begin."""
+        return (*(one.start for one in self.laned), *(one.start for one in self.joined))
+
 
 class KeptRow(msgspec.Struct, frozen=True):
     """A service's state of a key, as the store has it."""

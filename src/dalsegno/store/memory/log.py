@@ -62,12 +62,14 @@ class LogVerbs(RunVerbs):
 
     def _forget(self, item: Forget) -> Done:
         before = min(item.before, self._head.first + item.limit, self._head.last + 1)
+        if before <= self._head.first:
+            return Done(0)
         gone = [number for number in self._events if number < before]
         for number in gone:
             del self._events[number]
         self._event_ids = {name: number for name, number in self._event_ids.items() if number >= before}
         self._reactions = {key: row for key, row in self._reactions.items() if row.event >= before}
-        self._head = replace(self._head, first=max(before, self._head.first))
+        self._head = replace(self._head, first=before)
         return Done(len(gone))
 
     def _last_before(self, at: int) -> int:

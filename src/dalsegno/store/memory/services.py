@@ -103,11 +103,14 @@ class ServiceVerbs(LogVerbs):
         owned = {one.partition: one for one in self._owned_partitions(item.service, item.session)}
         if any(partition not in owned for partition, _ in item.positions):
             return Refused.STALE
-        for start in [*(one.start for one in item.laned), *(one.start for one in item.joined)]:
-            if (start.namespace, start.id) in self._ids:
+        names, numbers = set(self._ids), set(self._rows)
+        for start in item.begun:
+            if (start.namespace, start.id) in names:
                 return Refused.CHILD_EXISTS
-            if start.number in self._rows:
+            if start.number in numbers:
                 return Refused.NUMBER_TAKEN
+            names.add((start.namespace, start.id))
+            numbers.add(start.number)
         self._record(item)
         for partition, position in item.positions:
             one = self._partitions[item.service, partition]
@@ -134,11 +137,10 @@ class ServiceVerbs(LogVerbs):
             for one in item.reactions
         }
         runs = [one.run for one in item.reactions if one.run is not None]
-        laned = {one.start.number for one in item.laned}
         known = {row.run for row in self._reactions.values()}
         if len(rows) < len(item.reactions) or rows.keys() & self._reactions.keys():
             raise ValueError("an event has one reaction of each handler: it never changes")
-        if len(set(runs)) < len(runs) or known & set(runs) or len(laned) < len(item.laned):
+        if len(set(runs)) < len(runs) or known & set(runs):
             raise ValueError("a run is one reaction's")
         self._reactions |= rows
 
@@ -150,7 +152,9 @@ class ServiceVerbs(LogVerbs):
 
     def _lane(self, item: Laned, service: int) -> None:
         lane = self._lanes.get((service, item.key), []) if item.key is not None else []
-        self._start(replace(item.start, held=item.start.held or bool(lane)))
+        self._start(replace(item.start, held=item.start.held or bool(lane), due_at=item.due_at))
+        if item.failed is not None:
+            self._rows[item.start.number].entries.append(replace(item.failed, at=self.now()))
         if item.key is not None:
             self._lanes[service, item.key] = sorted(
                 [*lane, InLane(item.rank, item.handler, item.start.number)]

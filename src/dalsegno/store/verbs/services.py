@@ -98,11 +98,16 @@ def _refusal(item: React) -> Verb:
         owned = {row[1] for row in (yield "owned_partitions", (item.service, item.session))}
         if any(partition not in owned for partition, _ in item.positions):
             return Refused.STALE
-    for begun in [*(one.start for one in item.laned), *(one.start for one in item.joined)]:
-        if (yield "seek_run", (begun.namespace, begun.id)):
+    names: set[tuple[str, str]] = set()
+    numbers: set[int] = set()
+    for begun in item.begun:
+        name = (begun.namespace, begun.id)
+        if name in names or (yield "seek_run", name):
             return Refused.CHILD_EXISTS
-        if (yield "seek_number", (begun.number,)):
+        if begun.number in numbers or (yield "seek_number", (begun.number,)):
             return Refused.NUMBER_TAKEN
+        names.add(name)
+        numbers.add(begun.number)
     return None
 
 

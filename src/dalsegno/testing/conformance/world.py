@@ -12,9 +12,12 @@ from dalsegno.core.commit import Claim, Claimed, Commit, Fence, OpenSession, Res
 from dalsegno.core.entries import Entry, Kind
 from dalsegno.core.runs import Run, Status
 from dalsegno.core.writes import Verdict, Write
+from dalsegno.store.log import DeadLetterQuery
 from dalsegno.store.protocol import RunQuery, Store
 
 LEASE = 10_000_000
+NAMESPACES = ("default", "other")
+KEYS = ("k-1", "k-2", "k-3")  # of events, and of what services keep
 MORNING = 1_750_000_000_000_000  # a wall clock reading, microseconds UTC
 
 
@@ -145,10 +148,25 @@ class World:
     async def snapshot(self) -> object:
         """Read everything there is, to see whether something has changed."""
         rows: list[object] = [await self.store.sessions(live=False), sorted(await self.store.abilities())]
-        for namespace in ("default", "other"):
+        for namespace in NAMESPACES:
             for run in await self.store.runs(RunQuery(namespace=namespace, limit=1_000_000)):
                 loaded = (await self.store.load([run.number]))[run.number]
                 rows.append((run, loaded, await self.store.attempts(run.number)))
+        return rows + await self._events()
+
+    async def _events(self) -> list[object]:
+        """Read the log, and what services and people have made of it."""
+        read = self.store
+        rows: list[object] = [await read.head(), await read.read_log(0, 1_000_000)]
+        rows += [await read.reactions(number) for number in range((await read.head()).last + 1)]
+        for namespace in NAMESPACES:
+            for service in await read.services(namespace):
+                rows += [service, await read.handlers(service.number), await read.partitions(service.number)]
+                for lane in await read.lanes(service.number):
+                    rows += [lane, await read.lane(service.number, lane.key)]
+                rows += [(key, await read.kept(service.number, key)) for key in KEYS]
+            letters = DeadLetterQuery(namespace=namespace, state=None, limit=1_000_000)
+            rows += [await read.dead_letters(letters), await read.dead_letter_groups(namespace)]
         return rows
 
 

@@ -1,0 +1,276 @@
+"""Items about events, drawn at random: for the machine that writes them to both stores."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from random import Random
+from typing import Any
+
+from dalsegno.core.commit import DeadLetter, Emit, Kept, Send, Start, Subscription
+from dalsegno.core.entries import Entry, Kind, Outcome
+from dalsegno.core.event import NewEvent
+from dalsegno.core.reactions import (
+    Declared,
+    Forget,
+    GivePartitions,
+    Joined,
+    Laned,
+    Partition,
+    React,
+    ReactedAs,
+    Reaction,
+    Register,
+    Service,
+    ServiceRow,
+    SteerService,
+    TakePartitions,
+)
+from dalsegno.core.writes import Write
+from dalsegno.store.log import DeadLetterQuery, EventQuery
+from dalsegno.store.protocol import Store
+from dalsegno.testing.conformance import SetClock, World
+from dalsegno.testing.conformance.world import KEYS
+
+NAMESPACES = ("default", "default", "default", "other")
+TYPES = ("Placed", "Paid")
+CASES = ("c-1", "c-2")
+
+
+class EventItems:
+    """Draws them; what the store in memory holds tells which of them may succeed."""
+
+    rng: Random
+    runner: asyncio.Runner
+    clock: SetClock
+    memory: World
+    numbers: Iterator[int]
+
+    def event_items(self) -> list[Callable[[], Write]]:
+        often = [self.emit, self.react, self.react, self.react, self.take_partitions]
+        return often * 2 + [self.register, self.give_partitions, self.steer, self.forget]
+
+    def event_reads(self) -> list[Callable[[Store], Awaitable[Any]]]:
+        """Draw questions to ask both stores."""
+        pick, at = self.rng.choice, self.clock.now() + self.rng.choice([-700, -100, -1, 0, 1])
+        events = EventQuery(
+            namespace=pick(NAMESPACES),
+            type=pick([None, None, *TYPES]),
+            key=pick([None, None, *KEYS]),
+            case_id=pick([None, None, *CASES]),
+            after=pick([0, 0, 2, 9]),
+            before=pick([None, None, 5, 20]),
+            since=pick([None, at]),
+            until=pick([None, None, at + 100]),
+            newest=pick([False, True]),
+            limit=pick([0, 1, 3, 100]),
+        )
+        letters = DeadLetterQuery(
+            state=pick([None, "open", "redriving", "resolved", "discarded"]),
+            service=pick([None, 1]),
+            handler=pick([None, 1, 2]),
+            cause=pick([None, "ValueError"]),
+            before=pick([None, 2]),
+            limit=pick([1, 100]),
+        )
+        service, generation, after = pick([1, 2]), pick([1, 2]), pick([0, 3])
+        event = pick([1, 2, 7])
+        return [
+            lambda store: store.events(events),
+            lambda store: store.dead_letters(letters),
+            lambda store: store.reacted(service, generation, after),
+            lambda store: store.event(event),
+            lambda store: store.known_event("default", "shop", "e-1"),
+            lambda store: store.read_log(after, 3),
+        ]
+
+    # -- what there is
+
+    def chance(self, one_in: int) -> bool:
+        raise NotImplementedError
+
+    def some_session(self) -> int:
+        raise NotImplementedError
+
+    def some_event(self) -> int:
+        head = self.runner.run(self.memory.store.head())
+        return self.rng.randint(max(1, head.last - 6), head.last + 1)
+
+    def some_service(self) -> ServiceRow | None:
+        found = [
+            row
+            for namespace in ("default", "other")
+            for row in self.runner.run(self.memory.store.services(namespace))
+        ]
+        return self.rng.choice(found) if found else None
+
+    def some_handler(self, service: ServiceRow) -> int:
+        found = self.runner.run(self.memory.store.handlers(service.number))
+        return self.rng.choice(found).number if found else 1
+
+    def some_partitions(self, service: ServiceRow) -> list[Partition]:
+        return self.runner.run(self.memory.store.partitions(service.number))
+
+    # -- items
+
+    def emit(self) -> Emit:
+        return Emit(tuple(self.event() for _ in range(self.rng.randint(0, 3))))
+
+    def event(self, *, own: bool = False) -> NewEvent:
+        pick = self.rng.choice
+        return NewEvent(
+            type=pick(TYPES),
+            namespace=pick(NAMESPACES),
+            version=pick([1, 2]),
+            source="dalsegno:default/orders" if own else "shop",
+            id=None if own else pick([None, "e-1", "e-2", "e-3", "e-4"]),
+            key=pick([None, *KEYS]),
+            case_id=pick([None, *CASES]),
+            cause=pick([None, 1]),
+            run=pick([None, 1]),
+            hops=pick([0, 3]),
+            traceparent=pick([None, "00-t-s-01"]),
+            time=pick([None, self.clock.now() - 50]),
+            codec=pick([1, 2]),
+            data=pick([None, b'{"a":1}']),
+            extra=pick([None, b"{}"]),
+        )
+
+    def of_events(self) -> dict[str, Any]:
+        """Draw what of a run's commit concerns events."""
+        pick = self.rng.choice
+        laned = self.chance(2)
+        return {
+            "events": tuple(self.event(own=True) for _ in range(self.rng.randrange(3))),
+            "subscribes": tuple(self.subscription() for _ in range(self.rng.randrange(3))),
+            "unsubscribes": self.chance(5),
+            "kept": tuple(self.kept(1) for _ in range(self.rng.randrange(2))),
+            "laned": laned,
+            "dead": self.dead_letter(pick(["ValueError", "KeyError"])) if self.chance(3) else None,
+        }
+
+    def subscription(self) -> Subscription:
+        by_key = self.chance(2)
+        value = self.rng.choice(KEYS if by_key else CASES)
+        return Subscription(self.rng.choice(TYPES), value, by_key, self.rng.choice(NAMESPACES))
+
+    def kept(self, service: int) -> Kept:
+        pick = self.rng.choice
+        return Kept(service, pick(KEYS), self.some_event(), pick([None, b"1", b"2"]), pick([0, 5]))
+
+    def dead_letter(self, cause: str) -> DeadLetter:
+        pick = self.rng.choice
+        error = f"{cause}: {pick('xy')}"
+        return DeadLetter(
+            1, 1, self.some_event(), pick([None, *KEYS]), cause, error, pick([1, 5]), pick([True, False])
+        )
+
+    def register(self) -> Register:
+        pick = self.rng.choice
+        start, start_at = pick([(0, None), (2, None), (None, None), (None, self.clock.now() - 100)])
+        service = Service(
+            pick(["pay", "ship"]),
+            tuple(
+                Declared(name, pick([b"{}", b"[1]"])) for name in self.rng.sample(["one", "two", "three"], 2)
+            ),
+            partitions=pick([1, 3]),
+            start=start,
+            start_at=start_at,
+            data=pick([b"{}", b"[]"]),
+        )
+        return Register(pick(NAMESPACES), (service,) * pick([1, 1, 2]))
+
+    def take_partitions(self) -> Write:
+        service = self.some_service()
+        if service is None:
+            return self.register()
+        return TakePartitions(self.some_session(), service.number, self.rng.randrange(4), self.chance(4))
+
+    def give_partitions(self) -> GivePartitions:
+        gone = tuple(self.rng.sample(range(3), self.rng.randrange(3)))
+        return GivePartitions(self.some_session(), self.rng.choice([1, 2]), gone)
+
+    def react(self) -> Write:
+        service = self.some_service()
+        if service is None:
+            return self.register()
+        owned = [one for one in self.some_partitions(service) if one.session is not None]
+        if not owned:
+            return TakePartitions(self.some_session(), service.number, 2)
+        session = self.rng.choice(owned).session or 0
+        mine = [one for one in owned if one.session == session or self.chance(9)]
+        return React(
+            session=session,
+            service=service.number,
+            generation=service.generation - (1 if self.chance(8) else 0),
+            positions=tuple((one.partition, one.position + self.rng.randrange(-1, 4)) for one in mine),
+            reactions=self.reactions(service),
+            events=tuple(self.event(own=True) for _ in range(self.rng.randrange(2))),
+            laned=tuple(self.laned(service) for _ in range(self.rng.randrange(3))),
+            joined=(self.joined(service),) if self.chance(3) else (),
+            kept=(self.kept(service.number),) if self.chance(3) else (),
+            suspects=((self.rng.randrange(3), self.some_event()),) if self.chance(4) else (),
+        )
+
+    def reactions(self, service: ServiceRow) -> tuple[Reaction, ...]:
+        pick = self.rng.choice
+        return tuple(
+            Reaction(
+                self.some_event(),
+                self.some_handler(service),
+                pick(list(ReactedAs)),
+                run=pick([None, None, next(self.numbers)]),
+                took=7,
+                note=pick([None, "n"]),
+            )
+            for _ in range(self.rng.randrange(3))
+        )
+
+    def laned(self, service: ServiceRow) -> Laned:
+        pick, event = self.rng.choice, self.some_event()
+        failed = Entry(1, Kind.ATTEMPT, 1, "s", b"\x00", Outcome.ERROR, 1, data=b"1")
+        return Laned(
+            self.reaction_start(event),
+            self.some_handler(service),
+            pick([event, 1, 5]),
+            key=pick([None, *KEYS]),
+            failed=pick([None, failed]),
+            due_at=pick([None, self.clock.now() + 50]),
+        )
+
+    def reaction_start(self, event: int) -> Start:
+        pick, number = self.rng.choice, next(self.numbers)
+        if self.chance(12):
+            number = pick(range(1, number + 1))
+        reason = "parked: kills its worker" if self.chance(9) else None
+        name = f"pay.one#{event}" if self.chance(4) else f"pay.one#{number}"
+        return Start(
+            number, "default", name, "order", "1", cause=event, held=reason is not None, reason=reason
+        )
+
+    def joined(self, service: ServiceRow) -> Joined:
+        event = self.some_event()
+        told = Send(Kind.SIGNAL, name="Placed", id=f"event-{event}", data=b"1")
+        return Joined(
+            self.reaction_start(event),
+            told,
+            self.some_handler(service),
+            self.rng.choice(KEYS[:2]),
+            part=self.rng.choice([1, 2, 4]),
+            all=7,
+        )
+
+    def steer(self) -> SteerService:
+        pick = self.rng.choice
+        return SteerService(
+            pick(NAMESPACES),
+            pick(["pay", "ship"]),
+            by="kim",
+            pause=pick([None, True, False]),
+            rewind=pick([None, None, 0, 2]),
+            circuit=pick([None, (pick([1, 2, 3, 9]), pick([None, self.clock.now() + 50]))]),
+        )
+
+    def forget(self) -> Forget:
+        head = self.runner.run(self.memory.store.head())
+        return Forget(head.first + self.rng.choice([-1, 0, 1, 2, 1_000]), self.rng.choice([1, 3]))
