@@ -349,7 +349,7 @@ VERBS = {item.__name__ for item in get_args(Write)}
 REFUSALS = {"FENCED", "STALE", "MISSED", "NUMBER_TAKEN", "CHILD_EXISTS"}
 
 
-@pytest.mark.parametrize(("machine", "examples"), [(Twins, 60), (ThreadedTwins, 8)])
+@pytest.mark.parametrize(("machine", "examples"), [(Twins, 120), (ThreadedTwins, 10)])
 def test_memory_and_sqlite_answer_alike_whatever_is_written(
     machine: type[Twins], examples: int, count: Count
 ) -> None:
