@@ -9,7 +9,7 @@ from typing import Any
 
 from dalsegno.core.commit import DeadLetter, Emit, Kept, Send, Start, Subscription
 from dalsegno.core.entries import Entry, Kind, Outcome
-from dalsegno.core.event import NewEvent
+from dalsegno.core.event import NewEvent, delivery_id
 from dalsegno.core.reactions import (
     Declared,
     Forget,
@@ -250,7 +250,7 @@ class EventItems:
 
     def joined(self, service: ServiceRow) -> Joined:
         event = self.some_event()
-        told = Send(Kind.SIGNAL, name="Placed", id=f"event-{event}", data=b"1")
+        told = Send(Kind.SIGNAL, name="Placed", id=delivery_id(event), data=b"1")
         return Joined(
             self.reaction_start(event),
             told,

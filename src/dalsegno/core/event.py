@@ -115,6 +115,11 @@ def hear(data: bytes) -> Heard:
     return _DECODER.decode(data)
 
 
+def delivery_id(number: int) -> str:
+    """Name the delivery of an event to a run, of which there is one: no id that a person gives is like it."""
+    return f"event\n{number}"
+
+
 def event_signal(type_: str) -> str:
     """Name the signal that an event of a type is to a run that waits for it."""
     return f"event {type_}"

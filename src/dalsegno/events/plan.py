@@ -10,7 +10,7 @@ import msgspec
 from dalsegno.core.codec import digest, encode_args
 from dalsegno.core.commit import Send, Start
 from dalsegno.core.entries import Entry, Kind
-from dalsegno.core.event import Event, event_signal, told
+from dalsegno.core.event import Event, delivery_id, event_signal, told
 from dalsegno.core.reactions import Joined
 from dalsegno.engine.definitions import Workflow
 from dalsegno.errors import HopLimit
@@ -83,5 +83,7 @@ class Plan:
     def joined(self, event: Event, start: Start) -> Joined:
         """Make what joins an event with others of its key."""
         assert event.key is not None
-        send = Send(Kind.SIGNAL, name=event_signal(event.type), id=f"event-{event.number}", data=told(event))
+        send = Send(
+            Kind.SIGNAL, name=event_signal(event.type), id=delivery_id(event.number), data=told(event)
+        )
         return Joined(start, send, self.number, event.key, self._bits[event.type], sum(self._bits.values()))

@@ -21,11 +21,12 @@ from dalsegno.core.commit import (
     Start,
     Started,
 )
-from dalsegno.core.entries import Delivery, Kind
+from dalsegno.core.entries import Delivery
 from dalsegno.core.runs import KILLS_ITS_WORKER, PARKED, Run, Status
 from dalsegno.core.writes import Verdict
 from dalsegno.store.memory.tables import Rows, Tables
 from dalsegno.store.rows import new_run
+from dalsegno.store.verbs.runs import retry_of
 from dalsegno.store.verbs.sessions import is_same_session
 
 
@@ -82,7 +83,9 @@ class RunVerbs(Tables):
         rows = self._rows[number]
         if not rows.run.parked:
             return Sent(SentHow.NOT_PARKED, number, rows.run.status)
-        self._send(Send(kind=Kind.HOLD, run=number, source=item.source, data=item.data, release=True))
+        told = self._send(retry_of(item, rows.run))
+        if told.how is not SentHow.ACCEPTED:
+            return told
         rows.run = replace(rows.run, due_at=self.now(), crashes=0, changed_at=self.now())
         letter = self._dead_letters.get(number)
         if rows.run.cause is not None and letter is not None and letter.state == "open":

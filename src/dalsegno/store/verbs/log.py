@@ -8,7 +8,7 @@ from msgspec.structs import astuple
 
 from dalsegno.core.commit import Commit, Done, Emit, Emitted, Send
 from dalsegno.core.entries import Kind
-from dalsegno.core.event import Event, NewEvent, event_signal, told
+from dalsegno.core.event import Event, NewEvent, delivery_id, event_signal, told
 from dalsegno.core.reactions import Forget
 from dalsegno.store.rows import event_of
 from dalsegno.store.verbs.group import Group, Verb
@@ -84,7 +84,7 @@ def delivery(run: int, event: Event) -> Send:
         Kind.SIGNAL,
         run=run,
         name=event_signal(event.type),
-        id=f"event-{event.number}",
+        id=delivery_id(event.number),
         source=event.source,
         data=told(event),
     )

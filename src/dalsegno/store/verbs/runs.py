@@ -20,7 +20,7 @@ from dalsegno.core.commit import (
     Started,
 )
 from dalsegno.core.entries import Delivery, Kind
-from dalsegno.core.runs import Status
+from dalsegno.core.runs import Run, Status
 from dalsegno.store.rows import new_run, run_of, status_of
 from dalsegno.store.verbs.group import Group, Verb
 
@@ -87,12 +87,25 @@ def retry(item: Retry, group: Group) -> Verb:
     run = run_of(rows[0])
     if not run.parked:
         return Sent(SentHow.NOT_PARKED, run.number, run.status)
-    answer = Send(kind=Kind.HOLD, run=run.number, source=item.source, data=item.data, release=True)
-    yield from send(answer, group)
+    told: Sent = yield from send(retry_of(item, run), group)
+    if told.how is not SentHow.ACCEPTED:
+        return told
     yield "unpark_run", (run.number, group.wall)
     if run.cause is not None:
         yield "redrive", (run.number, item.source, group.wall)
     return Sent(SentHow.ACCEPTED, run.number, run.status)
+
+
+def retry_of(item: Retry, run: Run) -> Send:
+    """Make the delivery of a person's order; a run takes one each time that it has parked."""
+    return Send(
+        kind=Kind.HOLD,
+        run=run.number,
+        id=f"retry\n{run.turn}",
+        source=item.source,
+        data=item.data,
+        release=True,
+    )
 
 
 def claim(item: Claim, group: Group) -> Verb:

@@ -139,6 +139,20 @@ async def a_retry_is_for_the_parked(world: World) -> None:
     expect([(d.kind, d.source) for d in await _inbox(world, run)], [(Kind.HOLD, "kim")], "the inbox")
 
 
+async def a_retry_counts_once(world: World) -> None:
+    """A second retry of a run that nobody has claimed meanwhile is a no-op; once it parked again, one is not."""
+    run = await world.resting(reason=DIVERGED)
+    expect((await world.retry()).how, SentHow.ACCEPTED, "the first retry")
+    before = await world.snapshot()
+    world.clock.advance(5)
+    expect((await world.retry("max")).how, SentHow.REPEATED, "the second")
+    expect(await world.snapshot(), before, "the store's rows after it")
+    (claimed,) = (await world.claim(await world.session())).runs
+    await world.one(a_commit(claimed, consumed=(1,), rest=Rest(Status.WAITING, 1, DIVERGED)))
+    expect((await world.retry()).how, SentHow.ACCEPTED, "a retry after it has parked again")
+    expect((await world.read(run)).due_at, world.clock.now(), "when it is due")
+
+
 async def a_retry_of_others_does_nothing(world: World) -> None:
     """A retry of a run that is not parked changes nothing; of an unknown one, it says so."""
     waiting, ended = await world.resting("waiting", reason="compensating"), await world.ended("ended")
@@ -163,5 +177,6 @@ CASES = (
     Case(a_persons_answer_wakes_a_parked_run),
     Case(another_reason_outlives_a_claim),
     Case(a_retry_is_for_the_parked),
+    Case(a_retry_counts_once),
     Case(a_retry_of_others_does_nothing),
 )

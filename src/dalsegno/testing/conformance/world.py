@@ -8,7 +8,19 @@ from itertools import count
 from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 from dalsegno.core.clock import Clock
-from dalsegno.core.commit import Claim, Claimed, Commit, Fence, OpenSession, Rest, Send, Sent, Start, Started
+from dalsegno.core.commit import (
+    Claim,
+    Claimed,
+    Commit,
+    Fence,
+    OpenSession,
+    Rest,
+    Retry,
+    Send,
+    Sent,
+    Start,
+    Started,
+)
 from dalsegno.core.entries import Entry, Kind
 from dalsegno.core.runs import Run, Status
 from dalsegno.core.writes import Verdict, Write
@@ -136,6 +148,13 @@ class World:
         verdict = await self.one(a_signal(run, id, **fields))
         if not isinstance(verdict, Sent):
             fail(f"signalling answered {verdict!r}")
+        return verdict
+
+    async def retry(self, sender: str = "kim", id: str = "run", data: bytes | None = None) -> Sent:
+        """Have a person retry a run."""
+        verdict = await self.one(Retry("default", id, sender, data))
+        if not isinstance(verdict, Sent):
+            fail(f"retrying answered {verdict!r}")
         return verdict
 
     # -- reading
