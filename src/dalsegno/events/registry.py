@@ -83,11 +83,11 @@ class Types:
     def convert(self, name: str, data: bytes, version: int | None, wanted: EventType[E]) -> E:
         """Read an event that is stored in ``version`` as ``wanted``, by the fewest converters that lead there.
 
-        Without a version, as foreign events come, the data is read as wanted. Raises NoConverter if no
+        Without a version (None, or 0), as foreign events come, the data is read as wanted. Raises NoConverter if no
         way leads there, NotDecodable if the data is not what its version declares, and what a
         converter itself raises.
         """
-        if version is None or (name, version) == wanted.named:
+        if not version or (name, version) == wanted.named:
             return wanted.decode(data)
         stored = self.of(name, version)
         way = None if stored is None else self._way(stored, wanted)
