@@ -81,8 +81,9 @@ def from_envelope(envelope: Envelope, namespace: str = "default") -> NewEvent:
 
 
 def to_envelope(event: Event) -> Envelope:
-    """Show an event of the log as a CloudEvent. One of ours has its number on the log as its id."""
+    """Show an event of the log as a CloudEvent. One that a run or handler emitted has its number as its id."""
     extra = Extra() if event.extra is None else _extras.decode(event.extra)
+    is_ours = event.id is None or not event.source
     ours: dict[str, Value | None] = {
         "case": event.case_id,
         "cause": None if event.cause is None else str(event.cause),
@@ -92,11 +93,11 @@ def to_envelope(event: Event) -> Envelope:
     }
     return Envelope(
         id=event.id if event.id is not None else str(event.number),
-        source=event.source if event.id is not None else source_of(event.namespace, event.source),
+        source=source_of(event.namespace, event.source) if is_ours else event.source,
         type=event.type,
         subject=extra.subject,
         time=event.happened_at,
-        datacontenttype=extra.datacontenttype or ("application/json" if event.id is None else None),
+        datacontenttype=extra.datacontenttype or ("application/json" if is_ours else None),
         dataschema=extra.dataschema,
         data=_payload(event.data, extra),
         binary=extra.base64,
@@ -105,12 +106,11 @@ def to_envelope(event: Event) -> Envelope:
 
 
 def source_of(namespace: str, emitter: str) -> str:
-    """Name the source of our own events, as a URI: ``dalsegno:default/payments``."""
-    return (
-        emitter
-        if emitter.startswith("dalsegno:")
-        else "dalsegno:" + quote(f"{namespace}/{emitter}", safe=_URI_SAFE)
-    )
+    """Name the source of our own events, as a URI: ``dalsegno:default/payments.authorize``.
+
+    Those of a client, which has no name, have the namespace alone.
+    """
+    return "dalsegno:" + quote(f"{namespace}/{emitter}" if emitter else namespace, safe=_URI_SAFE)
 
 
 def _payload(data: bytes | None, extra: Extra) -> bytes | None:

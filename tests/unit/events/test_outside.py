@@ -48,8 +48,13 @@ def test_an_event_of_ours_goes_out_under_its_number_with_what_it_belongs_to():
 
 def test_the_source_of_our_events_is_a_uri_whatever_their_service_is_called():
     assert source_of("default", "my shop/ü") == "dalsegno:default/my%20shop/%C3%BC"
-    assert source_of("default", "dalsegno:default/payments") == "dalsegno:default/payments"
     to_envelope(logged(NewEvent(type="Paid", namespace="a b", source="<p>|100%")))
+
+
+def test_an_event_that_a_client_emitted_keeps_its_id_and_has_the_namespace_as_its_source():
+    envelope = to_envelope(logged(NewEvent(type="Paid", id="pay-7", data=b"{}")))
+    assert (envelope.id, envelope.source) == ("pay-7", "dalsegno:default")
+    assert envelope.datacontenttype == "application/json"
 
 
 def foreign(**changes: object) -> Envelope:
