@@ -24,9 +24,7 @@ fit = st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Cn"))
 texts = st.text(fit, min_size=1, max_size=12)
 trimmed = texts.filter(lambda text: text == text.strip() and '"' not in text)  # what any header keeps
 sources = st.from_regex(r"\A[a-z]{1,5}:/{0,2}[a-zA-Z0-9/.~_\-]{1,12}(#[a-z]{1,4})?\Z")
-names = st.from_regex(r"\A[a-z][a-z0-9]{0,11}\Z").filter(
-    lambda name: name not in {*CORE, "data", "database64"}
-)
+names = st.from_regex(r"\A[a-z][a-z0-9]{0,11}\Z").filter(lambda name: name not in {*CORE, "data"})
 values = texts | st.booleans() | st.integers(-(2**31), 2**31 - 1)
 moments = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 payloads = st.recursive(

@@ -27,7 +27,7 @@ CORE = ("specversion", "id", "source", "type", "subject", "time", "datacontentty
 """The attributes that the standard names, in the order in which we write them."""
 
 _NAME = re.compile(r"[a-z0-9]+")
-_RESERVED = frozenset({*CORE, "data", "database64"})
+_RESERVED = frozenset({*CORE, "data"})
 _UNFIT = re.compile(  # control characters, surrogates and the noncharacters of Unicode
     "[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef"
     + "".join(chr(plane << 16 | low) for plane in range(17) for low in (0xFFFE, 0xFFFF))

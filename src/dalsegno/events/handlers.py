@@ -12,7 +12,7 @@ from dalsegno.errors import DefinitionError
 from dalsegno.events.annotations import Annotations, events_in
 from dalsegno.events.contract import Contract, Form, read_contract
 from dalsegno.events.declared import Declared, plainly
-from dalsegno.events.options import HandlerOptions, read_options
+from dalsegno.events.options import HandlerOptions, named, read_options
 from dalsegno.events.places import place_of
 from dalsegno.events.types import EventType, fields_of
 from dalsegno.events.ways import Ways
@@ -46,7 +46,7 @@ class Handler:
         self.place = place_of(self.function)
         _check_target(target, self.function, f"on() of service {service}", self.place)
         self.service = service
-        self.name = name or _name_of(target)
+        self.name = named(_name_of(target) if name is None else name, "name of a handler", without="#")
         self.options: HandlerOptions = read_options(self.what, told, stacked=self.workflow is not None)
         self._joins = joins
         self._state = state

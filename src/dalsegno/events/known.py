@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
+from dalsegno.engine.definitions import Workflow
 from dalsegno.errors import DefinitionError
 from dalsegno.events.converters import Converter
 from dalsegno.events.process import Process
@@ -21,6 +22,7 @@ class Known:
         self.types = Types()
         self.services: dict[str, Service] = {}
         self.processes: dict[str, Process] = {}
+        self._workflows: list[Workflow[Any, Any]] = []
 
     def take(self, thing: object) -> bool:
         """Take in one thing, and tell whether it was ours."""
@@ -33,6 +35,8 @@ class Known:
         elif isinstance(thing, Converter) or own_event_type(thing) is not None:
             self.types.add([thing])
         else:
+            if isinstance(thing, Workflow):  # which is not ours, and may have a handler of ours inside
+                self._workflows.append(thing)
             return False
         return True
 
@@ -55,9 +59,10 @@ class Known:
     def check(self) -> None:
         """Read everything that was declared. Raises DefinitionError."""
         for service in self.services.values():
-            for handler in service.handlers.values():
-                handler.check()
+            service.check()
         self.types.check()
+        self._check_starts()
+        self._check_order()
 
     def case_of(self, type_name: str, key: str | None) -> str | None:
         """Name the case that an event from outside starts, if it starts one."""
@@ -65,6 +70,30 @@ class Known:
             if key is not None and any(kind.name == type_name for kind in process.starts):
                 return process.case_of(key)
         return None
+
+    def _check_starts(self) -> None:
+        started: dict[str, Process] = {}
+        for process in self.processes.values():
+            for name in {kind.name for kind in process.starts}:
+                other = started.setdefault(name, process)
+                if other is not process:
+                    raise DefinitionError(
+                        f"{name} starts two processes: {other.name} ({other.place}) and "
+                        f"{process.name} ({process.place}).",
+                        "An event belongs to one case.",
+                        "Let the second process start with an event of its own.",
+                    )
+
+    def _check_order(self) -> None:
+        wrapped = {workflow.function: workflow for workflow in self._workflows}
+        for service in self.services.values():
+            for handler in service.handlers.values():
+                if handler.workflow is None and handler.function in wrapped:
+                    raise DefinitionError(
+                        f"{handler.what} is below the decorator of workflow {wrapped[handler.function].name}.",
+                        "So its reaction would be a plain function, and not a run.",
+                        "Put on() above @workflow or @saga.",
+                    )
 
     def _know(self, known: dict[str, Any], thing: Service | Process) -> None:
         other = known.setdefault(thing.name, thing)

@@ -10,8 +10,9 @@ import msgspec
 
 from dalsegno.core.clock import SECOND
 from dalsegno.core.durations import Duration, microseconds
+from dalsegno.core.ids import check_id
 from dalsegno.core.retry import Retry
-from dalsegno.errors import DefinitionError, InvalidDuration
+from dalsegno.errors import DefinitionError, InvalidDuration, InvalidId
 from dalsegno.events.types import Key
 
 AfterDeadLetter: TypeAlias = Literal["wait", "go on"]
@@ -160,6 +161,21 @@ def length(value: Any, what: str) -> int:
         return microseconds(value, what=what)
     except InvalidDuration as error:
         raise DefinitionError(error.what, error.meaning, error.mend) from None
+
+
+def named(value: Any, what: str, without: str = "") -> str:
+    """Return a name, which holds none of the characters ``without``. Raises DefinitionError."""
+    try:
+        name = check_id(value, what)
+    except InvalidId as error:
+        raise DefinitionError(error.what, error.meaning, error.mend) from None
+    if unfit := set(name) & set(without):
+        raise DefinitionError(
+            f"The {what} {name!r} holds {min(unfit)!r}.",
+            "A reaction is named after its service, its handler and its event: payments.authorize#17.",
+            "Write a hyphen or an underscore.",
+        )
+    return name
 
 
 def refused(name: str, value: Any, what: str, wanted: str) -> DefinitionError:

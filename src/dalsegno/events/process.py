@@ -6,10 +6,9 @@ from types import UnionType
 from typing import Any, TypeAlias
 
 from dalsegno.core.durations import Duration
-from dalsegno.core.ids import check_id
 from dalsegno.errors import DefinitionError
 from dalsegno.events.annotations import event_in, events_in
-from dalsegno.events.options import length
+from dalsegno.events.options import length, named
 from dalsegno.events.places import caller_place
 from dalsegno.events.types import EventType
 from dalsegno.events.ways import Ways, ways_of
@@ -36,7 +35,7 @@ class Process:
         cancel: type[Any] | None = None,
         due: Duration | None = None,
     ) -> None:
-        self.name = check_id(name, "name of a process")
+        self.name = named(name, "name of a process")
         self.place = caller_place(1)
         self.starts: tuple[EventType[Any], ...] = events_in(starts, f"starts= of process {name}")
         self.ends: Ways = ways_of(ends, f"ends= of process {name}")

@@ -83,12 +83,14 @@ class Types:
     def convert(self, name: str, data: bytes, version: int | None, wanted: EventType[E]) -> E:
         """Read an event that is stored in ``version`` as ``wanted``, by the fewest converters that lead there.
 
-        Without a version, as foreign events come, the data is read as wanted. Raises NoConverter if no
+        Without a version (None, or 0), as foreign events come, the data is read as wanted. Raises NoConverter if no
         way leads there, NotDecodable if the data is not what its version declares, and what a
         converter itself raises.
         """
-        if version is None or (name, version) == wanted.named:
+        if not version or (name, version) == wanted.named:
             return wanted.decode(data)
+        if self._ways is None:
+            self.check()
         stored = self.of(name, version)
         way = None if stored is None else self._way(stored, wanted)
         if stored is None or way is None:
@@ -108,11 +110,11 @@ class Types:
 
     def leads(self, stored: EventType[Any], wanted: EventType[Any]) -> bool:
         """Tell whether an event of one version can be read as another."""
+        if self._ways is None:
+            self.check()
         return self._way(stored, wanted) is not None
 
     def _way(self, stored: EventType[Any], wanted: EventType[Any]) -> list[Converter[Any, Any]] | None:
-        if self._ways is None:
-            self.check()
         assert self._ways is not None
         came: dict[tuple[str, int], list[Converter[Any, Any]]] = {stored.named: []}
         todo = deque([stored.named])

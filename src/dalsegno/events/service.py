@@ -10,7 +10,6 @@ from typing import Any, Literal, Protocol, TypeAlias, TypeVar, overload
 from dalsegno.core.clock import from_datetime
 from dalsegno.core.codec import Shape, shape_of
 from dalsegno.core.durations import Duration
-from dalsegno.core.ids import check_id
 from dalsegno.core.retry import Retry
 from dalsegno.errors import DefinitionError, InvalidInput
 from dalsegno.events.handlers import Handler, Undoes
@@ -18,6 +17,7 @@ from dalsegno.events.options import (
     PARTITIONS_MOST,
     AfterDeadLetter,
     Circuit,
+    named,
     refused,
     whole,
 )
@@ -62,7 +62,7 @@ class Service:
         max_lag: int | None = None,
         partitions: int = 64,
     ) -> None:
-        self.name = check_id(name, "name of a service")
+        self.name = named(name, "name of a service", without=".#")
         self.place = caller_place(1)
         self.state = state
         self.merge = merge

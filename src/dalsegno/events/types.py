@@ -19,7 +19,7 @@ from dalsegno.core.commit import Subscription
 from dalsegno.core.event import event_signal, hear
 from dalsegno.core.execution import Execution
 from dalsegno.core.ids import check_id
-from dalsegno.errors import DefinitionError, InvalidInput
+from dalsegno.errors import DefinitionError, InvalidId, InvalidInput
 from dalsegno.events.places import caller_place
 
 E = TypeVar("E")
@@ -184,13 +184,20 @@ def _declare(cls: Any, name: str | None, version: int, key: Key, place: str) -> 
             "Versions are compared, so that old events can be told from new ones.",
             "Count: 1, 2, 3.",
         )
-    title = (
-        cls.__qualname__.rpartition("<locals>.")[2] if name is None else check_id(name, "name of an event")
-    )
+    title = _name(cls, name)
     _check_fields(cls, title, place)
     _check_key(cls, title, key, place)
     setattr(cls, _MARK, EventType(cls, title, version, key, place))
     return cls
+
+
+def _name(cls: type, name: str | None) -> str:
+    try:
+        return check_id(
+            cls.__qualname__.rpartition("<locals>.")[2] if name is None else name, "name of an event"
+        )
+    except InvalidId as error:
+        raise DefinitionError(error.what, error.meaning, error.mend) from None
 
 
 def _check_fields(cls: type, name: str, place: str) -> None:

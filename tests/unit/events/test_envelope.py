@@ -49,6 +49,7 @@ def refused(data: bytes | str) -> EventRefused:
         ({"time": "2018-02-30T00:00:00Z"}, "time", "is '2018-02-30T00:00:00Z', which is no moment"),
         ({"time": "2018-04-05T17:31:00"}, "time", "which is no RFC 3339 time"),
         ({"time": "2018-04-05T17:31:00+24:00"}, "time", "which is no moment"),
+        ({"time": "2018-04-05T17:31:00+00:60"}, "time", "which is no moment"),
         ({"time": "0001-01-01T00:00:00+00:01"}, "time", "which is no moment"),
         ({"time": "2018-04-05T17:31:60Z"}, "time", "which is no moment"),
         ({"datacontenttype": "json"}, "datacontenttype", "is 'json', which is no media type"),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from dalsegno.errors import DefinitionError, InvalidId
+from dalsegno.errors import DefinitionError
 from dalsegno.events.process import Process
 from dalsegno.events.types import event, event_type
 from dalsegno.events.ways import all_of
@@ -101,5 +101,5 @@ def test_a_process_that_cannot_be_is_refused_where_it_stands(options, reason):
 
 
 def test_a_name_that_cannot_serve_as_an_id_is_refused():
-    with pytest.raises(InvalidId, match="name of a process"):
+    with pytest.raises(DefinitionError, match="name of a process"):
         Process("", starts=Placed, ends=Billed)

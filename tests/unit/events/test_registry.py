@@ -88,6 +88,14 @@ def test_an_older_event_comes_up_through_one_converter_after_the_other():
     assert (types.of("Paid", 9), types.latest("Sold"), types.versions("Sold")) == (None, None, ())
 
 
+def test_converters_that_came_late_are_read_when_they_are_needed():
+    types = Types()
+    types.add([second])
+    assert types.convert("Paid", b'{"cents": 5}', 1, event_type(Paid2)) == Paid2(5, "USD")
+    types.add([third])
+    assert types.convert("Paid", b'{"cents": 5}', 1, event_type(Paid3)) == Paid3("5 USD")
+
+
 def test_the_way_with_the_fewest_converters_is_taken_whatever_their_order():
     for things in ((second, third, straight), (straight, third, second)):
         found = types_of(*things).convert("Paid", b'{"cents": 5}', 1, event_type(Paid3))
@@ -172,8 +180,12 @@ def test_a_converter_that_leads_nowhere_is_refused_where_it_is_declared(decorato
 
 
 def test_a_converter_without_annotations_or_of_two_parameters_is_refused():
-    with pytest.raises(DefinitionError, match="says not what it makes of what"):
-        upcast(lambda old: old)
+    def half(old: Paid1):  # type: ignore[no-untyped-def]
+        return old
+
+    for function in (lambda old: old, half):
+        with pytest.raises(DefinitionError, match="says not what it makes of what"):
+            upcast(function)
     with pytest.raises(DefinitionError, match="no function of one parameter"):
         upcast(lambda a, b: a)
 

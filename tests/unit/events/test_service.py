@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dalsegno import Retry, saga, step, workflow
-from dalsegno.errors import DefinitionError, InvalidId
+from dalsegno.errors import DefinitionError
 from dalsegno.events.contract import Argument, Role
 from dalsegno.events.declared import Maybe, Nothing, OneOf
 from dalsegno.events.options import Circuit
@@ -454,8 +454,17 @@ def test_a_service_begins_where_it_is_told():
     assert service(start=at).declaration()["start"] == "2026-01-01T00:00:00+00:00"
     assert service(start="now").start == "now"
     assert service().start == "beginning"
-    with pytest.raises(InvalidId, match="name of a service"):
+    with pytest.raises(DefinitionError, match="name of a service"):
         Service("a\nb")
+
+
+@pytest.mark.parametrize("name", ["a.b", "a#b", "a\nb", ""])
+def test_names_leave_the_signs_alone_of_which_reactions_are_named(name):
+    with pytest.raises(DefinitionError, match="name of a service"):
+        Service(name)
+    if name != "a.b":
+        with pytest.raises(DefinitionError, match="name of a handler"):
+            service().on(name=name)(good)
 
 
 def test_a_declaration_is_plain_data():

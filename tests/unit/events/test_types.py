@@ -215,7 +215,7 @@ def test_a_key_that_names_no_field_is_refused_with_those_that_there_are(key):
 
 
 def test_a_name_that_cannot_serve_as_an_id_is_refused():
-    with pytest.raises(InvalidId, match="name of an event"):
+    with pytest.raises(DefinitionError, match="name of an event"):
         event("a\nb")(dataclasses.make_dataclass("A", ["x"]))
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from dalsegno import saga, workflow
 from dalsegno.errors import DefinitionError
-from dalsegno.events.catalogue import Catalogue
+from dalsegno.events.known import Known
 from dalsegno.events.process import Process
 from dalsegno.events.service import Service
 from dalsegno.events.types import event, event_type
@@ -38,32 +38,34 @@ order = Process("order", starts=Placed, ends=Paid)
 
 
 def test_a_modules_services_processes_and_events_are_found_among_its_globals():
-    found = Catalogue()
+    found = Known()
     found.add([sys.modules[__name__]])
     found.check()
     assert list(found.services.values()) == [payments]
     assert list(found.processes.values()) == [order]
     assert found.types.of("Placed", 1) is event_type(Placed)
-    assert [handler.title for handler in found.handlers] == ["payments.settle"]
-    assert found.workflows == [settle]
+    assert [handler.title for handler in found.services["payments"].handlers.values()] == ["payments.settle"]
 
 
 def test_a_service_brings_the_events_that_it_names():
-    found = Catalogue()
+    found = Known()
     assert found.take(payments) and found.take(payments)
     found.check()
     assert set(found.types.all) == {("Placed", 1), ("Paid", 1)}
-    alone = Catalogue()
+    alone = Known()
     assert alone.take(order)
     alone.check()
     assert set(alone.types.all) == {("Placed", 1), ("Paid", 1)}
 
 
 def test_what_is_not_ours_is_left_to_others():
-    found = Catalogue()
+    found = Known()
     assert not found.take(settle)
     assert not found.take(5)
-    found.add([5, ModuleType("empty")])
+    module = ModuleType("empty")
+    assert found.add([5, order, module, settle]) == [5, module, settle]
+    found = Known()
+    found.add_found({"a": 5, "b": settle})
     found.check()
     assert not found.types.all and not found.services and not found.processes
 
@@ -73,23 +75,23 @@ def test_two_services_or_processes_of_one_name_are_refused_with_both_places():
         (Service("a"), Service("a")),
         (Process("a", starts=Placed, ends=Paid), Process("a", starts=Paid, ends=Placed)),
     ):
-        found = Catalogue()
+        found = Known()
         found.take(first)
         with pytest.raises(
-            DefinitionError, match=r"two declarations of \w+ a: .*test_catalogue.py:\d+ and .*\.py:\d+"
+            DefinitionError, match=r"two definitions of \w+ a: .*test_known.py:\d+ and .*\.py:\d+"
         ):
             found.take(second)
 
 
 def test_an_event_that_starts_two_processes_is_refused():
-    found = Catalogue()
+    found = Known()
     found.add([order, Process("other", starts=Placed, ends=Paid)])
     with pytest.raises(DefinitionError, match=r"Placed starts two processes: order .* and other"):
         found.check()
 
 
 def test_the_case_of_an_event_from_outside_is_that_of_the_process_that_it_starts():
-    found = Catalogue()
+    found = Known()
     found.take(order)
     assert found.case_of("Placed", "7") == "order-7"
     assert found.case_of("Paid", "7") is None
@@ -103,8 +105,9 @@ def test_a_decorator_in_the_wrong_order_is_told_since_the_reaction_would_be_no_r
     @shipping.on
     def ship(e: Paid) -> None: ...
 
-    found = Catalogue()
+    found = Known()
     found.take(shipping)
     found.check()
+    found.take(ship)
     with pytest.raises(DefinitionError, match=r"shipping\.ship .* is below the decorator of workflow"):
-        found.check([ship])
+        found.check()
