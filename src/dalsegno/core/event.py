@@ -7,6 +7,21 @@ import zlib
 import msgspec
 
 
+class Extra(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What else is said of an event from outside: attributes of its CloudEvent that have no column.
+
+    ``binary`` says that its data is no JSON, and stored in base64. ``only`` names the one service that
+    is to react, where it was brought in for that one: nobody else hears of it.
+    """
+
+    subject: str | None = None
+    datacontenttype: str | None = None
+    dataschema: str | None = None
+    binary: bool = False
+    extensions: dict[str, str | int | bool] = {}
+    only: str | None = None
+
+
 class NewEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """An event that is to be written.
 
@@ -63,6 +78,16 @@ class Event(msgspec.Struct, frozen=True, gc=False):
         """When it happened, as far as whoever emitted it said."""
         return self.at if self.time is None else self.time
 
+    @property
+    def more(self) -> Extra:
+        """What else is said of it."""
+        return Extra() if self.extra is None else _EXTRA.decode(self.extra)
+
+    @property
+    def only(self) -> str | None:
+        """The one service that it is meant for; None for all."""
+        return None if self.extra is None else self.more.only
+
     def partition(self, partitions: int) -> int:
         """Tell which of a service's partitions it belongs to: always the same for one key."""
         return partition_of(self.key, self.number, partitions)
@@ -90,6 +115,7 @@ class Heard(msgspec.Struct, frozen=True, gc=False):
 
 
 _ENCODER = msgspec.json.Encoder()
+_EXTRA = msgspec.json.Decoder(Extra)
 _DECODER = msgspec.json.Decoder(Heard)
 
 

@@ -22,7 +22,7 @@ from dalsegno.core.commit import (
     Started,
 )
 from dalsegno.core.entries import Delivery, Kind
-from dalsegno.core.runs import KILLS_ITS_WORKER, PARKED, Run, Status
+from dalsegno.core.runs import DEAD_LETTER, KILLS_ITS_WORKER, PARKED, Run, Status
 from dalsegno.core.writes import Verdict
 from dalsegno.store.memory.tables import Rows, Tables
 from dalsegno.store.rows import new_run
@@ -82,11 +82,14 @@ class RunVerbs(Tables):
         rows = self._rows[number]
         if not rows.run.parked:
             return Sent(SentHow.NOT_PARKED, number, rows.run.status)
+        letter = self._dead_letters.get(number)
+        answered = letter is not None and letter.state == "redriving"
+        if rows.run.reason == DEAD_LETTER and answered:
+            return Sent(SentHow.REPEATED, number, rows.run.status)
         self._send(Send(kind=Kind.HOLD, run=number, source=item.source, data=item.data, release=True))
         rows.run = replace(rows.run, due_at=self.now(), crashes=0, changed_at=self.now())
-        letter = self._dead_letters.get(number)
         if rows.run.cause is not None and letter is not None and letter.state == "open":
-            self._mark_dead_letter(number, state="redriving", changed_by=item.source)
+            self._mark_dead_letter(number, state="redriving", changed_by=item.source, why=item.why)
         return Sent(SentHow.ACCEPTED, number, rows.run.status)
 
     def _claim(self, item: Claim) -> Claimed:

@@ -20,7 +20,8 @@ from dalsegno.core.commit import (
     Started,
 )
 from dalsegno.core.entries import Delivery, Kind
-from dalsegno.core.runs import Status
+from dalsegno.core.reactions import DeadLetterRow
+from dalsegno.core.runs import DEAD_LETTER, Status
 from dalsegno.store.rows import new_run, run_of, status_of
 from dalsegno.store.verbs.group import Group, Verb
 
@@ -87,12 +88,20 @@ def retry(item: Retry, group: Group) -> Verb:
     run = run_of(rows[0])
     if not run.parked:
         return Sent(SentHow.NOT_PARKED, run.number, run.status)
+    if run.reason == DEAD_LETTER and (yield from _is_answered(run.number)):
+        return Sent(SentHow.REPEATED, run.number, run.status)
     answer = Send(kind=Kind.HOLD, run=run.number, source=item.source, data=item.data, release=True)
     yield from send(answer, group)
     yield "unpark_run", (run.number, group.wall)
     if run.cause is not None:
-        yield "redrive", (run.number, item.source, group.wall)
+        yield "redrive", (run.number, item.source, item.why, group.wall)
     return Sent(SentHow.ACCEPTED, run.number, run.status)
+
+
+def _is_answered(run: int) -> Verb:
+    """Tell whether a dead letter has its answer, and nobody has acted on it yet."""
+    rows = yield "dead_letter_of", (run,)
+    return bool(rows) and DeadLetterRow(*rows[0]).state == "redriving"
 
 
 def claim(item: Claim, group: Group) -> Verb:
