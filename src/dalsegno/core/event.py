@@ -7,21 +7,6 @@ import zlib
 import msgspec
 
 
-class Extra(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What else is said of an event from outside: attributes of its CloudEvent that have no column.
-
-    ``binary`` says that its data is no JSON, and stored in base64. ``only`` names the one service that
-    is to react, where it was brought in for that one: nobody else hears of it.
-    """
-
-    subject: str | None = None
-    datacontenttype: str | None = None
-    dataschema: str | None = None
-    binary: bool = False
-    extensions: dict[str, str | int | bool] = {}
-    only: str | None = None
-
-
 class NewEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """An event that is to be written.
 
@@ -79,14 +64,9 @@ class Event(msgspec.Struct, frozen=True, gc=False):
         return self.at if self.time is None else self.time
 
     @property
-    def more(self) -> Extra:
-        """What else is said of it."""
-        return Extra() if self.extra is None else _EXTRA.decode(self.extra)
-
-    @property
     def only(self) -> str | None:
-        """The one service that it is meant for; None for all."""
-        return None if self.extra is None else self.more.only
+        """The one service that it was brought in for, so that nobody else hears of it; None for all."""
+        return None if self.extra is None else _AIM.decode(self.extra).only
 
     def partition(self, partitions: int) -> int:
         """Tell which of a service's partitions it belongs to: always the same for one key."""
@@ -114,9 +94,21 @@ class Heard(msgspec.Struct, frozen=True, gc=False):
     at: int = 0
 
 
+class _Aim(msgspec.Struct, frozen=True):
+    """As much of what is kept beside an event as says whom it is meant for."""
+
+    only: str | None = None
+
+
 _ENCODER = msgspec.json.Encoder()
-_EXTRA = msgspec.json.Decoder(Extra)
+_AIM = msgspec.json.Decoder(_Aim)
 _DECODER = msgspec.json.Decoder(Heard)
+
+
+def meant_for(extra: bytes | None, service: str) -> bytes:
+    """Add to what is kept beside an event that one service alone is to react to it."""
+    kept = msgspec.json.decode(extra) if extra is not None else {}
+    return msgspec.json.encode({**kept, "only": service})
 
 
 def told(event: Event) -> bytes:
