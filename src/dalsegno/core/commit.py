@@ -235,12 +235,17 @@ class Release(msgspec.Struct, frozen=True):
 
 
 class Retry(msgspec.Struct, frozen=True):
-    """A person's order to try a parked run again. The verdict is a ``Sent``."""
+    """A person's order to try a parked run again. The verdict is a ``Sent``.
+
+    A dead letter that has its answer, and has not failed again since, takes no second one: that is
+    ``REPEATED``. ``why`` is kept with it.
+    """
 
     namespace: str
     run_id: str
     source: str = ""
     data: bytes | None = None  # what the person said
+    why: str = ""
 
 
 class Emit(msgspec.Struct, frozen=True):

@@ -63,6 +63,11 @@ class Event(msgspec.Struct, frozen=True, gc=False):
         """When it happened, as far as whoever emitted it said."""
         return self.at if self.time is None else self.time
 
+    @property
+    def only(self) -> str | None:
+        """The one service that it was brought in for, so that nobody else hears of it; None for all."""
+        return None if self.extra is None else _AIM.decode(self.extra).only
+
     def partition(self, partitions: int) -> int:
         """Tell which of a service's partitions it belongs to: always the same for one key."""
         return partition_of(self.key, self.number, partitions)
@@ -89,8 +94,21 @@ class Heard(msgspec.Struct, frozen=True, gc=False):
     at: int = 0
 
 
+class _Aim(msgspec.Struct, frozen=True):
+    """As much of what is kept beside an event as says whom it is meant for."""
+
+    only: str | None = None
+
+
 _ENCODER = msgspec.json.Encoder()
+_AIM = msgspec.json.Decoder(_Aim)
 _DECODER = msgspec.json.Decoder(Heard)
+
+
+def meant_for(extra: bytes | None, service: str) -> bytes:
+    """Add to what is kept beside an event that one service alone is to react to it."""
+    kept = msgspec.json.decode(extra) if extra is not None else {}
+    return msgspec.json.encode({**kept, "only": service})
 
 
 def told(event: Event) -> bytes:

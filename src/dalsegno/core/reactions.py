@@ -214,6 +214,7 @@ class DeadLetterRow(msgspec.Struct, frozen=True):
     at: int
     changed_at: int
     changed_by: str
+    why: str = ""  # of the last answer
 
 
 class SteerService(msgspec.Struct, frozen=True):

@@ -243,7 +243,7 @@ class Reader:
         if progress is None or event.number <= progress.position or event.number in progress.open:
             return
         plans = self._plans.get(event.type)
-        if plans is None:
+        if plans is None or (event.extra is not None and event.only not in (None, self.row.name)):
             return
         work = Work(event, plans, progress)
         progress.begin(event.number)

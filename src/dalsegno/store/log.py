@@ -134,6 +134,10 @@ class Log(Protocol):
         """Read a dead letter."""
         ...
 
+    async def dead_letter_of(self, run: int) -> DeadLetterRow | None:
+        """Read the dead letter that a run is, or was."""
+        ...
+
     async def dead_letters(self, query: DeadLetterQuery) -> list[DeadLetterRow]:
         """List dead letters."""
         ...

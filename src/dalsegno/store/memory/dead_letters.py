@@ -63,6 +63,9 @@ class DeadLetterVerbs(ServiceVerbs):
     async def dead_letter(self, number: int) -> DeadLetterRow | None:
         return next((row for row in self._dead_letters.values() if row.number == number), None)
 
+    async def dead_letter_of(self, run: int) -> DeadLetterRow | None:
+        return self._dead_letters.get(run)
+
     async def dead_letters(self, query: DeadLetterQuery) -> list[DeadLetterRow]:
         found = [row for row in self._dead_letters.values() if _listed(row, query)]
         return sorted(found, key=lambda row: -row.number)[: query.limit]

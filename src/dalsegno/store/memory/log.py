@@ -97,7 +97,8 @@ class LogVerbs(RunVerbs):
 
 def _matches(event: Event, wanted: Subscription) -> bool:
     value = event.key if wanted.by_key else event.case_id
-    return (event.namespace, event.type, value) == (wanted.namespace, wanted.type, wanted.value)
+    same = (event.namespace, event.type, value) == (wanted.namespace, wanted.type, wanted.value)
+    return same and event.only is None
 
 
 def _listed(event: Event, query: EventQuery) -> bool:

@@ -83,13 +83,13 @@ class RunVerbs(Tables):
         rows = self._rows[number]
         if not rows.run.parked:
             return Sent(SentHow.NOT_PARKED, number, rows.run.status)
+        letter = self._dead_letters.get(number)
         told = self._send(retry_of(item, rows.run))
         if told.how is not SentHow.ACCEPTED:
             return told
         rows.run = replace(rows.run, due_at=self.now(), crashes=0, changed_at=self.now())
-        letter = self._dead_letters.get(number)
         if rows.run.cause is not None and letter is not None and letter.state == "open":
-            self._mark_dead_letter(number, state="redriving", changed_by=item.source)
+            self._mark_dead_letter(number, state="redriving", changed_by=item.source, why=item.why)
         return Sent(SentHow.ACCEPTED, number, rows.run.status)
 
     def _claim(self, item: Claim) -> Claimed:

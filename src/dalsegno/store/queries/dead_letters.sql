@@ -10,8 +10,8 @@ ON CONFLICT (run) DO UPDATE
    SET cause = excluded.cause, error = excluded.error, attempts = excluded.attempts,
        times = dead_letters.times + 1, state = 'open', changed_at = excluded.changed_at;
 
--- redrive(run, by, now)
-UPDATE dead_letters SET state = 'redriving', changed_by = :by, changed_at = :now
+-- redrive(run, by, why, now)
+UPDATE dead_letters SET state = 'redriving', changed_by = :by, why = :why, changed_at = :now
  WHERE run = :run AND state = 'open';
 
 -- close_dead_letter(run, state, now)
@@ -19,6 +19,9 @@ UPDATE dead_letters SET state = :state, changed_at = :now WHERE run = :run;
 
 -- read_dead_letter(number)
 SELECT {dead_letter_columns} FROM dead_letters WHERE number = :number;
+
+-- dead_letter_of(run)
+SELECT {dead_letter_columns} FROM dead_letters WHERE run = :run;
 
 -- list_dead_letters(namespace, state, service, handler, cause, before, limit)
 -- The newest first.

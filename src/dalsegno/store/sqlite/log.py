@@ -76,6 +76,10 @@ class LogReads(Reads):
         rows = self._point("read_dead_letter", number)
         return DeadLetterRow(*rows[0]) if rows else None
 
+    async def dead_letter_of(self, run: int) -> DeadLetterRow | None:
+        rows = self._point("dead_letter_of", run)
+        return DeadLetterRow(*rows[0]) if rows else None
+
     async def dead_letters(self, query: DeadLetterQuery) -> list[DeadLetterRow]:
         before = _LAST if query.before is None else query.before
         asked = (query.namespace, query.state, query.service, query.handler, query.cause, before, query.limit)

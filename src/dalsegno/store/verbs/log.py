@@ -73,6 +73,8 @@ def _tell(events: Sequence[Event], group: Group) -> Verb:
     if not (yield "any_subscription", ()):
         return
     for event in events:
+        if event.only is not None:
+            continue
         asked = (event.namespace, event.type, event.case_id, event.key)
         for (run,) in (yield "find_subscribers", asked):
             yield from send(delivery(run, event), group)
@@ -98,8 +100,9 @@ def subscribe(item: Commit, group: Group) -> Verb:
             continue
         name = "events_of_key" if wanted.by_key else "events_of_case"
         rows = yield name, (wanted.namespace, wanted.value, wanted.type, 0, FOUND_BEFORE)
-        for row in rows:
-            yield from send(delivery(item.run, event_of(row)), group)
+        for event in map(event_of, rows):
+            if event.only is None:
+                yield from send(delivery(item.run, event), group)
 
 
 def forget(item: Forget, group: Group) -> Verb:

@@ -92,7 +92,7 @@ def retry(item: Retry, group: Group) -> Verb:
         return told
     yield "unpark_run", (run.number, group.wall)
     if run.cause is not None:
-        yield "redrive", (run.number, item.source, group.wall)
+        yield "redrive", (run.number, item.source, item.why, group.wall)
     return Sent(SentHow.ACCEPTED, run.number, run.status)
 
 

@@ -134,7 +134,8 @@ CREATE TABLE dead_letters (
     state           TEXT    NOT NULL,
     at              INTEGER NOT NULL,
     changed_at      INTEGER NOT NULL,
-    changed_by      TEXT    NOT NULL DEFAULT ''
+    changed_by      TEXT    NOT NULL DEFAULT '',
+    why             TEXT    NOT NULL DEFAULT ''   -- of the last answer
 );
 CREATE INDEX dead_letters_open ON dead_letters (namespace, cause) WHERE state = 'open';
 
