@@ -55,6 +55,27 @@ report of 22 November: 942 orders
 report of 23 November: 943 orders
 """
 
+CHOREOGRAPHY = """\
+order 123
+  charge 99.99
+  reserve the stock
+  ship to Milan
+  confirm
+  ConfirmationSent
+order 124
+  OrderRejected
+order 125
+  charge 20
+  refund
+  OrderRejected
+order 126
+  charge 20
+  reserve the stock
+  release the stock
+  refund
+  OrderRejected
+"""
+
 FIRST = """\
 charge 99.99
 reserve 123
@@ -65,6 +86,7 @@ payment-123
 
 EXAMPLES = {
     "examples/order_saga.py": ORDERS,
+    "examples/choreography.py": CHOREOGRAPHY,
     "examples/loan_approval.py": LOANS,
     "examples/ticket.py": TICKET,
     "examples/fan_out.py": WORDS,
@@ -98,6 +120,16 @@ def test_an_example_prints_what_it_should(command: str, tmp_path: Path) -> None:
 def test_every_example_is_tested() -> None:
     files = {f"examples/{path.name}" for path in (ROOT / "examples").glob("*.py")}
     assert files == {command.split()[0] for command in EXAMPLES if command.startswith("examples")}
+
+
+@pytest.mark.promise("P8")
+def test_services_that_are_started_again_react_to_no_event_twice(tmp_path: Path) -> None:
+    run("examples/choreography.py", tmp_path)
+    again = run("examples/choreography.py", tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert [line for line in CHOREOGRAPHY.splitlines() if "order" in line.lower() or "Sent" in line] == (
+        again.stdout.splitlines()
+    )
 
 
 @pytest.mark.promise("P6")

@@ -13,6 +13,7 @@ import pytest
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 GOOD = [str(HERE / name) for name in ("first.py", "loan.py", "face.py", "events.py", "testing.py")]
+GOOD += [str(ROOT / "examples" / "choreography.py")]
 
 WRONG = """\
 from dataclasses import dataclass
