@@ -14,7 +14,7 @@ class Sizes:
     duels: int = 3
     seconds: float = 1.5
     floor: float = 0.4
-    at_once: tuple[int, ...] = (1, 10, 100, 1_000)
+    at_once: tuple[int, ...] = (1, 10, 100, 300, 1_000)
     crowds: tuple[int, ...] = (10, 100, 1_000, 10_000)
     sleepers: int = 100_000
     entries: int = 10_000

@@ -2,8 +2,9 @@
 
 Where nobody else holds the write lock, the statements run in place: on a thread each of them would
 cost a change of the interpreter's lock. The COMMIT, which waits for the disk, follows in place as
-well where the disk is quick, and on a thread where the wait would be felt. Where the lock is not free
-at once, the whole group goes to a patient thread instead.
+well where the disk is quick and nobody has anything else to do, and on a thread where the wait would
+be felt: so runs go on while others' group reaches the disk. Where the lock is not free at once, the
+whole group goes to a patient thread instead.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from dalsegno.store.verbs.log import append
 T = TypeVar("T")
 
 _QUICK = 0.002  # seconds that a COMMIT may hold up the loop
+_CROWD = 32  # items: of so many, others have work to do meanwhile
 _MEMORY = 0.9  # how much the last COMMITs weigh against the newest
 
 
@@ -72,7 +74,7 @@ class Writer:
         if self._threaded and self._mine.acquire(blocking=False):
             verdicts = self._write_in_place(group, fence)
             if verdicts is not None:
-                if self._commit_takes < _QUICK:
+                if self._commit_takes < _QUICK and len(group) < _CROWD:
                     self._commit()
                 else:
                     await self._committing.run(self._commit)
