@@ -25,6 +25,7 @@ from dalsegno.engine.runner import StepRunner
 from dalsegno.engine.threads import Threads
 from dalsegno.errors import DefinitionError
 from dalsegno.events.known import Known
+from dalsegno.events.pressure import Pressure
 from dalsegno.events.reacting import Reacting
 from dalsegno.store.memory import MemoryStore
 from dalsegno.store.protocol import Store
@@ -223,6 +224,8 @@ class Runtime:
             hops=options.limits.hops,
         )
         registry.add(self.reacting.workflows)
+        pressure = Pressure(store, self._clock, options.namespace)
+        self.engine.hold_back = pressure.hold
         self.engine.on_emitted = self.reacting.on_written = self._emitted
         self.worker: Worker | None = None
         if worker:
@@ -249,6 +252,7 @@ class Runtime:
             local=self.worker.claimer if self.worker is not None else None,
             known=self.known,
             emitted=self._emitted,
+            pressure=pressure,
         )
 
     async def open(self) -> AsyncClient:

@@ -12,6 +12,9 @@
     │   │   └── NoConverter      an event of a version that the code cannot read
     │   └── EventRefused         no CloudEvent, or a malformed one
     ├── UndeclaredEvent          a handler returned or emitted what it does not declare
+    ├── JoinIncomplete           what a handler joins did not come together in time (also a TimeoutError)
+    ├── HopLimit                 too many events led to one, one after the other
+    ├── Overloaded               a service is too far behind for more events
     ├── LimitReached             a bound was met, before anything was written
     │   ├── PayloadTooLarge
     │   ├── JournalFull
@@ -27,6 +30,7 @@
     │   ├── RunEnded
     │   ├── RunFailed
     │   ├── RunCancelled
+    │   ├── Discarded            a person gave up a dead letter
     │   └── ResultTimeout        (also a TimeoutError)
     ├── StepFailed               a step's failure, seen by the workflow
     │   ├── StepTimeout          (also a TimeoutError)
@@ -127,6 +131,14 @@ class JoinIncomplete(DalsegnoError, TimeoutError):
     """A handler that joins events did not get all of them in time; ``lacking`` names those that did not come."""
 
     lacking: tuple[str, ...] = ()
+
+
+class Overloaded(DalsegnoError):
+    """A service is too far behind for more events; ``retry_after`` tells in how many seconds to try again."""
+
+    service: str = ""
+    lag: int = 0
+    retry_after: float = 1.0
 
 
 class HopLimit(DalsegnoError):

@@ -42,6 +42,7 @@ from dalsegno.errors import (
 )
 from dalsegno.events.emit import new_event
 from dalsegno.events.known import Known
+from dalsegno.events.pressure import Pressure
 from dalsegno.store.protocol import RunQuery, Store
 
 
@@ -114,6 +115,7 @@ class Operations:
         local: LocalWorker | None = None,
         known: Known | None = None,
         emitted: Callable[[], None] | None = None,
+        pressure: Pressure | None = None,
     ) -> None:
         self.store = store
         self.registry = registry
@@ -127,12 +129,15 @@ class Operations:
         self._endings = Endings(store)
         self._declared = known or Known()
         self._emitted = emitted
+        self._pressure = pressure
 
     # -- emit
 
     async def emit(self, events: Sequence[Any], event_id: str | None, case_id: str | None) -> list[int]:
         """Put events on the log; return their numbers, for one that was there before its first."""
         made = tuple(self._new_event(event, event_id, case_id) for event in events)
+        if self._pressure is not None:
+            await self._pressure.refuse_if_behind({event.type for event in made})
         verdict = await self._commits.submit(Emit(made))
         assert isinstance(verdict, Emitted)
         if self._emitted is not None:

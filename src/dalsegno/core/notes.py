@@ -12,7 +12,7 @@ import msgspec
 class Wait(msgspec.Struct, frozen=True, omit_defaults=True):
     """One thing that a waiting run waits for. Times are microseconds UTC.
 
-    ``kind`` is signal, timer, retry, child or person. A retry is before attempt ``attempt`` of
+    ``kind`` is signal, timer, retry, child, person or pressure. A retry is before attempt ``attempt`` of
     ``of`` (0: without limit); ``detail`` is a child's run id, or the error that a retry follows.
     """
 

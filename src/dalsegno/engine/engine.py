@@ -60,7 +60,8 @@ class Engine:
     """All runs that this worker owns.
 
     ``on_rest`` is told when a run waits (with its due time) or has ended, ``on_cleared`` when one is
-    not suspected any more: the claimer may claim again; ``on_emitted`` when there are new events.
+    not suspected any more: the claimer may claim again; ``on_emitted`` when there are new events. ``hold_back`` says
+    for how many seconds runs are not to emit any of a type.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Engine:
         self.on_cleared: Callable[[], None] | None = None
         self.on_rest: Callable[[Run, Rest], None] | None = None
         self.on_emitted: Callable[[], None] | None = None
+        self.hold_back: Callable[[str], float | None] | None = None
         self._store = store
         self._now = store.now
         self._monotonic = clock.monotonic
@@ -264,7 +266,7 @@ class Engine:
                 if family.is_detached(op):
                     entries.append(family.detached(op))
             elif op.kind is Kind.EMIT:
-                entries.append(emission(live.execution, op))
+                waiting[op.number] = op
         if not waiting or not self._may_begin:
             return
         # Their last failure is to be written first.
@@ -272,9 +274,22 @@ class Engine:
         for op in list(waiting.values()):
             if op.number in failing or live.retries.get(op.number, 0) > now:
                 continue
-            entry = self._steps.begin(live, op, now, self._ended)
+            if op.kind is Kind.EMIT:
+                entry = self._emit(live, op, now)
+            else:
+                entry = self._steps.begin(live, op, now, self._ended)
             if entry is not None:
                 entries.append(entry)
+
+    def _emit(self, live: LiveRun, op: Op, now: int) -> Entry | None:
+        """Emit what the code wants on the log, unless services are too far behind: then it waits."""
+        held = None if self.hold_back is None else self.hold_back(op.name)
+        if held is not None:
+            live.retries[op.number] = now + int(held * SECOND)
+            return None
+        del live.waiting[op.number]
+        live.retries.pop(op.number, None)
+        return emission(live.execution, op)
 
     def _ended(self, whose: tuple[LiveRun, Op, StepInfo], value: Any, error: BaseException | None) -> None:
         live, op, info = whose
@@ -296,6 +311,11 @@ class Engine:
 
     def _end(self, live: LiveRun) -> None:
         # May come here again, when a delivery was missed: so nothing is taken away from the execution.
+        emissions = live.execution.open_emissions()
+        held = self.hold_back(emissions[0].name) if emissions and self.hold_back is not None else None
+        if held is not None:
+            self._wake_at(live, self._now() + int(held * SECOND))
+            return
         self._steps.abandon(live)
         rest = ending(live, self._limits.payload)
         refused = [entry for entry in live.answers if entry.kind is Kind.CHILD]  # detached, under a taken id
@@ -310,7 +330,7 @@ class Engine:
                 sends.append(family.cancel(live.run, op))
         if live.run.parent is not None and live.run.attached:
             sends.append(family.result_for_parent(live.run, rest))
-        emitted = [emission(live.execution, op) for op in live.execution.open_emissions()]
+        emitted = [emission(live.execution, op) for op in emissions]
         self._commit(live, refused + emitted, [], starts, sends, rest)
 
     def _park_broken(self, live: LiveRun, reason: str, error: BaseException) -> None:

@@ -65,6 +65,9 @@ def _timers(live: LiveRun) -> Iterator[Wait]:
 def _retries(live: LiveRun) -> Iterator[Wait]:
     for number, op in live.waiting.items():
         due = live.retries.get(number)
+        if op.kind is Kind.EMIT:
+            yield Wait("pressure", op.name, number, op.made_time, due)
+            continue
         yield Wait(
             "retry", op.name, number, op.made_time, due, op.attempts + 1, most_attempts(op), op.last_error
         )

@@ -35,6 +35,7 @@ log = logging.getLogger("dalsegno.events")
 
 _BATCH = 512  # events read at once
 _LOOK = 0.05  # seconds between looks at the change mark
+_FAR = 256  # events that a partition may seem behind while none of them was for it
 _IDLE = 0.5  # seconds after which a service that waits writes how far it has come
 _MANY_CRASHES = 5
 
@@ -391,10 +392,11 @@ class Reader:
             return
         out, self._out = self._out, Out()
         positions = []
-        for partition in out.touched:
-            progress = self.owned.get(partition)
-            if progress is not None and (reached := progress.reached(self._cursor)) > progress.position:
-                positions.append((partition, reached))
+        for partition, progress in self.owned.items():
+            moved = progress.reached(self._cursor) - progress.position
+            # Where no event was for us it is told now and then, so that nobody takes it for a lag.
+            if moved > (0 if partition in out.touched else _FAR):
+                positions.append((partition, progress.position + moved))
         self._writing = React(
             self.session,
             self.row.number,
