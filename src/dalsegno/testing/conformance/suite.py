@@ -8,10 +8,17 @@ from dataclasses import dataclass, field
 from dalsegno.testing.conformance.claiming import CASES as CLAIMING
 from dalsegno.testing.conformance.committing import CASES as COMMITTING
 from dalsegno.testing.conformance.creating import CASES as CREATING
+from dalsegno.testing.conformance.dead_letters import CASES as DEAD_LETTERS
 from dalsegno.testing.conformance.delivering import CASES as DELIVERING
+from dalsegno.testing.conformance.emitting import CASES as EMITTING
 from dalsegno.testing.conformance.groups import CASES as GROUPS
+from dalsegno.testing.conformance.lanes import CASES as LANES
+from dalsegno.testing.conformance.log import CASES as LOG
+from dalsegno.testing.conformance.reacting import CASES as REACTING
 from dalsegno.testing.conformance.reading import CASES as READING
+from dalsegno.testing.conformance.services import CASES as SERVICES
 from dalsegno.testing.conformance.sessions import CASES as SESSIONS
+from dalsegno.testing.conformance.subscribing import CASES as SUBSCRIBING
 from dalsegno.testing.conformance.timers import CASES as TIMERS
 from dalsegno.testing.conformance.values import CASES as VALUES
 from dalsegno.testing.conformance.world import Capability, Case, MakeStore, SetClock, World
@@ -26,6 +33,13 @@ CASES: Sequence[Case] = (
     *READING,
     *VALUES,
     *GROUPS,
+    *SERVICES,
+    *REACTING,
+    *LANES,
+    *DEAD_LETTERS,
+    *LOG,
+    *EMITTING,
+    *SUBSCRIBING,
 )
 
 
