@@ -32,6 +32,7 @@ from dalsegno.engine.definitions import Workflow
 from dalsegno.engine.registry import Registry, start_of
 from dalsegno.engine.verbs import signal_name
 from dalsegno.errors import (
+    InvalidInput,
     MisusedInRun,
     ResultTimeout,
     RunCancelled,
@@ -41,6 +42,7 @@ from dalsegno.errors import (
     RunNotFound,
 )
 from dalsegno.events.emit import new_event
+from dalsegno.events.envelope import Envelope
 from dalsegno.events.known import Known
 from dalsegno.store.protocol import RunQuery, Store
 
@@ -132,6 +134,13 @@ class Operations:
 
     async def emit(self, events: Sequence[Any], event_id: str | None, case_id: str | None) -> list[int]:
         """Put events on the log; return their numbers, for one that was there before its first."""
+        if event_id is not None and (len(events) != 1 or isinstance(events[0], Envelope)):
+            whose = f"{len(events)} events" if len(events) != 1 else "a CloudEvent, which has its own"
+            raise InvalidInput(
+                f"The id {event_id!r} was given for {whose}.",
+                "By its id it is told whether an event was there before.",
+                "Emit events one by one, each with an id of its own, and a CloudEvent without.",
+            )
         made = tuple(self._new_event(event, event_id, case_id) for event in events)
         verdict = await self._commits.submit(Emit(made))
         assert isinstance(verdict, Emitted)
@@ -140,9 +149,13 @@ class Operations:
         return verdict.numbers
 
     def _new_event(self, event: Any, event_id: str | None, case_id: str | None) -> NewEvent:
-        made = new_event(event, namespace=self.namespace, id=event_id or new_id())
+        if isinstance(event, Envelope):
+            made = self._declared.accept(event, self.namespace)
+        else:
+            made = new_event(event, namespace=self.namespace, id=event_id or new_id())
         self._check_size(made.data or b"", f"event {made.type}", made.id or "")
-        return replace(made, case_id=case_id or self._declared.case_of(made.type, made.key))
+        case_id = case_id or made.case_id or self._declared.case_of(made.type, made.key)
+        return replace(made, case_id=case_id)
 
     # -- start
 

@@ -6,9 +6,14 @@ from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
+from msgspec.structs import replace
+
+from dalsegno.core.event import NewEvent
 from dalsegno.engine.definitions import Workflow
-from dalsegno.errors import DefinitionError
+from dalsegno.errors import DefinitionError, InvalidInput
 from dalsegno.events.converters import Converter
+from dalsegno.events.envelope import Envelope
+from dalsegno.events.outside import from_envelope
 from dalsegno.events.process import Process
 from dalsegno.events.registry import Types
 from dalsegno.events.service import Service
@@ -63,6 +68,23 @@ class Known:
         self.types.check()
         self._check_starts()
         self._check_order()
+
+    def accept(self, envelope: Envelope, namespace: str) -> NewEvent:
+        """Make of a foreign event one that can be written, with the key that its class here declares.
+
+        One that says its key itself keeps that; one that is not what its class declares has none, and
+        whoever handles it will say so. Raises EventRefused.
+        """
+        made = from_envelope(envelope, namespace)
+        if made.key is not None or made.data is None:
+            return made
+        kind = self.types.of(made.type, made.version) or self.types.latest(made.type)
+        if kind is None or kind.key is None:
+            return made
+        try:
+            return replace(made, key=kind.key_of(kind.decode(made.data)))
+        except InvalidInput:
+            return made
 
     def case_of(self, type_name: str, key: str | None) -> str | None:
         """Name the case that an event from outside starts, if it starts one."""
