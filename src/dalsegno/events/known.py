@@ -12,8 +12,6 @@ from dalsegno.core.event import NewEvent
 from dalsegno.engine.definitions import Workflow
 from dalsegno.errors import DefinitionError, InvalidInput
 from dalsegno.events.converters import Converter
-from dalsegno.events.envelope import Envelope
-from dalsegno.events.outside import from_envelope
 from dalsegno.events.process import Process
 from dalsegno.events.registry import Types
 from dalsegno.events.service import Service
@@ -69,17 +67,24 @@ class Known:
         self._check_starts()
         self._check_order()
 
-    def accept(self, envelope: Envelope, namespace: str) -> NewEvent:
-        """Make of a foreign event one that can be written, with the key that its class here declares.
+    def accept(self, event: object, namespace: str) -> NewEvent | None:
+        """Make of a foreign event, an ``Envelope``, one that can be written; None for anything else.
 
-        One that says its key itself keeps that; one that is not what its class declares has none, and
-        whoever handles it will say so. Raises EventRefused.
+        It gets the key that its class here declares, unless it says one itself. One that is not what
+        its class declares gets none, and whoever handles it will say so. Raises EventRefused.
         """
-        made = from_envelope(envelope, namespace)
-        if made.key is not None or made.data is None:
-            return made
+        if own_event_type(type(event)) is not None:
+            return None
+        from dalsegno.events.envelope import (
+            Envelope,  # so that a program with none of them loads nothing of it
+        )
+        from dalsegno.events.outside import from_envelope
+
+        return self._keyed(from_envelope(event, namespace)) if isinstance(event, Envelope) else None
+
+    def _keyed(self, made: NewEvent) -> NewEvent:
         kind = self.types.of(made.type, made.version) or self.types.latest(made.type)
-        if kind is None or kind.key is None:
+        if made.key is not None or made.data is None or kind is None or kind.key is None:
             return made
         try:
             return replace(made, key=kind.key_of(kind.decode(made.data)))

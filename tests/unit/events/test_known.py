@@ -120,7 +120,9 @@ def test_a_foreign_event_gets_the_key_that_its_class_declares():
 
     def key(data: bytes | None, type: str = "Placed", **said: str) -> str | None:
         envelope = Envelope(id="1", source="/s", type=type, data=data, extensions=said)
-        return found.accept(envelope, "default").key
+        made = found.accept(envelope, "default")
+        assert made is not None
+        return made.key
 
     assert key(b'{"order_id": "7", "more": 1}') == "7"
     assert key(b'{"order_id": "7"}', key="8") == "8"
@@ -130,3 +132,4 @@ def test_a_foreign_event_gets_the_key_that_its_class_declares():
     assert key(b"5") is None
     assert key(None) is None
     assert key(b'{"order_id": "7"}', type="Unknown") is None
+    assert found.accept(Placed("7"), "default") is None
