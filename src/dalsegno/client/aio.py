@@ -87,8 +87,9 @@ class AsyncClient:
         """Put events on the log, in this order; return their numbers there.
 
         When this returns, they survive a crash. ``id`` makes it idempotent: an event of that id is
-        written once, and its number is that of the first. Raises NotEncodable, PayloadTooLarge, and
-        Overloaded where a service is further behind than it may be.
+        written once, and its number is that of the first. A foreign event, read as an ``Envelope``, is
+        known by its own source and id. Raises NotEncodable, PayloadTooLarge, InvalidInput, and Overloaded
+        where a service that takes it is further behind than it may be.
         """
         return await self._operations.emit(events, id, case_id)
 

@@ -32,6 +32,7 @@ from dalsegno.engine.definitions import Workflow
 from dalsegno.engine.registry import Registry, start_of
 from dalsegno.engine.verbs import signal_name
 from dalsegno.errors import (
+    InvalidInput,
     MisusedInRun,
     ResultTimeout,
     RunCancelled,
@@ -135,6 +136,8 @@ class Operations:
 
     async def emit(self, events: Sequence[Any], event_id: str | None, case_id: str | None) -> list[int]:
         """Put events on the log; return their numbers, for one that was there before its first."""
+        if event_id is not None and len(events) != 1:
+            raise _needs_no_id(event_id, f"{len(events)} events")
         made = tuple(self._new_event(event, event_id, case_id) for event in events)
         if self._pressure is not None:
             await self._pressure.refuse_if_behind({event.type for event in made})
@@ -145,9 +148,14 @@ class Operations:
         return verdict.numbers
 
     def _new_event(self, event: Any, event_id: str | None, case_id: str | None) -> NewEvent:
-        made = new_event(event, namespace=self.namespace, id=event_id or new_id())
+        made = self._declared.accept(event, self.namespace)
+        if made is None:
+            made = new_event(event, namespace=self.namespace, id=event_id or new_id())
+        elif event_id is not None:
+            raise _needs_no_id(event_id, "a CloudEvent, which has its own")
         self._check_size(made.data or b"", f"event {made.type}", made.id or "")
-        return replace(made, case_id=case_id or self._declared.case_of(made.type, made.key))
+        case_id = case_id or made.case_id or self._declared.case_of(made.type, made.key)
+        return replace(made, case_id=case_id)
 
     # -- start
 
@@ -394,4 +402,12 @@ def _info(row: Row) -> RunInfo:
         changed_at=to_datetime(row.changed_at),
         ended_at=None if row.ended_at is None else to_datetime(row.ended_at),
         case_id=row.case_id,
+    )
+
+
+def _needs_no_id(event_id: str, whose: str) -> InvalidInput:
+    return InvalidInput(
+        f"The id {event_id!r} was given for {whose}.",
+        "By its id it is told whether an event was there before.",
+        "Emit events one by one, each with an id of its own, and a CloudEvent without.",
     )

@@ -220,7 +220,7 @@ class DeadLetterRow(msgspec.Struct, frozen=True):
 class SteerService(msgspec.Struct, frozen=True):
     """A person's order to a service. The verdict is ``Done`` with how many services it concerned.
 
-    ``pause`` stops or resumes it, ``rewind`` lets all of it begin again after that position of the
+    ``pause`` stops or resumes it, ``skip`` lets it pass over what retention has removed before it read it, ``rewind`` lets all of it begin again after that position of the
     log, as a new generation; ``circuit`` are a handler's number and until when its circuit is open.
     """
 
@@ -228,6 +228,7 @@ class SteerService(msgspec.Struct, frozen=True):
     name: str
     by: str = ""
     pause: bool | None = None
+    skip: bool = False
     rewind: int | None = None
     circuit: tuple[int, int | None] | None = None
 

@@ -1,6 +1,8 @@
 """Typed facts on a durable log, and the services that react to them; this floor stands above the engine.
 
-A room is found by its name: ``types`` and ``registry`` (classes of events, and how one version becomes
-another), ``envelope``, ``json_mode`` and ``http_mode`` (CloudEvents 1.0), ``service``, ``handlers``,
-``reading`` and ``declared`` (what a service takes and emits), ``process`` (where a case begins and ends).
+What is declared: ``types``, ``converters`` and ``registry`` (classes of events, and how one version
+becomes another), ``service``, ``handlers``, ``contract``, ``declared`` and ``ways`` (what a service
+takes and what follows), ``process`` (where a case begins and ends); ``known`` is what one App has of
+it. How events look outside: ``envelope``, ``json_mode``, ``http_mode`` and ``outside`` (CloudEvents
+1.0). The other rooms put events on the log, read it, and call what was declared.
 """

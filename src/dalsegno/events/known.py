@@ -6,8 +6,11 @@ from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
+from msgspec.structs import replace
+
+from dalsegno.core.event import NewEvent
 from dalsegno.engine.definitions import Workflow
-from dalsegno.errors import DefinitionError
+from dalsegno.errors import DefinitionError, InvalidInput
 from dalsegno.events.converters import Converter
 from dalsegno.events.process import Process
 from dalsegno.events.registry import Types
@@ -63,6 +66,30 @@ class Known:
         self.types.check()
         self._check_starts()
         self._check_order()
+
+    def accept(self, event: object, namespace: str) -> NewEvent | None:
+        """Make of a foreign event, an ``Envelope``, one that can be written; None for anything else.
+
+        It gets the key that its class here declares, unless it says one itself. One that is not what
+        its class declares gets none, and whoever handles it will say so. Raises EventRefused.
+        """
+        if own_event_type(type(event)) is not None:
+            return None
+        from dalsegno.events.envelope import (
+            Envelope,  # so that a program with none of them loads nothing of it
+        )
+        from dalsegno.events.outside import from_envelope
+
+        return self._keyed(from_envelope(event, namespace)) if isinstance(event, Envelope) else None
+
+    def _keyed(self, made: NewEvent) -> NewEvent:
+        kind = self.types.of(made.type, made.version) or self.types.latest(made.type)
+        if made.key is not None or made.data is None or kind is None or kind.key is None:
+            return made
+        try:
+            return replace(made, key=kind.key_of(kind.decode(made.data)))
+        except InvalidInput:
+            return made
 
     def case_of(self, type_name: str, key: str | None) -> str | None:
         """Name the case that an event from outside starts, if it starts one."""

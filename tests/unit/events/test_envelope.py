@@ -259,6 +259,7 @@ HEADERS = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "/s", "ce-type": 
         ({"ce-data": "x"}, b"", "data", "is the name of something else"),
         ({"ce-my-ext": "x"}, b"", "'my-ext'", "is no name of an attribute"),
         ({"CE-ID": "2"}, b"", "ce-id", "is there twice"),
+        ({"content-type": "text/plain", "Content-Type": "text/xml"}, b"", "content-type", "is there twice"),
         ({"ce-time": "noon"}, b"", "time", "is no RFC 3339 time"),
         ({"content-type": "application/json"}, b"{", "data", "is no JSON"),
         ({"content-type": "application/json"}, b'{"a":1,"a":2}', "data", "names 'a' twice"),

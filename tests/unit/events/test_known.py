@@ -8,6 +8,7 @@ import pytest
 
 from dalsegno import saga, workflow
 from dalsegno.errors import DefinitionError
+from dalsegno.events.envelope import Envelope
 from dalsegno.events.known import Known
 from dalsegno.events.process import Process
 from dalsegno.events.service import Service
@@ -111,3 +112,24 @@ def test_a_decorator_in_the_wrong_order_is_told_since_the_reaction_would_be_no_r
     found.take(ship)
     with pytest.raises(DefinitionError, match=r"shipping\.ship .* is below the decorator of workflow"):
         found.check()
+
+
+def test_a_foreign_event_gets_the_key_that_its_class_declares():
+    found = Known()
+    found.take(order)
+
+    def key(data: bytes | None, type: str = "Placed", **said: str) -> str | None:
+        envelope = Envelope(id="1", source="/s", type=type, data=data, extensions=said)
+        made = found.accept(envelope, "default")
+        assert made is not None
+        return made.key
+
+    assert key(b'{"order_id": "7", "more": 1}') == "7"
+    assert key(b'{"order_id": "7"}', key="8") == "8"
+    assert key(b'{"order_id": "7"}', version="9") == "7"
+    assert key(b'{"order_id": ""}') is None
+    assert key(b'{"id": "7"}') is None
+    assert key(b"5") is None
+    assert key(None) is None
+    assert key(b'{"order_id": "7"}', type="Unknown") is None
+    assert found.accept(Placed("7"), "default") is None

@@ -197,13 +197,13 @@ def test_a_stacked_join_takes_its_events_as_one_tuple():
 def test_a_batch_takes_a_list():
     payments = service()
 
-    @payments.on(batch=100, linger="2s")
+    @payments.on(batch=10_000, linger="2s")
     def many(events: list[Placed | Paid]) -> list[Declined]: ...
 
     handler = payments.handlers["many"]
     assert handler.contract.arguments[0].role is Role.EVENTS
     assert handler.takes == (event_type(Placed), event_type(Paid))
-    assert (handler.options.batch, handler.options.linger) == (100, 2_000_000)
+    assert (handler.options.batch, handler.options.linger) == (10_000, 2_000_000)
 
 
 def test_a_handler_may_ask_for_state_and_for_the_transaction_by_name():

@@ -74,7 +74,7 @@ class ServiceVerbs(LogVerbs):
 
     def _beginning(self, service: Service) -> int:
         if service.start is not None:
-            return service.start
+            return max(service.start, self._head.first - 1)
         return self._head.last if service.start_at is None else self._last_before(service.start_at)
 
     def _take_partitions(self, item: TakePartitions) -> Taken:

@@ -139,3 +139,8 @@ UPDATE partitions SET position = :position, session = NULL, crashes = 0, suspect
 
 -- open_circuit(handler, until, service)
 UPDATE handlers SET open_until = :until WHERE number = :handler AND service = :service;
+
+-- skip_forgotten(service)
+-- Go on behind what retention has removed; whoever owns a partition takes it again.
+UPDATE partitions SET position = (SELECT first - 1 FROM log_head WHERE one = 1), session = NULL
+ WHERE service = :service AND position < (SELECT first - 1 FROM log_head WHERE one = 1);

@@ -44,11 +44,12 @@ def register(item: Register, group: Group) -> Verb:
 
 
 def _beginning(service: Service) -> Verb:
+    """Return the position that a new service begins after; what retention has removed is not its loss."""
+    ((last, first, _),) = yield "read_ends", ()
     if service.start is not None:
-        return service.start
+        return max(service.start, first - 1)
     if service.start_at is not None:
         return (yield from last_before(service.start_at))
-    ((last, _, _),) = yield "read_ends", ()
     return last
 
 
@@ -170,6 +171,8 @@ def steer(item: SteerService, group: Group) -> Verb:
     if item.pause is not None:
         paused_at = group.wall if item.pause else None
         yield "pause_service", (service.number, paused_at, item.by, group.wall)
+    if item.skip:
+        yield "skip_forgotten", (service.number,)
     if item.rewind is not None:
         yield "begin_generation", (service.number, group.wall)
         yield "rewind_partitions", (service.number, item.rewind)
