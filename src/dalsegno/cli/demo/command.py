@@ -17,6 +17,8 @@ from dalsegno.cli.console import put, say
 from dalsegno.cli.exits import Command, Exit, NotPossibleNow
 
 if TYPE_CHECKING:
+    from dalsegno.cli.demo.choreography.play import Report as EventReport
+    from dalsegno.cli.demo.choreography.play import Script as EventScript
     from dalsegno.cli.demo.play import Report, Script
 
 
@@ -35,12 +37,11 @@ if TYPE_CHECKING:
 @click.option(
     "--kills",
     type=click.IntRange(0, 10),
-    default=1,
-    show_default=True,
-    help="How often; the seed chooses the other moments.",
+    help="How often; the seed chooses the other moments. [default: 1, and 10 with --choreography]",
 )
 @click.option("--workers", type=click.IntRange(1, 2), default=1, show_default=True, help="How many workers.")
 @click.option("--during-compensation", is_flag=True, help="Kill while an order is being undone.")
+@click.option("--choreography", is_flag=True, help="Play it with services that react to each other's events.")
 @click.option(
     "--dir",
     "folder",
@@ -50,18 +51,35 @@ if TYPE_CHECKING:
 @click.option("--keep", is_flag=True, help="Leave the files where they are.")
 @click.option("--json", "as_json", is_flag=True, help="Print the ledger as one JSON document.")
 def demo(
-    *, folder: Path | None, keep: bool, as_json: bool, kill_at: float, kills: int, **options: Any
+    *,
+    folder: Path | None,
+    keep: bool,
+    as_json: bool,
+    kill_at: float,
+    kills: int | None,
+    choreography: bool,
+    **options: Any,
 ) -> None:
     """See it work, and kill it while it does.
 
     A stream of orders, each a saga of four steps; a worker in a process of its own that is killed in the
     middle of them (SIGKILL) and started again; and a ledger, counted from a file that the services
     wrote. Ends with 0 if nothing was lost, charged twice or left standing.
+
+    With --choreography nobody conducts: five services react to each other's events, and each keeps a
+    ledger of its own.
     """
     from dalsegno.cli.demo.play import Script, moments
 
+    if kills is None:
+        kills = 10 if choreography else 1
+    kills_at = moments(options["seed"], kill_at, kills)
+    if choreography:
+        if options.pop("during_compensation"):
+            raise click.UsageError("--during-compensation is for the saga: leave out --choreography.")
+        _choreography(folder, options, kills_at, keep=keep, as_json=as_json)
+        return
     with _folder(folder, keep=keep) as place:
-        kills_at = moments(options["seed"], kill_at, kills)
         script = Script(kills=kills_at, folder=place.path, **options)
         report = _play(script)
         wrong = report.wrong
@@ -71,6 +89,30 @@ def demo(
         else:
             _tell(script, report, kept=place.kept)
     if wrong:
+        raise click.exceptions.Exit(Exit.FAILED)
+
+
+def _choreography(
+    folder: Path | None, options: dict[str, Any], kills_at: tuple[float, ...], *, keep: bool, as_json: bool
+) -> None:
+    from dalsegno.cli.demo.choreography.play import Play, Script
+    from dalsegno.cli.demo.view import choose_view, ledgers_text
+
+    with _folder(folder, keep=keep) as place:
+        script = Script(kills=kills_at, folder=place.path, **options)
+        with choose_view(script.orders) as view:
+            view.say(f"{script.orders} orders come in, seed {script.seed}; files in {script.folder}")
+            report = asyncio.run(Play(script, view).run())
+        place.kept = place.kept or bool(report.wrong)
+        if as_json:
+            put(_events_document(script, report, kept=place.kept))
+        else:
+            put(ledgers_text(report))
+            for fault in report.wrong:
+                say(f"WRONG: {fault}")
+            if place.kept:
+                say(f"The services' ledgers: {script.ledgers}")
+    if report.wrong:
         raise click.exceptions.Exit(Exit.FAILED)
 
 
@@ -98,7 +140,7 @@ def _folder(wished: Path | None, *, keep: bool) -> Generator[_Place]:
 
 def _make(path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True)
-    for name in ("orders.db", "services.jsonl"):
+    for name in ("orders.db", "services.jsonl", "ledgers"):
         if (path / name).exists():
             raise NotPossibleNow(
                 f"{path} holds the {name} of an earlier demo.",
@@ -150,6 +192,32 @@ def _document(script: Script, report: Report, *, kept: bool) -> str:
             "wrong": report.wrong,
             "store": script.store if kept else None,
             "services": str(script.book) if kept else None,
+        },
+        indent=2,
+    )
+
+
+def _events_document(script: EventScript, report: EventReport, *, kept: bool) -> str:
+    import json
+
+    return json.dumps(
+        {
+            **report.count.figures(),
+            "seed": script.seed,
+            "workers": script.workers,
+            "seconds": round(report.seconds, 3),
+            "kills": [
+                {
+                    "pid": kill.pid,
+                    "progress": round(progress, 3),
+                    "requests_under_way": kill.under_way,
+                    "seconds_to_next_request": kill.seconds,
+                }
+                for progress, kill in zip(report.progress, report.count.kills, strict=True)
+            ],
+            "wrong": report.wrong,
+            "store": script.store if kept else None,
+            "ledgers": str(script.ledgers) if kept else None,
         },
         indent=2,
     )

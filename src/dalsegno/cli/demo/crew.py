@@ -6,10 +6,10 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from dalsegno.cli.demo.services import ADDRESS
 from dalsegno.errors import DalsegnoError
 
 _STARTS_WITHIN = 30.0
@@ -34,15 +34,15 @@ class Worker:
         self._told = False
 
     @classmethod
-    async def start(cls, store: str, book: Path, log: Path) -> Worker:
-        """Start a worker on a store and wait until it has its session."""
+    async def start(cls, module: str, store: str, told: Mapping[str, str], log: Path) -> Worker:
+        """Start a worker on a store and wait until it has its session; ``told`` is in its environment."""
         with log.open("ab") as errors:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "dalsegno.cli.demo.worker", store),
+                *(sys.executable, "-P", "-m", module, store),
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=errors,
-                env={**os.environ, ADDRESS: str(book)},
+                env={**os.environ, **told},
             )
         worker = cls(process, log)
         assert process.stdout is not None

@@ -21,8 +21,8 @@ from dalsegno.cli.demo.crew import Worker
 from dalsegno.cli.demo.ledger import ACCEPT, ANSWER, KILL, OPERATOR, SHOP, Ledger
 from dalsegno.cli.demo.orders import Trouble, stream
 from dalsegno.cli.demo.pace import nap
-from dalsegno.cli.demo.services import Outcome
-from dalsegno.cli.demo.view import View
+from dalsegno.cli.demo.services import ADDRESS, Outcome
+from dalsegno.cli.demo.view import View, state
 from dalsegno.client import AsyncClient
 from dalsegno.core.clock import SystemClock
 from dalsegno.core.ids import seeded
@@ -35,6 +35,7 @@ PATIENCE = 20.0
 """Seconds without any sign of life after which the demo gives up."""
 
 _LOOK = 0.05
+_WORKER = "dalsegno.cli.demo.worker"
 _UNENDED = ("pending", "running", "waiting")
 _UNDONE = (Trouble.SOLD_OUT, Trouble.UNREACHABLE, Trouble.BOUNCED)
 
@@ -167,7 +168,7 @@ class Play:
             for name in await self._ended():
                 self._note(SHOP, ANSWER, await _outcome(client, name), order=name)
             self._follow()
-            self._view.show(self._ledger)
+            self._view.show(self._ledger.answered, state(self._ledger))
             now = self._clock.monotonic()
             if (lines, answered) != (self._ledger.lines, self._ledger.answered):
                 alive_at = now
@@ -260,7 +261,9 @@ class Play:
         return kill.seconds
 
     async def _start_worker(self) -> None:
-        worker = await Worker.start(self._script.store, self._script.book, self._script.folder / "worker.log")
+        script = self._script
+        told = {ADDRESS: str(script.book)}
+        worker = await Worker.start(_WORKER, script.store, told, script.folder / "worker.log")
         self._workers.append(worker)
         self._view.say(f"worker {worker.pid} works")
 

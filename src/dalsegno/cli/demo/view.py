@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -12,6 +13,7 @@ from dalsegno.cli.console import coloured, say
 from dalsegno.core.clock import SystemClock
 
 if TYPE_CHECKING:
+    from dalsegno.cli.demo.choreography.play import Report as EventReport
     from dalsegno.cli.demo.ledger import Ledger
     from dalsegno.cli.demo.play import Report
 
@@ -29,7 +31,7 @@ class View(Protocol):
         """Tell one thing that has happened."""
         ...
 
-    def show(self, ledger: Ledger) -> None:
+    def show(self, ended: int, how: str) -> None:
         """Show how far it is; called many times a second."""
         ...
 
@@ -52,11 +54,11 @@ class PlainView:
     def say(self, text: str) -> None:
         say(f"{self._clock.monotonic() - self._began:5.1f} s  {text}")
 
-    def show(self, ledger: Ledger) -> None:
-        tenths = 10 * ledger.answered // self._orders
+    def show(self, ended: int, how: str) -> None:
+        tenths = 10 * ended // self._orders
         if tenths > self._tenths:
             self._tenths = tenths
-            self.say(f"{ledger.answered} of {self._orders} orders have ended: {_state(ledger)}")
+            self.say(f"{ended} of {self._orders} orders have ended: {how}")
 
 
 class LiveView:
@@ -87,8 +89,8 @@ class LiveView:
     def say(self, text: str) -> None:
         self._progress.console.print(text, highlight=False)
 
-    def show(self, ledger: Ledger) -> None:
-        self._progress.update(self._bar, completed=ledger.answered, description=_state(ledger))
+    def show(self, ended: int, how: str) -> None:
+        self._progress.update(self._bar, completed=ended, description=how)
 
 
 def choose_view(orders: int) -> View:
@@ -96,7 +98,8 @@ def choose_view(orders: int) -> View:
     return LiveView(orders) if sys.stderr.isatty() else PlainView(orders)
 
 
-def _state(ledger: Ledger) -> str:
+def state(ledger: Ledger) -> str:
+    """Say how the orders stand."""
     undoing = f", {len(ledger.undoing)} undoing" if ledger.undoing else ""
     return f"{ledger.answers['completed']} completed, {ledger.answers['failed']} undone{undoing}"
 
@@ -115,18 +118,55 @@ _ROWS = {
     "incomplete": "completed with something missing",
     "not_undone": "failed and not undone",
 }
-_MUST_BE_NONE = ("charged_twice", "done_twice", "lost", "incomplete", "not_undone")
+_EVENT_ROWS = {
+    "orders": "orders in",
+    "sent_again": "sent again, with the same id",
+    "completed": "completed",
+    "rejected": "rejected, and all of it undone",
+    "declined": "  payment declined",
+    "sold_out": "  out of stock",
+    "unreachable": "  no courier",
+    "called_again": "requests made again",
+    "charged_twice": "charged twice",
+    "done_twice": "anything else done twice",
+    "lost": "lost",
+    "unpaid_shipped": "shipped and not paid for",
+    "incomplete": "completed with something missing",
+    "not_undone": "rejected and not undone",
+    "never_placed": "nobody's order",
+}
+_MUST_BE_NONE = (
+    *("charged_twice", "done_twice", "lost", "incomplete", "not_undone"),
+    *("unpaid_shipped", "never_placed"),
+)
 
 
 def ledger_text(report: Report) -> str:
     """Lay the ledger out as a table."""
-    figures = report.ledger.figures()
-    rows = [_row(label, f"{figures[name]:,}", _note(name, figures)) for name, label in _ROWS.items()]
-    rows.append(_row("time", f"{report.seconds:.1f} s"))
-    for kill in report.ledger.kills:
-        seconds = "never" if kill.seconds is None else f"{kill.seconds:.2f} s"
-        rows.append(_row("kill to first resumed step", seconds))
+    waits = [kill.seconds for kill in report.ledger.kills]
     head = "The ledger, counted from the file that the services wrote:"
+    return _text(head, _ROWS, report.ledger.figures(), report.seconds, ("kill to first resumed step", waits))
+
+
+def ledgers_text(report: EventReport) -> str:
+    """Lay the ledgers of services without a conductor out as a table."""
+    waits = [kill.seconds for kill in report.count.kills]
+    head = "The ledgers, each counted from the file that its service wrote:"
+    figures = report.count.figures()
+    return _text(head, _EVENT_ROWS, figures, report.seconds, ("kill to next request", waits))
+
+
+def _text(
+    head: str,
+    labels: Mapping[str, str],
+    figures: dict[str, int],
+    seconds: float,
+    kills: tuple[str, list[float | None]],
+) -> str:
+    rows = [_row(label, f"{figures[name]:,}", _note(name, figures)) for name, label in labels.items()]
+    rows.append(_row("time", f"{seconds:.1f} s"))
+    label, waits = kills
+    rows += [_row(label, "never" if wait is None else f"{wait:.2f} s") for wait in waits]
     return "\n".join(["", head, "", *rows, ""])
 
 
@@ -135,7 +175,7 @@ def _row(label: str, value: str, note: str = "") -> str:
 
 
 def _note(name: str, figures: dict[str, int]) -> str:
-    if name == "executed_twice" and figures[name]:
+    if name in ("executed_twice", "called_again") and figures[name]:
         return f"  with the same key, by which the services knew {figures['recognized']} that had happened"
     if name in _MUST_BE_NONE:
         good = figures[name] == 0
