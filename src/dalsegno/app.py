@@ -27,6 +27,7 @@ from dalsegno.errors import DefinitionError
 from dalsegno.events.known import Known
 from dalsegno.events.pressure import Pressure
 from dalsegno.events.reacting import Reacting
+from dalsegno.events.retention import Retention
 from dalsegno.store.memory import MemoryStore
 from dalsegno.store.protocol import Store
 from dalsegno.store.sqlite import SqliteLook, SqliteStore
@@ -61,6 +62,7 @@ class AppOptions:
     patience: float = 5.0
     cache: int = 1_000
     limits: Limits = Limits()
+    retention: Retention | None = None
     worker: WorkerOptions = WorkerOptions()
 
 
@@ -70,7 +72,8 @@ class App:
     ``with App("orders") as client:`` runs a worker in this process and gives a blocking client,
     ``async with`` an awaited one. Without ``include`` it knows the workflows among the globals of the
     module that makes it, when it starts, imported ones too. The store is ``store=``, else the
-    environment's ``DALSEGNO_STORE``, else the file ``<name>.db`` beside that module.
+    environment's ``DALSEGNO_STORE``, else the file ``<name>.db`` beside that module. ``retention`` says
+    how long its worker keeps events: for ever, unless told otherwise.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class App:
         lease: Duration = "10s",
         grace: Duration = "10s",
         limits: Limits | None = None,
+        retention: Retention | None = None,
     ) -> None:
         caller = sys._getframe(1)
         self.name = name
@@ -97,6 +101,7 @@ class App:
             namespace=namespace,
             threads=threads,
             limits=limits or Limits(),
+            retention=retention,
             worker=WorkerOptions(
                 queue=queue,
                 slots=slots,
@@ -222,6 +227,7 @@ class Runtime:
             namespace=options.namespace,
             queue=options.worker.queue,
             hops=options.limits.hops,
+            retention=options.retention,
         )
         registry.add(self.reacting.workflows)
         pressure = Pressure(store, self._clock, options.namespace)

@@ -14,6 +14,7 @@
     ├── UndeclaredEvent          a handler returned or emitted what it does not declare
     ├── JoinIncomplete           what a handler joins did not come together in time (also a TimeoutError)
     ├── HopLimit                 too many events led to one, one after the other
+    ├── RetentionPassed          events were removed before a service had read them
     ├── Overloaded               a service is too far behind for more events
     ├── LimitReached             a bound was met, before anything was written
     │   ├── PayloadTooLarge
@@ -139,6 +140,14 @@ class Overloaded(DalsegnoError):
     service: str = ""
     lag: int = 0
     retry_after: float = 1.0
+
+
+class RetentionPassed(DalsegnoError):
+    """Retention has removed events before a service read them; it stands still until a person lets it skip them."""
+
+    service: str = ""
+    first_lost: int = 0
+    last_lost: int = 0
 
 
 class HopLimit(DalsegnoError):

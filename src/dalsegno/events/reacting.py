@@ -31,12 +31,14 @@ from dalsegno.events.plan import Plan
 from dalsegno.events.progress import Progress
 from dalsegno.events.reader import Reader
 from dalsegno.events.registry import Types
+from dalsegno.events.retention import Pruner, Retention
 from dalsegno.events.service import Service
 from dalsegno.store.protocol import Store
 
 log = logging.getLogger("dalsegno.events")
 
 _ROUND = 0.5  # seconds between looks at who else is there, and at what people ask of a service
+_PRUNE = 60.0  # seconds between looks at what retention may remove
 _MANY_CRASHES = 3  # from this on, a partition's events are begun one at a time
 
 
@@ -57,6 +59,7 @@ class Reacting:
         queue: str,
         window: int = 1_024,
         hops: int = 100,
+        retention: Retention | None = None,
     ) -> None:
         self._services = {service.name: service for service in services}
         keeping = {
@@ -75,6 +78,8 @@ class Reacting:
         self._window = window
         self._hops = hops
         self.on_written: Callable[[], None] = self.nudge
+        self._pruner = Pruner(retention or Retention(), store, commits, namespace)
+        self._prunes = retention is not None and retention.removes
         self._session = 0
         self._readers: dict[str, Reader] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -91,6 +96,10 @@ class Reacting:
     def begin(self, session: int) -> None:
         """Begin to react in a new session."""
         self._session = session
+        if self._prunes:
+            self._tasks.append(
+                asyncio.get_running_loop().create_task(self._prune(session), name="dalsegno-pruner")
+            )
         if self._services:
             loop = asyncio.get_running_loop()
             self._tasks.append(loop.create_task(self._run(session), name="dalsegno-services"))
@@ -133,6 +142,14 @@ class Reacting:
                 log.warning("services wait: %s", error.what)
             await nap(_ROUND)
 
+    async def _prune(self, session: int) -> None:
+        while not self._stopping and self._session == session:
+            try:
+                await self._pruner.prune()
+            except StoreError as error:
+                log.warning("retention waits: %s", error.what)
+            await nap(_PRUNE)
+
     async def _register(self, session: int) -> None:
         known = await self._commits.submit(
             Register(self._namespace, tuple(map(_known, self._services.values())))
@@ -173,7 +190,7 @@ class Reacting:
         abilities = await self._store.abilities()
         for name, reader in list(self._readers.items()):
             row = rows[name]
-            if row.generation != reader.generation or reader.stale:
+            if row.generation != reader.generation or reader.stale or await self._skipped(reader):
                 reader.drop()
                 self._read(row, session)
                 continue
@@ -181,6 +198,13 @@ class Reacting:
             workflow = self._plans[name][0].workflow
             sharing = {who for what, version, who in abilities if (what, version) == workflow.key}
             await self._balance(reader, session, -(-row.partitions // max(1, len(sharing | {session}))))
+
+    async def _skipped(self, reader: Reader) -> bool:
+        """Whether a person has let a service that stands still go on behind what is lost."""
+        if reader.lost is None:
+            return False
+        partitions = await self._store.partitions(reader.row.number)
+        return min(partition.position for partition in partitions) >= reader.lost.last_lost
 
     async def _balance(self, reader: Reader, session: int, share: int) -> None:
         """Take partitions up to a fair share, or give back what is beyond it and at rest."""
@@ -190,9 +214,9 @@ class Reacting:
             if given:
                 await self._commits.submit(GivePartitions(session, reader.row.number, tuple(given)))
         elif spare < 0:
-            taken = await self._commits.submit(
-                TakePartitions(session, reader.row.number, -spare), patient=True
-            )
+            # A new reader may own some already: those of the one before it in this session.
+            wanted = TakePartitions(session, reader.row.number, -spare, recall=not reader.owned)
+            taken = await self._commits.submit(wanted, patient=True)
             if isinstance(taken, Taken):
                 await reader.own(
                     [

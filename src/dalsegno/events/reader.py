@@ -24,7 +24,7 @@ from dalsegno.core.reactions import KeptRow, Laned, React, ReactedAs, Reaction, 
 from dalsegno.core.runs import KILLS_ITS_WORKER
 from dalsegno.core.writes import Verdict
 from dalsegno.engine.commits import CommitQueue
-from dalsegno.errors import HopLimit, StoreError
+from dalsegno.errors import HopLimit, RetentionPassed, StoreError
 from dalsegno.events.calls import Calls, Ended
 from dalsegno.events.keeping import kept_row
 from dalsegno.events.plan import Plan
@@ -92,6 +92,7 @@ class Reader:
         self.owned: dict[int, Progress] = {}
         self.paused = row.paused_at is not None
         self.stale = False  # its generation is over
+        self.lost: RetentionPassed | None = None
         self._store = store
         self._commits = commits
         self._calls = calls
@@ -174,6 +175,9 @@ class Reader:
         after = min(each.position for each in progress)
         self._already |= await self._store.reacted(self.row.number, self.row.generation, after)
         self._blocked |= {lane.key for lane in await self._store.lanes(self.row.number)}
+        head = await self._store.head()
+        if after + 1 < head.first:
+            self._lose(after + 1, head.first - 1)
         fresh = not self.owned
         for each in progress:
             self.owned[each.partition] = each
@@ -197,10 +201,13 @@ class Reader:
     async def _read(self) -> bool:
         """Read the next events, if there is room for some; return whether to go on at once."""
         room = self._window - self._open
-        if self.paused or self.stale or not self.owned or room <= 0:
+        if self.paused or self.stale or self.lost or not self.owned or room <= 0:
             return False
         events = await self._store.read_log(self._cursor, min(room, _BATCH))
         if self._dropped or not events:
+            return False
+        if events[0].number > self._cursor + 1:  # along the log no number is left out
+            self._lose(self._cursor + 1, events[0].number - 1)
             return False
         for event in events:
             if event.key in self._blocked and not await self._still_blocked(event.key):
@@ -209,6 +216,19 @@ class Reader:
             self._take(event)
         self._cursor = max(self._cursor, events[-1].number)
         return True
+
+    def _lose(self, first: int, last: int) -> None:
+        """Stand still: events that this service has not read are not there any more."""
+        name = self.row.name
+        self.lost = RetentionPassed(
+            f"Service {name} has not read the events {first} to {last}, and retention has removed them.",
+            "Going on would leave a hole in what it knows, so it stands still. Other services go on.",
+            f"Bring it up to date by other means, then `dalsegno services skip {name}`.",
+            service=name,
+            first_lost=first,
+            last_lost=last,
+        )
+        log.error("%s", self.lost)
 
     async def _still_blocked(self, key: str) -> bool:
         waits = any(laned.key == key for laned in self._out.laned)

@@ -203,6 +203,10 @@ class ServiceVerbs(LogVerbs):
         if item.pause is not None:
             paused_at = self.now() if item.pause else None
             service = replace(service, paused_at=paused_at, paused_by=item.by, changed_at=self.now())
+        if item.skip:
+            there = self._head.first - 1
+            behind = [one for one in self._partitions_of(service.number) if one.position < there]
+            self._put(replace(one, position=there, session=None) for one in behind)
         if item.rewind is not None:
             service = replace(service, generation=service.generation + 1, changed_at=self.now())
             self._put(

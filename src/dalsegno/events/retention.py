@@ -1,0 +1,92 @@
+"""How long events are kept: by age, by number, and until all services have read them."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from dalsegno.core.commit import Done
+from dalsegno.core.durations import Duration, microseconds
+from dalsegno.core.event import Head
+from dalsegno.core.reactions import Forget
+from dalsegno.engine.commits import CommitQueue
+from dalsegno.errors import DefinitionError
+from dalsegno.store.log import EventQuery
+from dalsegno.store.protocol import Store
+
+log = logging.getLogger("dalsegno.events")
+
+_AT_ONCE = 1_000  # events removed in one commit
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """What may be removed from the log: events older than ``age``, and those beyond the newest ``events``.
+
+    With ``unread`` left False nothing goes that a service has not read, however old. Without ``age``
+    and ``events`` everything is kept. Runs keep what they were told of an event. Raises DefinitionError.
+    """
+
+    age: Duration | None = None
+    events: int | None = None
+    unread: bool = False
+
+    def __post_init__(self) -> None:
+        if self.age is not None:
+            microseconds(self.age, what="age")
+        if self.events is not None and (isinstance(self.events, bool) or self.events < 0):
+            raise DefinitionError(
+                f"Retention(events={self.events!r}) is no number of events.", "", "Write a whole number."
+            )
+
+    @property
+    def removes(self) -> bool:
+        """Whether anything is ever removed."""
+        return self.age is not None or self.events is not None
+
+
+class Pruner:
+    """Removes what a retention lets go of."""
+
+    def __init__(self, retention: Retention, store: Store, commits: CommitQueue, namespace: str) -> None:
+        self._retention = retention
+        self._store = store
+        self._commits = commits
+        self._namespace = namespace
+
+    async def prune(self) -> int:
+        """Remove what may be removed, in commits that nobody has to wait for; return how many events that was."""
+        before = await self._before()
+        removed = 0
+        while (await self._store.head()).first < before:
+            done = await self._commits.submit(Forget(before, _AT_ONCE), patient=True)
+            assert isinstance(done, Done)
+            if done.count == 0:
+                break
+            removed += done.count
+        if removed:
+            log.info("retention removed %d events, up to number %d", removed, before - 1)
+        return removed
+
+    async def _before(self) -> int:
+        """Return the first number that is to be kept."""
+        head = await self._store.head()
+        bounds = []
+        if self._retention.age is not None:
+            since = self._store.now() - microseconds(self._retention.age)
+            young = await self._store.events(EventQuery(namespace=self._namespace, since=since, limit=1))
+            bounds.append(young[0].number if young else head.last + 1)
+        if self._retention.events is not None:
+            bounds.append(head.last + 1 - self._retention.events)
+        if not bounds:
+            return head.first
+        before = max(bounds)
+        return before if self._retention.unread else min(before, await self._read(head) + 1)
+
+    async def _read(self, head: Head) -> int:
+        """Return the position up to which every service has read."""
+        read = head.last
+        for row in await self._store.services(self._namespace):
+            positions = [partition.position for partition in await self._store.partitions(row.number)]
+            read = min([read, *positions])
+        return read
