@@ -92,6 +92,7 @@ class Heard(msgspec.Struct, frozen=True, gc=False):
     case_id: str | None = None
     hops: int = 0
     at: int = 0
+    accepted_at: int = 0
 
 
 class _Aim(msgspec.Struct, frozen=True):
@@ -124,6 +125,7 @@ def told(event: Event) -> bytes:
             event.case_id,
             event.hops,
             event.happened_at,
+            event.at,
         )
     )
 

@@ -17,6 +17,7 @@ from dalsegno.events.declared import following
 from dalsegno.events.handlers import Handler
 from dalsegno.events.keeping import Keeping
 from dalsegno.events.registry import Types
+from dalsegno.events.sequence import Sequenced
 from dalsegno.events.types import EventType
 
 Read = Callable[[bytes], Any]
@@ -38,6 +39,7 @@ class Calling:
         self.is_async = handler.is_async
         self.where = handler.options.where
         self.keeping = keeping
+        self.sequence = None if handler.options.sequence is None else Sequenced(handler)
         self._types = types
         self._arguments = handler.contract.arguments
         self._roles = tuple(argument.role for argument in handler.contract.arguments)
@@ -106,15 +108,9 @@ class Calling:
                 "Nothing of this attempt was written.",
                 "Declare it: Service(name, state=Totals).",
             )
-        kept, stale = self.keeping.settle(said, row, event, self.sequence_of(value))
+        place = None if self.sequence is None else self.sequence.place(value)
+        kept, stale = self.keeping.settle(said, row, event, place)
         return [] if kept is None else [kept], stale
-
-    def sequence_of(self, value: Any) -> int | None:
-        """Return an event's place in its own sequence, if the handler goes by one."""
-        sequence = self.handler.options.sequence
-        if sequence is None:
-            return None
-        return int(getattr(value, sequence) if isinstance(sequence, str) else sequence(value))
 
     def returned(self, value: Any) -> list[NewEvent]:
         """Make what is to be written of what a call returned. Raises UndeclaredEvent, NotEncodable."""
@@ -137,4 +133,5 @@ def heard(event: Event) -> Heard:
         event.case_id,
         event.hops,
         event.happened_at,
+        event.at,
     )

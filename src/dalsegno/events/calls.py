@@ -27,6 +27,7 @@ from dalsegno.events.batches import Batches
 from dalsegno.events.gate import Gate
 from dalsegno.events.plan import Plan
 from dalsegno.events.reaction import key_of, run_id_of
+from dalsegno.events.sequence import Turn
 
 _AT_ONCE = 64  # calls that one thread does in a row, at most
 _IN_A_ROW = 0.002  # seconds that calls which wait for a thread may spend behind others
@@ -39,6 +40,7 @@ class Ended(msgspec.Struct, gc=False):
     error: BaseException | None = None
     filtered: bool = False
     stale: bool = False
+    early: bool = False  # one is missing before it
     events: list[NewEvent] = []
     kept: list[Kept] = []
     took: int = 0
@@ -68,7 +70,8 @@ class Call(NamedTuple):
     work: Any
     plan: Plan
     event: Event
-    row: KeptRow | None = None
+    row: KeptRow | None = None  # the service's state of its key
+    next: KeptRow | None = None  # which one of its key is next
 
 
 class Calls:
@@ -107,7 +110,7 @@ class Calls:
 
     def _begin(self, call: Call) -> None:
         caller, plan, event = call.caller, call.plan, call.event
-        if plan.keeping is not None and event.key is not None:
+        if event.key is not None and (plan.keeping is not None or plan.calling.sequence is not None):
             self.spawn(caller, self._with_state(call, event.key))
         elif plan.calling.is_async:
             self.spawn(caller, self._await(call))
@@ -117,7 +120,10 @@ class Calls:
     async def _with_state(self, call: Call, key: str) -> None:
         """Read the state first: what earlier events of the key have kept is there, written or not."""
         try:
-            call = call._replace(row=await call.caller.kept(key))
+            if call.plan.keeping is not None:
+                call = call._replace(row=await call.caller.kept(key))
+            if call.plan.calling.sequence is not None:
+                call = call._replace(next=await call.caller.kept(call.plan.calling.sequence.key(key)))
         except BaseException as error:
             self._tell(call, Ended(error))
             return
@@ -169,8 +175,9 @@ class Calls:
         began = self._clock.monotonic()
         try:
             value = plan.calling.read(event)
-            if not plan.calling.wants([value]):
-                how = Ended(filtered=True)
+            passed_over = admit(call, value)
+            if passed_over is not None:
+                how = passed_over
             else:
                 arguments = plan.calling.arguments([value], plan.calling.state(call.row))
                 result = await _within(plan, info, plan.handler.function(*arguments))
@@ -293,8 +300,9 @@ class _Row:
         step_context.set(info)
         plan = call.plan
         value = plan.calling.read(call.event)
-        if not plan.calling.wants([value]):
-            return Ended(filtered=True)
+        passed_over = admit(call, value)
+        if passed_over is not None:
+            return passed_over
         arguments = plan.calling.arguments([value], plan.calling.state(call.row))
         return said(call, info, value, plan.handler.function(*arguments))
 
@@ -328,15 +336,32 @@ def info_of(plan: Plan, event: Event, generation: int) -> StepInfo:
     )
 
 
+def admit(call: Call, value: Any) -> Ended | None:
+    """Return how a call ends at once: the handler does not want the event, or it is not its turn."""
+    calling = call.plan.calling
+    if not calling.wants([value]):
+        return Ended(filtered=True)
+    if calling.sequence is None or call.event.key is None:
+        return None
+    turn = calling.sequence.turn(calling.sequence.place(value), call.next)
+    if turn is Turn.NOW:
+        return None
+    return Ended(stale=True) if turn is Turn.LATE else Ended(early=True)
+
+
 def said(call: Call, info: StepInfo, value: Any, result: Any) -> Ended:
     """Collect what a call has said: its return value, and what its body emitted and keeps."""
     plan, event = call.plan, call.event
     returned = plan.calling.returned(result)
     emitted = info.emitted
-    if not returned and not emitted:
+    sequence = plan.calling.sequence
+    if not returned and not emitted and sequence is None:
         return Ended()
     events = [one for one in emitted if isinstance(one, NewEvent)] + returned
     kept, stale = plan.calling.settle(info, call.row, event, value)
+    if sequence is not None and event.key is not None:
+        passed = sequence.passed(plan.calling.service, event.key, event.number, sequence.place(value))
+        kept = [*kept, passed]
     return Ended(events=[_after(event, one, plan) for one in events], kept=kept, stale=stale)
 
 

@@ -13,7 +13,7 @@ from dalsegno.core.entries import Entry, Kind
 from dalsegno.core.event import Event, delivery_id, event_signal, told
 from dalsegno.core.reactions import Joined
 from dalsegno.engine.definitions import Workflow
-from dalsegno.errors import HopLimit
+from dalsegno.errors import HopLimit, InvalidInput, NotDecodable
 from dalsegno.events.calling import Calling, heard
 from dalsegno.events.handlers import Handler
 from dalsegno.events.joining import joining
@@ -50,6 +50,15 @@ class Plan:
         """The handler's number in the store."""
         return self.calling.number
 
+    def rank(self, event: Event) -> int:
+        """Return the place of an event among those of its key that are runs."""
+        if self.calling.sequence is None:
+            return event.number
+        try:
+            return self.calling.sequence.place(self.calling.read(event))
+        except (NotDecodable, InvalidInput):  # its run meets it again, and is a dead letter
+            return 0
+
     def start(self, event: Event, number: int, generation: int, namespace: str, queue: str) -> Start:
         """Make the start of the run that a reaction becomes."""
         input_ = _ENCODER.encode(heard(event))
@@ -76,7 +85,8 @@ class Plan:
             return None, None
         final = isinstance(error, HopLimit)
         delay = None if final else self.handler.options.retry.next(1, error, rng)
-        if self.keeping is not None:  # its run reads the state first, and then tries again
+        if self.keeping is not None or self.calling.sequence is not None:
+            # its run reads what is kept first, and then tries again
             return None, delay
         return self.step_like.failed(heard(event), error, final=delay is None), delay
 

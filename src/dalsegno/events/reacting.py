@@ -162,7 +162,7 @@ class Reacting:
             for plan in self._plans[row.name]:
                 if plan.keeping is not None:
                     plan.keeping.number = row.number
-                    plan.calling.load = partial(self._store.kept, row.number)
+                plan.calling.load = partial(self._store.kept, row.number)
                 plan.calling.service, plan.calling.number = row.number, numbers[plan.handler.name]
             self._read(row, session)
 

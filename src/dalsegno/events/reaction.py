@@ -33,7 +33,9 @@ from dalsegno.engine.emitting import emit_in_run
 from dalsegno.engine.verbs import hold
 from dalsegno.errors import Discarded, StepTimeout
 from dalsegno.events.calling import Calling
+from dalsegno.events.sequence import Turn
 
+_FIRST_NAP, _LONGEST_NAP = 0.5, 30.0  # seconds between looks for an event that is missing
 _PLACE = re.compile(r"^ +File .*, in (.+)$", re.MULTILINE)
 
 
@@ -96,6 +98,10 @@ class StepLike:
             for event in calling.returned(result):
                 info.emit(event)
             kept, _ = calling.settle(info, row, events[-1], values[-1])
+            sequence, last = calling.sequence, events[-1]
+            if sequence is not None and last.key is not None:
+                place = sequence.place(values[-1])
+                kept = [*kept, sequence.passed(calling.service, last.key, last.number, place)]
             info.emit_instead([one for one in info.emitted if not isinstance(one, Kept)] + kept)
 
         if calling.is_async:
@@ -126,6 +132,8 @@ class StepLike:
         last = events[-1]
         call = functools.partial(StepCall, self.step, key=key_of(self._calling.title, last.number))
         tries = 0
+        if not await self._has_its_turn(execution, last):
+            return
         while True:
             arguments: tuple[Any, ...] = (events,)
             if self._calling.keeping is not None and last.key is not None:
@@ -148,6 +156,21 @@ class StepLike:
             if answer.data is not None:
                 events = [*events[:-1], replace(last, data=answer.data)]
                 last = events[-1]
+
+    async def _has_its_turn(self, execution: Execution, event: Heard) -> bool:
+        """Wait until it is an event's turn, or those missing are too late; False where it is itself too late."""
+        sequence = self._calling.sequence
+        if sequence is None or event.key is None:
+            return True
+        nap = _FIRST_NAP
+        while True:
+            kept = await open_step(execution, StepCall(self._reading, (sequence.key(event.key),), {}))
+            turn = sequence.turn(sequence.place(self._calling.read(event)), kept)
+            over = sequence.gap is not None and execution.loop.time_us >= event.accepted_at + sequence.gap
+            if turn is not Turn.EARLY or over:
+                return turn is not Turn.LATE
+            await asyncio.sleep(nap)
+            nap = min(2 * nap, _LONGEST_NAP)
 
     async def _bury(self, execution: Execution, event: Heard, told: Failure, tries: int) -> Answer:
         """Park until a person says what to do."""

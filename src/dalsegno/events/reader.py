@@ -308,6 +308,9 @@ class Reader:
         self._running -= 1
         if how.error is not None:
             self._as_run(work, plan, error=how.error)
+        elif how.early:
+            gap = plan.handler.options.gap
+            self._as_run(work, plan, due=None if gap is None else self._store.now() + gap)
         else:
             outcome = _FILTERED if how.filtered else _STALE if how.stale else _DONE
             self._out.reactions.append(Reaction(work.event.number, plan.number, outcome, None, how.took))
@@ -318,8 +321,10 @@ class Reader:
                 self._fresh[kept.key] = kept
         self._react(work)
 
-    def _as_run(self, work: Work, plan: Plan, *, error: BaseException | None = None) -> None:
-        """Let a reaction go on as a run."""
+    def _as_run(
+        self, work: Work, plan: Plan, *, error: BaseException | None = None, due: int | None = None
+    ) -> None:
+        """Let a reaction go on as a run, which waits behind those of its key, and at most until it is ``due``."""
         event = work.event
         number = self._numbers.take()[0]
         start = plan.start(event, number, self.row.generation, self._namespace, self._queue)
@@ -328,7 +333,7 @@ class Reader:
             self._out.joined.append(plan.joined(event, start))
             return
         key = event.key if plan.in_order else None
-        laned = Laned(start, plan.number, event.number, key)
+        laned = Laned(start, plan.number, plan.rank(event), key, due_at=due)
         if error is not None:
             rng = seeded("reaction", event.number, plan.number)
             failed, delay = plan.failed(event, error, rng)

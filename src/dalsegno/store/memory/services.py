@@ -152,7 +152,8 @@ class ServiceVerbs(LogVerbs):
 
     def _lane(self, item: Laned, service: int) -> None:
         lane = self._lanes.get((service, item.key), []) if item.key is not None else []
-        self._start(replace(item.start, held=item.start.held or bool(lane), due_at=item.due_at))
+        held = item.start.held or any(one.rank <= item.rank for one in lane[:1])
+        self._start(replace(item.start, held=held, due_at=item.due_at))
         if item.failed is not None:
             self._rows[item.start.number].entries.append(replace(item.failed, at=self.now()))
         if item.key is not None:
@@ -170,9 +171,11 @@ class ServiceVerbs(LogVerbs):
             if not left:
                 del self._lanes[key]
                 continue
-            behind = self._rows[left[0].run]
-            if (behind.run.status, behind.run.session, behind.run.due_at) == (Status.PENDING, None, None):
-                behind.run = replace(behind.run, due_at=self.now())
+            rows = self._rows[left[0].run]
+            run, now = rows.run, self.now()
+            begun = run.status is not Status.PENDING or run.session is not None or run.turn > 0
+            if not begun and (run.due_at is None or run.due_at > now):
+                rows.run = replace(run, due_at=now)
 
     def _join(self, item: Joined, generation: int) -> None:
         """Have an event join the oldest round that lacks it, or begin a new one."""

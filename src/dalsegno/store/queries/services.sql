@@ -81,7 +81,7 @@ SELECT event, handler, outcome, run, took, note, at, generation FROM reactions
 INSERT INTO lanes (service, key, rank, handler, run) VALUES (:service, :key, :rank, :handler, :run);
 
 -- lane_head(service, key)
-SELECT run FROM lanes WHERE service = :service AND key = :key ORDER BY rank, handler, run LIMIT 1;
+SELECT run, rank FROM lanes WHERE service = :service AND key = :key ORDER BY rank, handler, run LIMIT 1;
 
 -- lanes_of(service)
 -- Per key the first one, and how many there are.
@@ -98,8 +98,10 @@ SELECT run FROM lanes WHERE service = :service AND key = :key ORDER BY rank, han
 DELETE FROM lanes WHERE run = :run RETURNING service, key;
 
 -- let_go_on(run, now)
+-- It has not begun; one that waits for those missing before it need not wait for its time any more.
 UPDATE runs SET due_at = :now
- WHERE number = :run AND status = 'pending' AND session IS NULL AND due_at IS NULL AND turn = 0;
+ WHERE number = :run AND status = 'pending' AND session IS NULL AND turn = 0
+   AND (due_at IS NULL OR due_at > :now);
 
 -- open_rounds(handler, generation, key)
 SELECT run, parts FROM joins

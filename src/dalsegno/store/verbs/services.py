@@ -123,7 +123,8 @@ def landed(item: React, group: Group) -> Verb:
 
 def _lane(item: Laned, service: int, group: Group) -> Verb:
     """Start the run of a reaction; it is due once nothing of its key is before it."""
-    held = item.start.held or (item.key is not None and bool((yield "lane_head", (service, item.key))))
+    head = (yield "lane_head", (service, item.key)) if item.key is not None else ()
+    held = item.start.held or any(rank <= item.rank for _, rank in head)
     yield from start(replace(item.start, held=held, due_at=item.due_at), group)
     if item.failed is not None:
         yield "insert_entry", (item.start.number, *astuple(item.failed)[:-1], group.wall)
@@ -134,7 +135,7 @@ def _lane(item: Laned, service: int, group: Group) -> Verb:
 def leave_lane(run: int, group: Group) -> Verb:
     """Let what waits behind a run of its key go on."""
     for service, key in (yield "leave_lane", (run,)):
-        for (behind,) in (yield "lane_head", (service, key)):
+        for behind, _ in (yield "lane_head", (service, key)):
             yield "let_go_on", (behind, group.wall)
 
 
