@@ -172,10 +172,10 @@ class ServiceVerbs(LogVerbs):
                 del self._lanes[key]
                 continue
             rows = self._rows[left[0].run]
-            run, now = rows.run, self.now()
-            begun = run.status is not Status.PENDING or run.session is not None or run.turn > 0
-            if not begun and (run.due_at is None or run.due_at > now):
-                rows.run = replace(run, due_at=now)
+            next_, now = rows.run, self.now()
+            begun = next_.status is not Status.PENDING or next_.session is not None or next_.turn > 0
+            if not begun and (next_.due_at is None or next_.due_at > now):
+                rows.run = replace(next_, due_at=now)
 
     def _join(self, item: Joined, generation: int) -> None:
         """Have an event join the oldest round that lacks it, or begin a new one."""
