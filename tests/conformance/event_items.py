@@ -219,7 +219,7 @@ class EventItems:
                 self.some_event(),
                 self.some_handler(service),
                 pick(list(ReactedAs)),
-                run=pick([None, None, next(self.numbers)]),
+                run=pick([None, None, next(self.numbers), 1]),
                 took=7,
                 note=pick([None, "n"]),
             )

@@ -128,7 +128,7 @@ class ServiceVerbs(LogVerbs):
         return Committed(self.now())
 
     def _record(self, item: React) -> None:
-        """Write what came of events, once for each handler and generation, and once for each run."""
+        """Write what came of events, once for each handler and generation."""
         now = self.now()
         rows = {
             (one.event, one.handler, item.generation): ReactionRow(
@@ -136,12 +136,8 @@ class ServiceVerbs(LogVerbs):
             )
             for one in item.reactions
         }
-        runs = [one.run for one in item.reactions if one.run is not None]
-        known = {row.run for row in self._reactions.values()}
         if len(rows) < len(item.reactions) or rows.keys() & self._reactions.keys():
             raise ValueError("an event has one reaction of each handler: it never changes")
-        if len(set(runs)) < len(runs) or known & set(runs):
-            raise ValueError("a run is one reaction's")
         self._reactions |= rows
 
     def _landed_reaction(self, item: React) -> Committed | None:
@@ -183,6 +179,11 @@ class ServiceVerbs(LogVerbs):
             same = (found.handler, found.generation, found.key) == (item.handler, generation, item.key)
             if same and not found.parts & item.part:
                 self._send(replace(item.send, run=run))
+                self._reactions |= {
+                    key: replace(row, run=run)
+                    for key, row in self._reactions.items()
+                    if row.run == item.start.number
+                }
                 found.parts |= item.part
                 if found.parts == item.all:
                     del self._rounds[run]

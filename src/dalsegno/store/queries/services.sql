@@ -64,6 +64,10 @@ UPDATE partitions SET suspect = :event
 INSERT INTO reactions (event, handler, generation, outcome, run, took, note, at)
 VALUES (:event, :handler, :generation, :outcome, :run, :took, :note, :at);
 
+-- react_as(run, other)
+-- The reaction was to be a run of its own, and joins another one.
+UPDATE reactions SET run = :run WHERE run = :other;
+
 -- reaction_time(event, handler, generation)
 SELECT at FROM reactions WHERE event = :event AND handler = :handler AND generation = :generation;
 

@@ -144,6 +144,7 @@ def _join(item: Joined, generation: int, group: Group) -> Verb:
     for run, parts in (yield "open_rounds", (item.handler, generation, item.key)):
         if not parts & item.part:
             yield from send(replace(item.send, run=run), group)
+            yield "react_as", (run, item.start.number)
             if parts | item.part == item.all:
                 yield "end_round", (run,)
             else:

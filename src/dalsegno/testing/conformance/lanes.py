@@ -211,6 +211,17 @@ async def events_that_belong_together_meet(world: World) -> None:
     expect((await world.read(first)).wakes, 2, "what the first round was told in the end")
 
 
+async def a_reaction_that_joins_is_the_run_of_its_round(world: World) -> None:
+    """The reactions to all events of a round name its one run, whichever of them began it."""
+    work = await at_work(world)
+    for event, part in ((1, 1), (2, 2)):
+        joined = work.a_joined(event, part)
+        await work.react(work.a_reaction(event, run=joined.start.number), joined=(joined,))
+    run = await work.found("pay.charge#1")
+    named = [row.run for event in (1, 2) for row in await world.store.reactions(event)]
+    expect(named, [run.number, run.number], "the runs that the reactions name")
+
+
 async def the_oldest_round_is_filled_first(world: World) -> None:
     """A part that comes again begins a round of its own; what is lacking goes to the oldest."""
     work = await at_work(world)
@@ -287,6 +298,7 @@ CASES = (
     Case(a_replay_stands_behind_what_is_left),
     Case(what_is_held_counts_as_not_due),
     Case(events_that_belong_together_meet),
+    Case(a_reaction_that_joins_is_the_run_of_its_round),
     Case(the_oldest_round_is_filled_first),
     Case(a_round_of_three_takes_them_in_any_order),
     Case(a_round_ends_with_its_run),

@@ -128,17 +128,6 @@ async def a_generation_reacts_anew(world: World) -> None:
     expect([row.generation for row in await world.store.reactions(1)], [1, 2], "the generations that reacted")
 
 
-async def a_run_is_one_reactions(world: World) -> None:
-    """Two reactions cannot be the same run."""
-    work = await at_work(world)
-    await work.react(work.a_reaction(1, run=77))
-    before = await world.snapshot()
-    verdict = await work.react(work.a_reaction(2, run=77))
-    if not isinstance(verdict, Failed):
-        fail(f"a second reaction that is the same run answered {verdict!r}")
-    expect(await world.snapshot(), before, "the store's rows after it")
-
-
 async def a_run_that_is_there_refuses_it(world: World) -> None:
     """A React whose run has the id or the number of another one is refused, and leaves nothing."""
     work = await at_work(world)
@@ -194,7 +183,6 @@ CASES = (
     Case(only_the_owner_moves_a_partition),
     Case(an_event_is_reacted_to_once),
     Case(a_generation_reacts_anew),
-    Case(a_run_is_one_reactions),
     Case(a_run_that_is_there_refuses_it),
     Case(what_landed_is_answered_again),
     Case(states_are_kept),

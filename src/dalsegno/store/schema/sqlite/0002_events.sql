@@ -88,7 +88,7 @@ CREATE TABLE reactions (                          -- written once; kept as long 
     at              INTEGER NOT NULL,
     PRIMARY KEY (event, handler, generation)
 ) WITHOUT ROWID;
-CREATE UNIQUE INDEX reactions_run ON reactions (run) WHERE run IS NOT NULL;
+CREATE INDEX reactions_run ON reactions (run) WHERE run IS NOT NULL;
 
 CREATE TABLE lanes (                              -- reactions that are runs, in the order of their key
     service         INTEGER NOT NULL,
