@@ -210,12 +210,20 @@ def _check_fields(cls: type, name: str, place: str) -> None:
     inherited = any(hasattr(cls, mark) for mark in _DECORATED) and not any(
         mark in vars(cls) for mark in _DECORATED
     )
-    if inherited and (own := inspect.get_annotations(cls)):
+    if inherited and (own := _annotated(cls)):
         raise DefinitionError(
             f"Event {name} ({place}): {cls.__qualname__} extends a class with fields, and has none of its own.",
             f"What it annotates itself ({', '.join(own)}) would be lost.",
             f"Write {_EXAMPLE}",
         )
+
+
+def _annotated(cls: type) -> list[str]:
+    """List the names that a class annotates itself; from Python 3.14 on, asking may meet what is not there yet."""
+    try:
+        return list(inspect.get_annotations(cls))
+    except NameError as error:
+        return [str(error)]
 
 
 def fields_of(cls: type) -> list[str] | None:

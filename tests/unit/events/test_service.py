@@ -479,3 +479,6 @@ def test_a_declaration_is_plain_data():
         "all_of": [{"one_of": [("Declined", 1)]}, {"many": {"one_of": [("Paid", 1)]}}]
     }
     assert (found["within"], found["due"], found["compensates"]) == (3_600_000_000, 7_200_000_000, "none")
+    assert not found["filtered"]
+    payments.on(name="some", where=lambda e: e.number > 1)(good)
+    assert payments.handlers["some"].declaration()["filtered"]
