@@ -31,8 +31,20 @@
     │   ├── RunEnded
     │   ├── RunFailed
     │   ├── RunCancelled
+<<<<<<< HEAD
     │   ├── Discarded            a person gave up a dead letter
     │   └── ResultTimeout        (also a TimeoutError)
+=======
+    │   ├── ResultTimeout        (also a TimeoutError)
+    │   └── Discarded            a person gave up a dead letter
+    ├── EventNotFound            about the log, its services and its dead letters, seen from outside
+    ├── RetentionPassed
+    ├── ServiceNotFound
+    ├── DeadLetterNotFound
+    ├── RedriveRefused
+    ├── JoinIncomplete           not all that a handler joins came in time (also a TimeoutError)
+    ├── HopLimit                 events led to one another without end
+>>>>>>> f506969 (Ask the log, services and dead letters through the client: rooms with an awaited and a blocking face)
     ├── StepFailed               a step's failure, seen by the workflow
     │   ├── StepTimeout          (also a TimeoutError)
     │   ├── StepInterrupted
@@ -238,6 +250,28 @@ class Discarded(RunError):
 
 class ResultTimeout(RunError, TimeoutError):
     """The result did not come in the time given; the run goes on."""
+
+
+class EventNotFound(DalsegnoError):
+    """No event of that number or id."""
+
+
+class RetentionPassed(DalsegnoError):
+    """The events that were asked for have been removed; the log begins with event ``first``."""
+
+    first: int
+
+
+class ServiceNotFound(DalsegnoError):
+    """No service of that name, or no handler of it."""
+
+
+class DeadLetterNotFound(DalsegnoError):
+    """No dead letter of that number."""
+
+
+class RedriveRefused(DalsegnoError):
+    """This answer to a dead letter is not accepted, and nothing was changed."""
 
 
 class StepFailed(DalsegnoError):
