@@ -144,6 +144,17 @@ class Services:
         """
         return self._portal.call(self._services.replay(name, after=after, since=since, by=by))
 
+    def skip(self, name: str, *, by: str = "") -> bool:
+        """Have a service pass over what retention has removed before it had read it; False if there is nothing.
+
+        It goes on with what the log still has.
+        """
+        return self._portal.call(self._services.skip(name, by=by))
+
+    def count(self, name: str, after: int, *, limit: int = 10_000) -> int:
+        """Count the events behind a number that a service would react to, up to a limit."""
+        return self._portal.call(self._services.count(name, after, limit=limit))
+
 
 class DeadLetters:
     """Dead letters, in ``def`` code."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
 from dalsegno.client.desk import Desk
 from dalsegno.client.importing import ImportReport, import_events
@@ -158,10 +159,13 @@ class AsyncEvents:
 
         Raises RetentionPassed where events were removed that had not been read yet.
         """
-        store = self._desk.store
-        head = await store.head()
-        position = head.last if after is None else after
-        mark = -1
+        query = EventQuery(namespace=self._desk.namespace, type=type, key=key, case_id=case_id)
+        async for event in self.follow(query, await self.end() if after is None else after):
+            yield info_of(event)
+
+    async def follow(self, query: EventQuery, after: int) -> AsyncIterator[Event]:
+        """Yield rows as they come, without end, of those that a query asks for; see ``tail``."""
+        store, position, mark = self._desk.store, after, -1
         while True:
             if mark == (mark := store.change_mark()):
                 await nap(_LOOK)
@@ -169,19 +173,12 @@ class AsyncEvents:
             head = await store.head()
             if position + 1 < head.first:
                 raise _passed(position + 1, head.first)
-            query = EventQuery(
-                namespace=self._desk.namespace,
-                type=type,
-                key=key,
-                case_id=case_id,
-                after=position,
-                limit=_PAGE,
-            )
+            query = replace(query, after=position, limit=_PAGE)
             while found := await store.events(query):
                 for event in found:
-                    yield info_of(event)
+                    yield event
                 position = found[-1].number
-                query = msgspec.structs.replace(query, after=position)
+                query = replace(query, after=position)
             position = max(position, head.last)
 
     async def end(self) -> int:

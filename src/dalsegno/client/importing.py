@@ -15,7 +15,6 @@ from dalsegno.core.event import NewEvent, meant_for
 from dalsegno.engine.calls import too_large
 from dalsegno.errors import EventRefused, InvalidInput, PayloadTooLarge
 from dalsegno.events.envelope import Envelope
-from dalsegno.events.outside import from_envelope
 
 _BATCH = 100  # events that are written together
 _TOLD = 20  # of those that were refused
@@ -106,7 +105,8 @@ class Importing:
         )
 
     def _event(self, envelope: Envelope) -> NewEvent:
-        made = from_envelope(envelope, self._desk.namespace)
+        made = self._desk.known.accept(envelope, self._desk.namespace)
+        assert made is not None
         size, limit = len(made.data or b""), self._desk.limits.payload
         if size > limit:
             raise too_large(f"event {made.type}", size, limit, made.id or "")

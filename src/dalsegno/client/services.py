@@ -118,6 +118,18 @@ class AsyncServices:
         await self._steer(SteerService(self._desk.namespace, row.name, by, rewind=position))
         return position
 
+    async def skip(self, name: str, *, by: str = "") -> bool:
+        """Have a service pass over what retention has removed before it had read it; False if there is nothing.
+
+        It goes on with what the log still has.
+        """
+        row, head = await service_row(self._desk, name), await self._desk.store.head()
+        parts = await self._desk.store.partitions(row.number)
+        if all(part.position >= head.first - 1 for part in parts):
+            return False
+        await self._steer(SteerService(self._desk.namespace, name, _checked(by), skip=True))
+        return True
+
     async def count(self, name: str, after: int, *, limit: int = 10_000) -> int:
         """Count the events behind a number that a service would react to, up to a limit."""
         row = await service_row(self._desk, name)
