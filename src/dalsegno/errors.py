@@ -38,12 +38,9 @@
     │   ├── ResultTimeout        (also a TimeoutError)
     │   └── Discarded            a person gave up a dead letter
     ├── EventNotFound            about the log, its services and its dead letters, seen from outside
-    ├── RetentionPassed
     ├── ServiceNotFound
     ├── DeadLetterNotFound
     ├── RedriveRefused
-    ├── JoinIncomplete           not all that a handler joins came in time (also a TimeoutError)
-    ├── HopLimit                 events led to one another without end
 >>>>>>> f506969 (Ask the log, services and dead letters through the client: rooms with an awaited and a blocking face)
     ├── StepFailed               a step's failure, seen by the workflow
     │   ├── StepTimeout          (also a TimeoutError)
@@ -155,7 +152,10 @@ class Overloaded(DalsegnoError):
 
 
 class RetentionPassed(DalsegnoError):
-    """Retention has removed events before a service read them; it stands still until a person lets it skip them."""
+    """Retention has removed events that somebody wants to read.
+
+    A service that had not read them stands still until a person lets it skip them.
+    """
 
     service: str = ""
     first_lost: int = 0
@@ -254,12 +254,6 @@ class ResultTimeout(RunError, TimeoutError):
 
 class EventNotFound(DalsegnoError):
     """No event of that number or id."""
-
-
-class RetentionPassed(DalsegnoError):
-    """The events that were asked for have been removed; the log begins with event ``first``."""
-
-    first: int
 
 
 class ServiceNotFound(DalsegnoError):

@@ -305,5 +305,6 @@ def _passed(wanted: int, first: int) -> RetentionPassed:
         f"Event {wanted} is no longer on the log, which begins with {first} by now.",
         "Its retention has passed, so what was in between cannot be told.",
         f"Go on from what is there: after={first - 1}.",
-        first=first,
+        first_lost=wanted,
+        last_lost=first - 1,
     )

@@ -55,6 +55,7 @@ class ServiceInfo:
     All events up to ``position`` are passed. ``lag_events`` counts what the log has beyond it, and
     ``lag_seconds`` tells since when the first of these is there. ``blocked_keys`` have a reaction that
     is a run still, with ``waiting`` more behind it. ``owned`` of ``partitions`` belong to a worker.
+    ``lost`` counts the events that retention removed before it had read them: it stands still.
     """
 
     name: str
@@ -64,6 +65,7 @@ class ServiceInfo:
     lag_seconds: float
     partitions: int
     owned: int
+    lost: int
     paused_at: datetime | None
     paused_by: str
     blocked_keys: int
@@ -114,7 +116,7 @@ class AsyncServices:
         idempotency keys. Raises ServiceNotFound, and RetentionPassed for what the log no longer has.
         """
         row = await service_row(self._desk, name)
-        position = await self._position(after, since)
+        position = await self._position(name, after, since)
         await self._steer(SteerService(self._desk.namespace, row.name, by, rewind=position))
         return position
 
@@ -154,6 +156,7 @@ class AsyncServices:
             lag_seconds=await self._behind(position, head, parts),
             partitions=row.partitions,
             owned=sum(part.session is not None for part in parts),
+            lost=max(0, head.first - 1 - position),
             paused_at=None if row.paused_at is None else to_datetime(row.paused_at),
             paused_by=row.paused_by,
             blocked_keys=len(lanes),
@@ -189,7 +192,7 @@ class AsyncServices:
         done = await self._desk.write(item)
         assert isinstance(done, Done)
 
-    async def _position(self, after: int | None, since: datetime | None) -> int:
+    async def _position(self, name: str, after: int | None, since: datetime | None) -> int:
         if (after is None) == (since is None):
             raise InvalidInput(
                 "replay() takes either after= or since=.",
@@ -210,7 +213,9 @@ class AsyncServices:
                 f"Event {after + 1} is no longer on the log, which begins with {head.first} by now.",
                 "The service would pass over what was in between, and nobody would know.",
                 f"Begin with what is there: after=0, or after={head.first - 1}.",
-                first=head.first,
+                service=name,
+                first_lost=after + 1,
+                last_lost=head.first - 1,
             )
         return max(after, head.first - 1)
 
