@@ -133,9 +133,9 @@ class App:
         registry.check()
         return registry
 
-    def known(self) -> Known:
-        """Collect the events, services and processes as they are now."""
-        known = Known()
+    def known(self, known: Known | None = None) -> Known:
+        """Collect the events, services and processes as they are now, beside those that are known already."""
+        known = known or Known()
         if self._include is None:
             known.add_found(self._globals)
         else:

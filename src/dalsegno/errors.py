@@ -31,8 +31,17 @@
     │   ├── RunEnded
     │   ├── RunFailed
     │   ├── RunCancelled
+<<<<<<< HEAD
     │   ├── Discarded            a person gave up a dead letter
     │   └── ResultTimeout        (also a TimeoutError)
+=======
+    │   ├── ResultTimeout        (also a TimeoutError)
+    │   └── Discarded            a person gave up a dead letter
+    ├── EventNotFound            about the log, its services and its dead letters, seen from outside
+    ├── ServiceNotFound
+    ├── DeadLetterNotFound
+    ├── RedriveRefused
+>>>>>>> f506969 (Ask the log, services and dead letters through the client: rooms with an awaited and a blocking face)
     ├── StepFailed               a step's failure, seen by the workflow
     │   ├── StepTimeout          (also a TimeoutError)
     │   ├── StepInterrupted
@@ -143,7 +152,10 @@ class Overloaded(DalsegnoError):
 
 
 class RetentionPassed(DalsegnoError):
-    """Retention has removed events before a service read them; it stands still until a person lets it skip them."""
+    """Retention has removed events that somebody wants to read.
+
+    A service that had not read them stands still until a person lets it skip them.
+    """
 
     service: str = ""
     first_lost: int = 0
@@ -238,6 +250,22 @@ class Discarded(RunError):
 
 class ResultTimeout(RunError, TimeoutError):
     """The result did not come in the time given; the run goes on."""
+
+
+class EventNotFound(DalsegnoError):
+    """No event of that number or id."""
+
+
+class ServiceNotFound(DalsegnoError):
+    """No service of that name, or no handler of it."""
+
+
+class DeadLetterNotFound(DalsegnoError):
+    """No dead letter of that number."""
+
+
+class RedriveRefused(DalsegnoError):
+    """This answer to a dead letter is not accepted, and nothing was changed."""
 
 
 class StepFailed(DalsegnoError):

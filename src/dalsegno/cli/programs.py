@@ -20,6 +20,7 @@ from dalsegno.cli.stores import Place, configuration, resolve
 from dalsegno.engine.definitions import Workflow
 from dalsegno.engine.registry import Registry
 from dalsegno.errors import DalsegnoError, DefinitionError
+from dalsegno.events.known import Known
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Program:
 
     label: str
     registry: Registry
+    known: Known
     options: AppOptions
     place: Place
     modules: tuple[ModuleType, ...]
@@ -40,10 +42,11 @@ def load(files: Sequence[str], store: str | None) -> Program:
     """
     modules = tuple(_module(file) for file in files)
     apps = [_app(module) for module in modules]
-    registry = Registry()
+    registry, known = Registry(), Known()
     for app in apps:
-        known = app.registry()
-        registry.add([*known.workflows.values(), *known.steps.values()])
+        own = app.registry()
+        registry.add([*own.workflows.values(), *own.steps.values()])
+        app.known(known)
     registry.check()
     places = (
         [resolve(store)]
@@ -58,7 +61,7 @@ def load(files: Sequence[str], store: str | None) -> Program:
         )
     label = ", ".join(dict.fromkeys(Path(file).name for file in files))
     worker = replace(apps[0].options.worker, program=label)
-    return Program(label, registry, replace(apps[0].options, worker=worker), places[0], modules)
+    return Program(label, registry, known, replace(apps[0].options, worker=worker), places[0], modules)
 
 
 def pick(program: Program, name: str | None) -> Workflow[Any, Any]:

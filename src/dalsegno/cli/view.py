@@ -18,7 +18,9 @@ from dalsegno.errors import StoreReadOnly
 
 if TYPE_CHECKING:
     from dalsegno.app import Runtime
+    from dalsegno.client import AsyncClient
     from dalsegno.core.commit import Session
+    from dalsegno.events.known import Known
     from dalsegno.insight.paint import Style
     from dalsegno.store.protocol import Store
 
@@ -62,14 +64,25 @@ class View:
             await store.close()
 
     @asynccontextmanager
-    async def runtime(self) -> AsyncIterator[Runtime]:
-        """Open the store to send something, without a worker and without any workflow's code."""
+    async def client(self, known: Known | None = None) -> AsyncIterator[AsyncClient]:
+        """Open the store to send something, as a client does."""
+        from dalsegno.client import AsyncClient
+
+        async with self.runtime(known) as runtime:
+            yield AsyncClient(runtime.operations)
+
+    @asynccontextmanager
+    async def runtime(self, known: Known | None = None) -> AsyncIterator[Runtime]:
+        """Open the store to send something, without a worker and without any workflow's code.
+
+        ``known`` are the classes of events by which what is sent can be checked.
+        """
         from dalsegno.app import AppOptions, Runtime, open_store
         from dalsegno.core.clock import SystemClock
         from dalsegno.engine.registry import Registry
 
         store = open_store(self.place.address, SystemClock())
-        runtime = Runtime(store, Registry(), AppOptions(namespace=self.namespace), worker=False)
+        runtime = Runtime(store, Registry(), AppOptions(namespace=self.namespace), known=known, worker=False)
         await runtime.open()
         try:
             yield runtime

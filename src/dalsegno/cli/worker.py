@@ -47,8 +47,10 @@ def worker(files: tuple[str, ...], store: str | None, **settings: Any) -> None:
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     program = load(files, store)
-    if not program.registry.workflows:
-        raise click.UsageError(f"{program.label} has no workflow: put @workflow or @saga above a function.")
+    if not program.registry.workflows and not program.known.services:
+        raise click.UsageError(
+            f"{program.label} has no workflow and no service: put @workflow or @saga above a function."
+        )
     options = _options(program.options, **settings)
     from dalsegno.client.portal import new_loop
 
@@ -121,7 +123,10 @@ async def _work(program: Program, options: AppOptions, signals: Signals) -> None
     from dalsegno.app import Runtime, open_store
     from dalsegno.core.clock import SystemClock
 
-    runtime = Runtime(open_store(program.place.address, SystemClock()), program.registry, options)
+    names = _names(program)
+    runtime = Runtime(
+        open_store(program.place.address, SystemClock()), program.registry, options, known=program.known
+    )
     hopeless: list[StoreError] = []
 
     def give_up(error: StoreError) -> None:
@@ -130,7 +135,7 @@ async def _work(program: Program, options: AppOptions, signals: Signals) -> None
 
     runtime.commits.on_hopeless = give_up
     await runtime.open()
-    _introduce(program, options)
+    _introduce(program, options, names)
     await signals.asked()
     if not hopeless:
         name = signals.first.name if signals.first is not None else "an order"
@@ -141,14 +146,22 @@ async def _work(program: Program, options: AppOptions, signals: Signals) -> None
     say("stopped; what is not finished goes on with the next worker")
 
 
-def _introduce(program: Program, options: AppOptions) -> None:
+def _names(program: Program) -> list[str]:
+    """Name what a program has, before the reactions of its services are workflows too."""
+    named = ", ".join(f"{name} v{version}" for name, version in sorted(program.registry.workflows))
+    services = ", ".join(sorted(program.known.services))
+    told = [f"  workflows  {named}"] if named or not services else []
+    return [*told, *([f"  services   {services}"] if services else [])]
+
+
+def _introduce(program: Program, options: AppOptions, names: list[str]) -> None:
     from dalsegno.core.durations import text
 
     worker = options.worker
-    names = ", ".join(f"{name} v{version}" for name, version in sorted(program.registry.workflows))
     say(f"worker of {program.label}, pid {os.getpid()}, Python {sys.version.split()[0]}")
     say(f"  store      {program.place}")
-    say(f"  workflows  {names}")
+    for line in names:
+        say(line)
     say(f"  queue      {worker.queue}; {worker.slots} slots, {options.threads} threads")
     say(f"  lease      {text(worker.lease)}; {text(worker.grace)} to end in")
     say("ready; ^C drains it")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Generic, TypeVar, overload
 
+from dalsegno.client.dead_letters import AsyncDeadLetters
+from dalsegno.client.events import AsyncEvents
 from dalsegno.client.operations import Operations, RunInfo
+from dalsegno.client.services import AsyncServices
 from dalsegno.core.durations import Duration
 from dalsegno.engine.definitions import Workflow
 from dalsegno.store.protocol import RunQuery
@@ -53,10 +56,13 @@ class AsyncRun(Generic[O]):
 
 
 class AsyncClient:
-    """What a program asks of its runs, in ``async def`` code."""
+    """What a program asks of its runs, in ``async def`` code; of the log, services and dead letters in rooms."""
 
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
+        self.events = AsyncEvents(operations.desk)
+        self.services = AsyncServices(operations.desk)
+        self.dead_letters = AsyncDeadLetters(operations.desk)
 
     @overload
     async def start(

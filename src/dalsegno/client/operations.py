@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from msgspec.structs import replace
 
+from dalsegno.client.desk import Desk
 from dalsegno.client.endings import Endings
 from dalsegno.core import failure
 from dalsegno.core.clock import SECOND, Clock, to_datetime
@@ -131,6 +132,13 @@ class Operations:
         self._declared = known or Known()
         self._emitted = emitted
         self._pressure = pressure
+        self.desk = Desk(store, namespace, commits, self._declared, limits, self._written)
+
+    def _written(self) -> None:
+        """Have this process's worker look at once."""
+        self._local.nudge()
+        if self._emitted is not None:
+            self._emitted()
 
     # -- emit
 

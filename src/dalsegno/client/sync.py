@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Generic, TypeVar, overload
 
 from dalsegno.client.aio import AsyncClient, AsyncRun
+from dalsegno.client.blocking import DeadLetters, Events, Services
 from dalsegno.client.operations import RunInfo
 from dalsegno.client.portal import Portal
 from dalsegno.core.durations import Duration
@@ -53,11 +54,14 @@ class Run(Generic[O]):
 
 
 class Client:
-    """What a program asks of its runs, in ``def`` code."""
+    """What a program asks of its runs, in ``def`` code; of the log, services and dead letters in rooms."""
 
     def __init__(self, client: AsyncClient, portal: Portal) -> None:
         self._client = client
         self._portal = portal
+        self.events = Events(client.events, portal)
+        self.services = Services(client.services, portal)
+        self.dead_letters = DeadLetters(client.dead_letters, portal)
 
     @overload
     def start(

@@ -39,12 +39,20 @@ _FIRST_NAP, _LONGEST_NAP = 0.5, 30.0  # seconds between looks for an event that 
 _PLACE = re.compile(r"^ +File .*, in (.+)$", re.MULTILINE)
 
 
+_NO_DATA = msgspec.Raw(b"")
+
+
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a person says of a dead letter: try again, with other data if there is some, or give it up."""
+    """What a person says of a dead letter: try again, with other ``data`` if it is not empty, or give it up."""
 
     what: Literal["redrive", "discard"] = "redrive"
     why: str = ""
-    data: msgspec.Raw | None = None
+    data: msgspec.Raw = _NO_DATA  # no union with None, which msgspec would take for all that it may be
+
+    @property
+    def edited(self) -> bool:
+        """Whether it comes with other data."""
+        return bool(bytes(self.data))
 
 
 def answered(data: bytes | None) -> Answer:
@@ -153,7 +161,7 @@ class StepLike:
                     f"{answer.why or 'no reason was given'}.",
                     run_id=execution.run_id,
                 )
-            if answer.data is not None:
+            if answer.edited:
                 events = [*events[:-1], replace(last, data=answer.data)]
                 last = events[-1]
 

@@ -1,21 +1,23 @@
-"""Why a run does not move: from what is known of it, the one reason that holds, and what to do next."""
+"""Why a run does not move: from what is known of it, the one reason that holds."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dalsegno.core.clock import SECOND, from_datetime
 from dalsegno.core.durations import text as length
+from dalsegno.core.reactions import DeadLetterRow
 from dalsegno.core.runs import (
     COMPENSATING,
     COMPENSATION_FAILED,
+    DEAD_LETTER,
     DIVERGED,
     KILLS_ITS_WORKER,
     Run,
     Status,
 )
+from dalsegno.insight.reacts import Reacts, event_names
 from dalsegno.insight.standing import Awaited, Doing, Reason, Trouble, Why, without_module
 from dalsegno.insight.workers import Workers, WorkerView
 
@@ -24,7 +26,8 @@ from dalsegno.insight.workers import Workers, WorkerView
 class Facts:
     """What a reason is drawn from. ``holder`` is the pid that keeps the store's write lock.
 
-    ``full`` says that the store's disk has no space left.
+    ``full`` says that the store's disk has no space left; ``reacts`` is what it reacts to, if it is a
+    reaction.
     """
 
     run: Run
@@ -37,6 +40,7 @@ class Facts:
     to_undo: int = 0
     error: Trouble | None = None
     full: bool = False
+    reacts: Reacts | None = None
 
     @property
     def owner(self) -> WorkerView | None:
@@ -58,49 +62,17 @@ def why(facts: Facts) -> Why:
         return _shut(facts) or _owner_lost(facts) or _running(facts)
     if facts.due:
         return _shut(facts) or _nobody(facts) or _claimable(facts)
+    if run.reason == DEAD_LETTER and facts.reacts is not None and facts.reacts.letter is not None:
+        return Why(Reason.DEAD_LETTER, _dead_letter(facts.now, facts.reacts.letter))
     if run.parked:
         return Why(Reason.PARKED, _parked(facts))
-    if run.status is Status.PENDING:
+    if facts.reacts is not None and facts.reacts.ahead is not None:
+        return Why(
+            Reason.BLOCKED, f"blocked behind key {facts.reacts.key!r}: {facts.reacts.ahead} is before it"
+        )
+    if run.status is Status.PENDING and not facts.waits:
         return Why(Reason.NOT_YET_DUE, f"not yet due{_when(facts, run.due_at)}")
     return _waiting(facts)
-
-
-def next_commands(facts: Facts, reason: Reason) -> tuple[str, ...]:
-    """Name the commands that would be of use now."""
-    run = shlex.quote(facts.run.id)
-    show, retry = f"dalsegno runs show {run}", f"dalsegno runs retry {run}"
-    holder = facts.holder
-    by_reason: dict[Reason, tuple[str, ...]] = {
-        Reason.COMPLETED: (show,),
-        Reason.FAILED: (show,),
-        Reason.CANCELLED: (show,),
-        Reason.RUNNING: (f"dalsegno runs watch {run}",),
-        Reason.STEP_RUNNING: (f"dalsegno runs watch {run}",),
-        Reason.COMPENSATING: (f"dalsegno runs watch {run}",),
-        Reason.DUE: (f"dalsegno runs watch {run}",),
-        Reason.RETRY: (show, f"dalsegno runs cancel {run}"),
-        Reason.TIMER: (f"dalsegno runs watch {run}",),
-        Reason.SIGNAL: tuple(f"dalsegno runs signal {run} {name} '{{...}}'" for name in _signals(facts)),
-        Reason.NOTHING: (show, f"dalsegno runs cancel {run}"),
-        Reason.CHILD: tuple(f"dalsegno where {shlex.quote(child)}" for child in _children(facts)),
-        Reason.PERSON: (retry,),
-        Reason.PARKED: (show, retry),
-        Reason.NO_WORKER: ("dalsegno worker FILE.py", "dalsegno doctor"),
-        Reason.LACKS_CODE: ("dalsegno worker FILE.py", "dalsegno doctor"),
-        Reason.WEDGED: ("dalsegno doctor",),
-        Reason.STORE_FULL: ("df -h", "dalsegno doctor"),
-        Reason.STORE_HELD: (f"ps -p {holder}", f"kill -CONT {holder}"),
-    }
-    return by_reason.get(reason, ())
-
-
-def _signals(facts: Facts) -> list[str]:
-    titles = [wait.name for wait in facts.waits if wait.kind == "signal"]
-    return [shlex.quote(name) for title in titles[:3] for name in title.split(" | ")[:3]]
-
-
-def _children(facts: Facts) -> list[str]:
-    return [wait.detail for wait in facts.waits if wait.kind == "child"][:3]
 
 
 # -- ended
@@ -203,7 +175,7 @@ def _progress(facts: Facts) -> str:
 
 # -- what waits
 
-_FIRST = ("person", "retry", "signal", "child", "timer")
+_FIRST = ("person", "retry", "pressure", "signal", "child", "timer")
 
 
 def _waiting(facts: Facts) -> Why:
@@ -212,6 +184,9 @@ def _waiting(facts: Facts) -> Why:
         if facts.run.due_at is not None:
             return Why(Reason.NOT_YET_DUE, f"waits{_when(facts, facts.run.due_at)}")
         return Why(Reason.NOTHING, "waits for nothing that can come: no signal, timer, step or child")
+    joined = event_names(waits) if facts.reacts is not None and facts.reacts.joins else []
+    if joined:
+        return Why(Reason.JOIN, f"waits for a join: {', '.join(joined)} of its key is not there yet")
     first = waits[0]
     kind, text = _wait(facts, first)
     if len(waits) > 1:
@@ -232,6 +207,13 @@ def _wait(facts: Facts, wait: Awaited) -> tuple[Reason, str]:
                 Reason.RETRY,
                 f"{wait.name}: attempt {_of(wait.attempt, wait.of)}{_when(facts, due)}{after}",
             )
+        case "pressure":
+            return (
+                Reason.PRESSURE,
+                f"waits with event {wait.name}, which a service that takes it is too far behind for{_when(facts, due)}",
+            )
+        case "signal" if names := event_names([wait]):
+            return Reason.EVENT, f"waits for event {' or '.join(names)}"
         case "signal":
             return Reason.SIGNAL, f"waits for signal {wait.name}"
         case "child":
@@ -256,6 +238,12 @@ def _others(waits: Sequence[Awaited]) -> str:
     for wait in waits:
         kinds[wait.kind] = kinds.get(wait.kind, 0) + 1
     return ", ".join(kind if count == 1 else f"{count} {kind}s" for kind, count in kinds.items())
+
+
+def _dead_letter(now: int, letter: DeadLetterRow) -> str:
+    many = "1 attempt" if letter.attempts == 1 else f"{letter.attempts} attempts"
+    text = f"dead letter {letter.number} since {length(max(0, now - letter.changed_at))}, after {many}"
+    return f"{text}: {without_module(letter.error)}"
 
 
 def _parked(facts: Facts) -> str:

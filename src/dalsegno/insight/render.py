@@ -11,6 +11,7 @@ import msgspec
 
 from dalsegno.insight.follow import Change
 from dalsegno.insight.paint import STATUS_COLOURS, Style, between, brief, pad, printable, width
+from dalsegno.insight.reacts import event_names
 from dalsegno.insight.standing import (
     Awaited,
     Doing,
@@ -124,7 +125,7 @@ def mark_text(mark: Mark) -> str:
     said = [f"undoes {printable(mark.undoes)}"] if mark.undoes else []
     match mark.kind:
         case "signal":
-            said.append(f"signal from {printable(mark.source)}" if mark.source else "signal")
+            said.append(_signal_text(mark))
         case "child":
             said.append(f"child run {printable(mark.source)}")
         case "detached":
@@ -134,9 +135,7 @@ def mark_text(mark: Mark) -> str:
         case "cancel":
             said.append(f"asked for by {printable(mark.source)}" if mark.source else "asked for")
         case "answer":
-            said.append(
-                f"to be tried again, says {printable(mark.source)}" if mark.source else "to be tried again"
-            )
+            said.append(_answer_text(mark))
         case "intent":
             said.append(f"attempt {mark.attempt} is about to begin, and may have")
         case "attempt":
@@ -147,8 +146,18 @@ def mark_text(mark: Mark) -> str:
         said.append("whether it happened is not known")
     elif mark.outcome == "cancelled" and mark.kind != "cancel":
         said.append("cancelled")
-    text = ", ".join(said)
+    text = ", ".join(part for part in said if part)
     return f"{text}{': ' if text else ''}{brief(mark.error)}" if mark.error else text
+
+
+def _answer_text(mark: Mark) -> str:
+    by = f", says {printable(mark.source)}" if mark.source else ""
+    return f"{printable(mark.said) if mark.said else 'to be tried again'}{by}"
+
+
+def _signal_text(mark: Mark) -> str:
+    by = f"from {printable(mark.source)}" if mark.source else ""
+    return by if mark.name.startswith("event ") else f"signal {by}".rstrip()
 
 
 def _doing_row(doing: Doing, run: Standing) -> Row:
@@ -161,7 +170,10 @@ def _await_row(wait: Awaited, run: Standing, style: Style) -> Row:
     name = printable(wait.name)
     match wait.kind:
         case "signal":
-            return "·", "yellow", name, f"waits for this signal {since}"
+            what = "event" if event_names([wait]) else "signal"
+            return "·", "yellow", name, f"waits for this {what} {since}"
+        case "pressure":
+            return "·", "yellow", name, f"waits for a service that is too far behind {since}"
         case "timer":
             return "·", "yellow", name, f"fires {_due(wait, run, style)}"
         case "retry":

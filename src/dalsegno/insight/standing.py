@@ -32,6 +32,15 @@ class Reason(StrEnum):
     CHILD = "waiting for a child"
     PERSON = "waiting for a person"
     PARKED = "parked"
+    DEAD_LETTER = "dead letter"
+    BLOCKED = "blocked behind key"
+    EVENT = "waiting for an event"
+    JOIN = "waiting for a join"
+    SERVICE_PAUSED = "service paused"
+    CIRCUIT_OPEN = "circuit open"
+    LAG = "lag"
+    RETENTION_PASSED = "retention passed"
+    PRESSURE = "producer backpressure"
     NOTHING = "waiting for nothing"
     NOT_YET_DUE = "not yet due"
     DUE = "due"
@@ -57,7 +66,7 @@ class Mark:
     ``kind`` is step, attempt, intent, timer, signal, child (it ended), detached (it began), cancel or
     answer (a person's, to a parked run); ``outcome`` is done, failed, unknown, cancelled or open.
     ``source`` is a signal's sender, a child's run id, or who cancelled or retried. ``undoes`` names the
-    step that a compensation undoes.
+    step that a compensation undoes. ``said`` is what an answer says: redrive, edit or discard, and why.
     """
 
     position: int
@@ -70,6 +79,7 @@ class Mark:
     source: str = ""
     undoes: str = ""
     error: str = ""
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
+
 from dalsegno.core import failure
 from dalsegno.core.clock import to_datetime
 from dalsegno.core.codec import JSON
 from dalsegno.core.entries import Entry, Kind, Outcome
 from dalsegno.errors import NotDecodable
+from dalsegno.events.reaction import answered
 from dalsegno.insight.standing import Mark, Trouble
 
 _MESSAGE = 500  # characters of an error that a mark repeats
@@ -44,6 +47,7 @@ class Marks:
             source=source,
             undoes=undoes,
             error=_error(entry),
+            said=_said(entry),
         )
 
     def _undone(self, source: str) -> str:
@@ -77,6 +81,18 @@ def trouble(data: bytes | None) -> Trouble | None:
     except NotDecodable as error:
         return Trouble("unreadable", error.what)
     return Trouble(told.type.removeprefix("builtins."), told.message, told.traceback)
+
+
+def _said(entry: Entry) -> str:
+    """Read what a person said of a dead letter, if that is what the entry holds."""
+    if entry.kind is not Kind.HOLD or not entry.data:
+        return ""
+    try:
+        answer = answered(entry.data)
+    except msgspec.MsgspecError:
+        return ""
+    what = "edit" if answer.edited else answer.what
+    return f"{what}: {answer.why}" if answer.why else what
 
 
 def _kind(entry: Entry) -> str:

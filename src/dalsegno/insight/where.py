@@ -14,7 +14,9 @@ from dalsegno.core.entries import Kind, Timer
 from dalsegno.core.notes import Notes, Wait
 from dalsegno.core.runs import Run, Status
 from dalsegno.insight.moment import keeper
-from dalsegno.insight.reasons import Facts, next_commands, why
+from dalsegno.insight.proposals import next_commands
+from dalsegno.insight.reacts import read_reaction
+from dalsegno.insight.reasons import Facts, why
 from dalsegno.insight.search import find
 from dalsegno.insight.standing import Awaited, Doing, Kept, Mark, Standing, Where
 from dalsegno.insight.trail import Marks, condensed, trouble
@@ -88,6 +90,7 @@ class Look:
             to_undo=told.to_undo,
             error=trouble(run.error),
             full=self._full,
+            reacts=None if run.status.ended else await read_reaction(self._store, run),
         )
         return await self._standing(facts, told, earlier, trail)
 
@@ -126,6 +129,8 @@ class Look:
     async def _waits(self, run: Run, told: Notes, trail: tuple[Mark, ...], depth: int) -> tuple[Awaited, ...]:
         if run.status.ended:
             return ()
+        if run.status is Status.PENDING:
+            return _first_retry(run, trail)
         if run.status is not Status.WAITING:  # claimed since: its notes are those of an earlier rest
             return tuple(_timer(timer, run, trail) for timer in await self._store.timers(run.number))
         children = [wait.detail for wait in told.waits if wait.kind == "child"][:_CHILDREN]
@@ -177,6 +182,14 @@ def _timer(timer: Timer, run: Run, trail: tuple[Mark, ...]) -> Awaited:
         return Awaited("retry" if timer.retry else "timer", "timer", timer.op, since, due)
     last = failed[-1]
     return Awaited("retry", last.name, timer.op, last.at, due, last.attempt + 1, detail=last.error)
+
+
+def _first_retry(run: Run, trail: tuple[Mark, ...]) -> tuple[Awaited, ...]:
+    """What a reaction waits for that failed before it was a run, and is to be tried again."""
+    if run.due_at is None or not trail or trail[-1].kind != "attempt":
+        return ()
+    last, due = trail[-1], to_datetime(run.due_at)
+    return (Awaited("retry", last.name, last.op, last.at, due, last.attempt + 1, detail=last.error),)
 
 
 def _moment(at: int | None) -> datetime | None:

@@ -17,7 +17,8 @@ from dalsegno.core.runs import (
     Run,
     Status,
 )
-from dalsegno.insight.reasons import Facts, next_commands, why
+from dalsegno.insight.proposals import next_commands
+from dalsegno.insight.reasons import Facts, why
 from dalsegno.insight.standing import Awaited, Doing, Reason, Trouble
 from dalsegno.insight.workers import Workers, WorkerView
 
@@ -266,7 +267,12 @@ def test_the_next_command_fits_the_reason_and_can_be_pasted() -> None:
 
 def test_every_reason_but_the_passing_ones_proposes_something() -> None:
     waits = [awaited("signal", "x"), awaited("child", "y", detail="c")]
-    silent = [reason for reason in Reason if not next_commands(facts(run(), waits=waits), reason)]
+    events = [awaited("signal", "event Paid")]
+    silent = [
+        reason
+        for reason in Reason
+        if not next_commands(facts(run(), waits=events if reason is Reason.EVENT else waits), reason)
+    ]
     assert silent == [Reason.NOT_YET_DUE]
 
 

@@ -1,0 +1,245 @@
+"""The rooms of the blocking client: each verb waits for its operation, and that is all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from dalsegno.client.dead_letters import (
+    AsyncDeadLetters,
+    DeadLetterGroups,
+    DeadLetterInfos,
+    DeadLetterStory,
+)
+from dalsegno.client.events import AsyncEvents, EventInfo, EventInfos, EventStory
+from dalsegno.client.importing import ImportReport
+from dalsegno.client.portal import Portal
+from dalsegno.client.redriving import RedriveReport
+from dalsegno.client.services import AsyncServices, PartitionInfo, ServiceInfo, ServiceInfos
+from dalsegno.events.envelope import Envelope
+
+
+class Events:
+    """The log, in ``def`` code."""
+
+    def __init__(self, events: AsyncEvents, portal: Portal) -> None:
+        self._events = events
+        self._portal = portal
+
+    def list(
+        self,
+        type: str | None = None,
+        *,
+        key: str | None = None,
+        case_id: str | None = None,
+        after: int = 0,
+        before: int | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        newest: bool = False,
+        limit: int = 100,
+    ) -> EventInfos:
+        """List events in the order of the log, or with ``newest`` the other way round.
+
+        ``after`` and ``before`` are numbers, ``since`` and ``until`` times of acceptance; ``until``
+        and both numbers are not part of what they bound.
+        """
+        return self._portal.call(
+            self._events.list(
+                type,
+                key=key,
+                case_id=case_id,
+                after=after,
+                before=before,
+                since=since,
+                until=until,
+                newest=newest,
+                limit=limit,
+            )
+        )
+
+    def get(self, event: int | str) -> EventInfo:
+        """Read an event by its number, or by ``source#id``; raise ``EventNotFound``."""
+        return self._portal.call(self._events.get(event))
+
+    def show(self, event: int | str) -> EventStory:
+        """Read an event with what came of it; raise ``EventNotFound``."""
+        return self._portal.call(self._events.show(event))
+
+    def tail(
+        self,
+        type: str | None = None,
+        *,
+        key: str | None = None,
+        case_id: str | None = None,
+        after: int | None = None,
+    ) -> Iterator[EventInfo]:
+        """Yield events as they come, without end; ``after`` a number begins behind that one.
+
+        Raises RetentionPassed where events were removed that had not been read yet.
+        """
+        coming = self._portal.call(_begun(self._events, type, key, case_id, after))
+        while True:
+            yield self._portal.call(anext(coming))
+
+    def import_(
+        self,
+        events: Iterable[Envelope],
+        *,
+        service: str | None = None,
+        rate: float = 1_000.0,
+        dry_run: bool = True,
+    ) -> ImportReport:
+        """Bring events in that happened before, with their own ids and times; each once.
+
+        With ``dry_run``, which is the default, it only says what would be done. ``service`` names the
+        one that is to react, and nobody else will. At most ``rate`` are written a second.
+        """
+        return self._portal.call(self._events.import_(events, service=service, rate=rate, dry_run=dry_run))
+
+
+async def _begun(
+    events: AsyncEvents, type: str | None, key: str | None, case_id: str | None, after: int | None
+) -> Any:
+    """Take the place on the log now, and not only when the first event is asked for."""
+    start = await events.end() if after is None else after
+    return events.tail(type, key=key, case_id=case_id, after=start)
+
+
+class Services:
+    """Services, in ``def`` code."""
+
+    def __init__(self, services: AsyncServices, portal: Portal) -> None:
+        self._services = services
+        self._portal = portal
+
+    def list(self) -> ServiceInfos:
+        """List the services that the store knows, in the order in which they came to it."""
+        return self._portal.call(self._services.list())
+
+    def get(self, name: str) -> ServiceInfo:
+        """Read a service; raise ``ServiceNotFound``."""
+        return self._portal.call(self._services.get(name))
+
+    def partitions(self, name: str) -> tuple[PartitionInfo, ...]:
+        """Read how far each part of a service's keys has come; raise ``ServiceNotFound``."""
+        return self._portal.call(self._services.partitions(name))
+
+    def pause(self, name: str, *, by: str = "") -> bool:
+        """Have a service begin no more reactions until it is resumed; False when it was paused before."""
+        return self._portal.call(self._services.pause(name, by=by))
+
+    def resume(self, name: str, *, by: str = "") -> bool:
+        """Let a service go on where it was paused; False when it was not."""
+        return self._portal.call(self._services.resume(name, by=by))
+
+    def replay(
+        self, name: str, *, after: int | None = None, since: datetime | None = None, by: str = ""
+    ) -> int:
+        """Have a service react again to all behind a number of the log, or from a time on; return that number.
+
+        It is a new generation: the handlers are called again for what they have done, under the same
+        idempotency keys. Raises ServiceNotFound, and RetentionPassed for what the log no longer has.
+        """
+        return self._portal.call(self._services.replay(name, after=after, since=since, by=by))
+
+    def skip(self, name: str, *, by: str = "") -> bool:
+        """Have a service pass over what retention has removed before it had read it; False if there is nothing.
+
+        It goes on with what the log still has.
+        """
+        return self._portal.call(self._services.skip(name, by=by))
+
+    def count(self, name: str, after: int, *, limit: int = 10_000) -> int:
+        """Count the events behind a number that a service would react to, up to a limit."""
+        return self._portal.call(self._services.count(name, after, limit=limit))
+
+
+class DeadLetters:
+    """Dead letters, in ``def`` code."""
+
+    def __init__(self, letters: AsyncDeadLetters, portal: Portal) -> None:
+        self._letters = letters
+        self._portal = portal
+
+    def list(
+        self,
+        *,
+        state: str | None = "open",
+        service: str | None = None,
+        handler: str | None = None,
+        cause: str | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> DeadLetterInfos:
+        """List dead letters, the newest first; ``state=None`` those of all states."""
+        return self._portal.call(
+            self._letters.list(
+                state=state, service=service, handler=handler, cause=cause, before=before, limit=limit
+            )
+        )
+
+    def groups(self) -> DeadLetterGroups:
+        """Count the open dead letters by what they failed of, the largest group first."""
+        return self._portal.call(self._letters.groups())
+
+    def show(self, number: int) -> DeadLetterStory:
+        """Read a dead letter in full; raise ``DeadLetterNotFound``."""
+        return self._portal.call(self._letters.show(number))
+
+    def redrive(self, number: int, *, by: str = "", why: str = "", force: bool = False) -> bool:
+        """Have a dead letter tried again; False when it is not open, and nothing was done.
+
+        Raises DeadLetterNotFound, and RedriveRefused for one that came back too often; ``force`` has
+        it tried all the same.
+        """
+        return self._portal.call(self._letters.redrive(number, by=by, why=why, force=force))
+
+    def edit(self, number: int, data: Any, *, by: str = "", why: str = "") -> bool:
+        """Have a dead letter tried again with other data; the event on the log stays what it is.
+
+        ``data`` is an instance of the event's class, or its plain values, which must fit it where this
+        process knows the class. Raises RedriveRefused for data that does not, or has another key.
+        """
+        return self._portal.call(self._letters.edit(number, data, by=by, why=why))
+
+    def discard(self, number: int, *, why: str, by: str = "") -> bool:
+        """Give a dead letter up, for a reason; what waits behind it goes on. False when it is not open."""
+        return self._portal.call(self._letters.discard(number, why=why, by=by))
+
+    def redrive_many(
+        self,
+        *numbers: int,
+        alike: int | None = None,
+        service: str | None = None,
+        handler: str | None = None,
+        cause: str | None = None,
+        by: str = "",
+        why: str = "",
+        rate: float = 50.0,
+        force: bool = False,
+        limit: int = 10_000,
+        dry_run: bool = True,
+    ) -> RedriveReport:
+        """Have dead letters tried again: these, those that failed as ``alike`` did, or those of a query.
+
+        With ``dry_run``, which is the default, it only says what would be done. At most ``rate`` are
+        answered a second, those of one key in their order and one after the other: the next one once
+        the one before has succeeded. One that came back too often is left out, unless ``force``.
+        """
+        return self._portal.call(
+            self._letters.redrive_many(
+                *numbers,
+                alike=alike,
+                service=service,
+                handler=handler,
+                cause=cause,
+                by=by,
+                why=why,
+                rate=rate,
+                force=force,
+                limit=limit,
+                dry_run=dry_run,
+            )
+        )

@@ -1,0 +1,69 @@
+"""What to do next: the commands that would be of use, for each reason for which a run does not move."""
+
+from __future__ import annotations
+
+import shlex
+
+from dalsegno.insight.reacts import event_names
+from dalsegno.insight.reasons import Facts
+from dalsegno.insight.standing import Reason
+
+
+def next_commands(facts: Facts, reason: Reason) -> tuple[str, ...]:
+    """Name the commands that would be of use now."""
+    run = shlex.quote(facts.run.id)
+    show, retry = f"dalsegno runs show {run}", f"dalsegno runs retry {run}"
+    holder = facts.holder
+    by_reason: dict[Reason, tuple[str, ...]] = {
+        Reason.COMPLETED: (show,),
+        Reason.FAILED: (show,),
+        Reason.CANCELLED: (show,),
+        Reason.RUNNING: (f"dalsegno runs watch {run}",),
+        Reason.STEP_RUNNING: (f"dalsegno runs watch {run}",),
+        Reason.COMPENSATING: (f"dalsegno runs watch {run}",),
+        Reason.DUE: (f"dalsegno runs watch {run}",),
+        Reason.RETRY: (show, f"dalsegno runs cancel {run}"),
+        Reason.TIMER: (f"dalsegno runs watch {run}",),
+        Reason.SIGNAL: tuple(f"dalsegno runs signal {run} {name} '{{...}}'" for name in _signals(facts)),
+        Reason.NOTHING: (show, f"dalsegno runs cancel {run}"),
+        Reason.CHILD: tuple(f"dalsegno where {shlex.quote(child)}" for child in _children(facts)),
+        Reason.PERSON: (retry,),
+        Reason.DEAD_LETTER: _letter(facts),
+        Reason.BLOCKED: _ahead(facts),
+        Reason.EVENT: tuple(
+            f"dalsegno events emit {shlex.quote(name)} '{{...}}'" for name in event_names(facts.waits)[:3]
+        ),
+        Reason.JOIN: (show, "dalsegno events list"),
+        Reason.SERVICE_PAUSED: ("dalsegno services list",),
+        Reason.CIRCUIT_OPEN: ("dalsegno services list",),
+        Reason.LAG: ("dalsegno services list",),
+        Reason.RETENTION_PASSED: ("dalsegno services list",),
+        Reason.PRESSURE: ("dalsegno services list",),
+        Reason.PARKED: (show, retry),
+        Reason.NO_WORKER: ("dalsegno worker FILE.py", "dalsegno doctor"),
+        Reason.LACKS_CODE: ("dalsegno worker FILE.py", "dalsegno doctor"),
+        Reason.WEDGED: ("dalsegno doctor",),
+        Reason.STORE_FULL: ("df -h", "dalsegno doctor"),
+        Reason.STORE_HELD: (f"ps -p {holder}", f"kill -CONT {holder}"),
+    }
+    return by_reason.get(reason, ())
+
+
+def _signals(facts: Facts) -> list[str]:
+    titles = [wait.name for wait in facts.waits if wait.kind == "signal"]
+    return [shlex.quote(name) for title in titles[:3] for name in title.split(" | ")[:3]]
+
+
+def _children(facts: Facts) -> list[str]:
+    return [wait.detail for wait in facts.waits if wait.kind == "child"][:3]
+
+
+def _letter(facts: Facts) -> tuple[str, ...]:
+    letter = None if facts.reacts is None else facts.reacts.letter
+    number = "NUMBER" if letter is None else letter.number
+    return (f"dalsegno dead-letters show {number}", f"dalsegno dead-letters redrive {number}")
+
+
+def _ahead(facts: Facts) -> tuple[str, ...]:
+    ahead = facts.reacts.ahead if facts.reacts is not None and facts.reacts.ahead else "ID"
+    return (f"dalsegno where {shlex.quote(ahead)}",)

@@ -1,0 +1,66 @@
+"""A run that is a reaction: to which event, of which handler, and what stands before it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from dalsegno.core.event import event_signal, hear
+from dalsegno.core.reactions import DeadLetterRow
+from dalsegno.core.runs import Run
+from dalsegno.insight.standing import Awaited
+from dalsegno.store.protocol import Store
+
+_EVENT = event_signal("")
+
+
+@dataclass(frozen=True, slots=True)
+class Reacts:
+    """What a run reacts to.
+
+    ``joins`` says that it brings several events together; ``letter`` is the dead letter that it is, or
+    was; ``ahead`` the run that comes first in the order of its key, where that is another one.
+    """
+
+    service: str
+    handler: str
+    event: int
+    key: str | None
+    joins: bool
+    letter: DeadLetterRow | None
+    ahead: str | None
+
+
+async def read_reaction(store: Store, run: Run) -> Reacts | None:
+    """Read what a run reacts to; None for one that is no reaction."""
+    name, dot, handler_name = run.workflow.partition(".")
+    if run.cause is None or not dot:
+        return None
+    for service in await store.services(run.namespace):
+        if service.name != name:
+            continue
+        for handler in await store.handlers(service.number):
+            if handler.name == handler_name:
+                key = hear(run.input).key if run.input else None
+                lane = [] if key is None else await store.lane(service.number, key)
+                first = await store.get(lane[0]) if run.number in lane[1:] else None
+                return Reacts(
+                    service=name,
+                    handler=handler_name,
+                    event=run.cause,
+                    key=key,
+                    joins=bool(msgspec.json.decode(handler.declared or b"{}").get("joins")),
+                    letter=await store.dead_letter_of(run.number),
+                    ahead=None if first is None else first.id,
+                )
+    return None
+
+
+def event_names(waits: Sequence[Awaited]) -> list[str]:
+    """Name the events that are waited for, where only such are."""
+    names = [name for wait in waits if wait.kind == "signal" for name in wait.name.split(" | ")]
+    if not all(name.startswith(_EVENT) for name in names):
+        return []
+    return [name.removeprefix(_EVENT) for name in names]
