@@ -106,6 +106,7 @@ class Reader:
             for name in {kind.name for kind in plan.handler.takes}:
                 self._plans[name] = (*self._plans.get(name, ()), plan)
         self._cursor = 0
+        self._went_back = 0  # times that the cursor was set back
         self._open = 0
         self._running = 0
         self._lines: Lines[Work] = Lines()
@@ -173,10 +174,12 @@ class Reader:
         after = min(each.position for each in progress)
         self._already |= await self._store.reacted(self.row.number, self.row.generation, after)
         self._blocked |= {lane.key for lane in await self._store.lanes(self.row.number)}
-        fresh = not self.owned
+        for own in self.owned.values():
+            own.taken = max(own.taken, self._cursor)
+        self._cursor = min(self._cursor, after) if self.owned else after
+        self._went_back += 1
         for each in progress:
             self.owned[each.partition] = each
-        self._cursor = after if fresh else min(self._cursor, after)
         self.nudge()
 
     # -- reading
@@ -198,12 +201,15 @@ class Reader:
         room = self._window - self._open
         if self.paused or self.stale or not self.owned or room <= 0:
             return False
+        went_back = self._went_back
         events = await self._store.read_log(self._cursor, min(room, _BATCH))
         if self._dropped or not events:
-            return False
+            return went_back != self._went_back
         for event in events:
             if event.key in self._blocked and not await self._still_blocked(event.key):
                 self._blocked.discard(event.key)
+        if went_back != self._went_back:
+            return True  # partitions came meanwhile whose events are before these
         for event in events:
             self._take(event)
         self._cursor = max(self._cursor, events[-1].number)
@@ -240,7 +246,7 @@ class Reader:
         if event.namespace != self._namespace:
             return
         progress = self.owned.get(event.partition(self.row.partitions))
-        if progress is None or event.number <= progress.position or event.number in progress.open:
+        if progress is None or not progress.is_new(event.number):
             return
         plans = self._plans.get(event.type)
         if plans is None or (event.extra is not None and event.only not in (None, self.row.name)):
