@@ -12,6 +12,7 @@ from dalsegno.core.clock import Clock, from_datetime, nap
 from dalsegno.core.commit import Refused
 from dalsegno.core.ids import Numbers
 from dalsegno.core.reactions import (
+    CAREFUL_AFTER,
     Declared,
     GivePartitions,
     Register,
@@ -37,7 +38,6 @@ from dalsegno.store.protocol import Store
 log = logging.getLogger("dalsegno.events")
 
 _ROUND = 0.5  # seconds between looks at who else is there, and at what people ask of a service
-_MANY_CRASHES = 3  # from this on, a partition's events are begun one at a time
 
 
 class Reacting:
@@ -196,7 +196,7 @@ class Reacting:
             if isinstance(taken, Taken):
                 await reader.own(
                     [
-                        Progress(p.partition, p.position, p.crashes, p.suspect, p.crashes >= _MANY_CRASHES)
+                        Progress(p.partition, p.position, p.crashes, p.suspect, p.crashes >= CAREFUL_AFTER)
                         for p in taken.partitions
                         if p.partition not in reader.owned
                     ]

@@ -20,7 +20,16 @@ from dalsegno.core.clock import SECOND, nap
 from dalsegno.core.commit import Committed, Failed, Kept
 from dalsegno.core.event import Event, NewEvent
 from dalsegno.core.ids import Numbers, seeded
-from dalsegno.core.reactions import KeptRow, Laned, React, ReactedAs, Reaction, ServiceRow, SteerService
+from dalsegno.core.reactions import (
+    CAREFUL_AFTER,
+    KeptRow,
+    Laned,
+    React,
+    ReactedAs,
+    Reaction,
+    ServiceRow,
+    SteerService,
+)
 from dalsegno.core.runs import KILLS_ITS_WORKER
 from dalsegno.core.writes import Verdict
 from dalsegno.engine.commits import CommitQueue
@@ -36,7 +45,8 @@ log = logging.getLogger("dalsegno.events")
 _BATCH = 512  # events read at once
 _LOOK = 0.05  # seconds between looks at the change mark
 _IDLE = 0.5  # seconds after which a service that waits writes how far it has come
-_MANY_CRASHES = 5
+_TELL = 0.5  # seconds after which one at work does, also of the parts that had nothing to do
+_TRIES = 5  # times that an event may begin alone and not end
 
 
 _NOTHING = React(0, 0, 0)
@@ -117,6 +127,7 @@ class Reader:
         self._out = Out()
         self._writing: React | None = None
         self._flush_soon = False
+        self._told_at = 0.0
         self._nudged = asyncio.Event()
         self._stopping = False
         self._dropped = False
@@ -236,10 +247,14 @@ class Reader:
 
     def _tell_position(self) -> None:
         """Write how far the partitions have come of which no event was for us."""
-        behind = [p for p in self.owned.values() if p.reached(self._cursor) > p.position]
-        if behind:
-            self._out.touched |= {progress.partition for progress in behind}
+        self._out.touched |= self._behind()
+        if self._out.touched:
             self._flush()
+
+    def _behind(self) -> set[int]:
+        """Return the partitions that have come further than is written."""
+        self._told_at = asyncio.get_running_loop().time()
+        return {p.partition for p in self.owned.values() if p.reached(self._cursor) > p.position}
 
     def _take(self, event: Event) -> None:
         """Let an event enter the line of its key, if it is ours."""
@@ -349,7 +364,8 @@ class Reader:
         while True:
             work = await works.get()
             progress, number = work.progress, work.event.number
-            if progress.careful and progress.suspect == number and progress.crashes > _MANY_CRASHES:
+            tries = progress.crashes - CAREFUL_AFTER + 1 if progress.suspect == number else 0
+            if progress.careful and tries >= _TRIES:
                 self._park(work)
             elif progress.careful:
                 note = React(
@@ -395,6 +411,8 @@ class Reader:
         self._flush_soon = False
         if self._writing is not None or self._dropped or not self._out:
             return
+        if asyncio.get_running_loop().time() >= self._told_at + _TELL:
+            self._out.touched |= self._behind()
         out, self._out = self._out, Out()
         positions = []
         for partition in out.touched:
