@@ -91,10 +91,15 @@ class Registered(msgspec.Struct, frozen=True):
     handlers: tuple[HandlerRow, ...]
 
 
+CAREFUL_AFTER = 3
+"""How often a worker must have died at a partition, without getting further, for its events to run alone."""
+
+
 class Partition(msgspec.Struct, frozen=True):
     """A part of a service's keys: how far it has come, and who owns it.
 
-    ``suspect`` is the event at which a worker was, alone, when it began it.
+    ``crashes`` counts the workers that died since it came any further. ``suspect`` is the event that
+    was begun alone then; from ``CAREFUL_AFTER`` up, ``crashes`` counts how often that one was begun again.
     """
 
     service: int

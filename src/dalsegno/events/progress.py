@@ -13,6 +13,7 @@ W = TypeVar("W")
 class Progress(msgspec.Struct):
     """One partition that this worker owns: all its events up to ``position`` are passed.
 
+    ``taken`` is how far the log was read for it, when the reader goes back for the sake of another one.
     ``careful`` is set where a worker has died again and again without getting further.
     """
 
@@ -21,7 +22,12 @@ class Progress(msgspec.Struct):
     crashes: int = 0
     suspect: int | None = None
     careful: bool = False
+    taken: int = 0
     open: dict[int, None] = {}
+
+    def is_new(self, number: int) -> bool:
+        """Tell whether an event has neither begun nor been passed."""
+        return number > self.position and number > self.taken and number not in self.open
 
     def begin(self, number: int) -> None:
         """An event is under way; they begin in the order of their numbers."""
@@ -33,7 +39,7 @@ class Progress(msgspec.Struct):
 
     def reached(self, read_to: int) -> int:
         """Return the position up to which all is passed, where the log was read up to ``read_to``."""
-        return next(iter(self.open)) - 1 if self.open else max(read_to, self.position)
+        return next(iter(self.open)) - 1 if self.open else max(read_to, self.taken, self.position)
 
 
 class Lines(Generic[W]):

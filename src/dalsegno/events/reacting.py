@@ -12,6 +12,7 @@ from dalsegno.core.clock import Clock, from_datetime, nap
 from dalsegno.core.commit import Refused
 from dalsegno.core.ids import Numbers
 from dalsegno.core.reactions import (
+    CAREFUL_AFTER,
     Declared,
     GivePartitions,
     Register,
@@ -39,7 +40,6 @@ log = logging.getLogger("dalsegno.events")
 
 _ROUND = 0.5  # seconds between looks at who else is there, and at what people ask of a service
 _PRUNE = 60.0  # seconds between looks at what retention may remove
-_MANY_CRASHES = 3  # from this on, a partition's events are begun one at a time
 
 
 class Reacting:
@@ -220,7 +220,7 @@ class Reacting:
             if isinstance(taken, Taken):
                 await reader.own(
                     [
-                        Progress(p.partition, p.position, p.crashes, p.suspect, p.crashes >= _MANY_CRASHES)
+                        Progress(p.partition, p.position, p.crashes, p.suspect, p.crashes >= CAREFUL_AFTER)
                         for p in taken.partitions
                         if p.partition not in reader.owned
                     ]

@@ -20,7 +20,16 @@ from dalsegno.core.clock import SECOND, nap
 from dalsegno.core.commit import Committed, Failed, Kept
 from dalsegno.core.event import Event, NewEvent
 from dalsegno.core.ids import Numbers, seeded
-from dalsegno.core.reactions import KeptRow, Laned, React, ReactedAs, Reaction, ServiceRow, SteerService
+from dalsegno.core.reactions import (
+    CAREFUL_AFTER,
+    KeptRow,
+    Laned,
+    React,
+    ReactedAs,
+    Reaction,
+    ServiceRow,
+    SteerService,
+)
 from dalsegno.core.runs import KILLS_ITS_WORKER
 from dalsegno.core.writes import Verdict
 from dalsegno.engine.commits import CommitQueue
@@ -35,9 +44,9 @@ log = logging.getLogger("dalsegno.events")
 
 _BATCH = 512  # events read at once
 _LOOK = 0.05  # seconds between looks at the change mark
-_FAR = 256  # events that a partition may seem behind while none of them was for it
 _IDLE = 0.5  # seconds after which a service that waits writes how far it has come
-_MANY_CRASHES = 5
+_TELL = 0.5  # seconds after which one at work does, also of the parts that had nothing to do
+_TRIES = 5  # times that an event may begin alone and not end
 
 
 _NOTHING = React(0, 0, 0)
@@ -108,6 +117,7 @@ class Reader:
             for name in {kind.name for kind in plan.handler.takes}:
                 self._plans[name] = (*self._plans.get(name, ()), plan)
         self._cursor = 0
+        self._went_back = 0  # times that the cursor was set back
         self._open = 0
         self._running = 0
         self._lines: Lines[Work] = Lines()
@@ -118,6 +128,7 @@ class Reader:
         self._out = Out()
         self._writing: React | None = None
         self._flush_soon = False
+        self._told_at = 0.0
         self._nudged = asyncio.Event()
         self._stopping = False
         self._dropped = False
@@ -178,10 +189,12 @@ class Reader:
         head = await self._store.head()
         if after + 1 < head.first:
             self._lose(after + 1, head.first - 1)
-        fresh = not self.owned
+        for own in self.owned.values():
+            own.taken = max(own.taken, self._cursor)
+        self._cursor = min(self._cursor, after) if self.owned else after
+        self._went_back += 1
         for each in progress:
             self.owned[each.partition] = each
-        self._cursor = after if fresh else min(self._cursor, after)
         self.nudge()
 
     # -- reading
@@ -203,15 +216,19 @@ class Reader:
         room = self._window - self._open
         if self.paused or self.stale or self.lost or not self.owned or room <= 0:
             return False
+        went_back = self._went_back
         events = await self._store.read_log(self._cursor, min(room, _BATCH))
         if self._dropped or not events:
-            return False
-        if events[0].number > self._cursor + 1:  # along the log no number is left out
+            return went_back != self._went_back
+        if went_back == self._went_back and events[0].number > self._cursor + 1:
+            # along the log no number is left out
             self._lose(self._cursor + 1, events[0].number - 1)
             return False
         for event in events:
             if event.key in self._blocked and not await self._still_blocked(event.key):
                 self._blocked.discard(event.key)
+        if went_back != self._went_back:
+            return True  # partitions came meanwhile whose events are before these
         for event in events:
             self._take(event)
         self._cursor = max(self._cursor, events[-1].number)
@@ -251,17 +268,21 @@ class Reader:
 
     def _tell_position(self) -> None:
         """Write how far the partitions have come of which no event was for us."""
-        behind = [p for p in self.owned.values() if p.reached(self._cursor) > p.position]
-        if behind:
-            self._out.touched |= {progress.partition for progress in behind}
+        self._out.touched |= self._behind()
+        if self._out.touched:
             self._flush()
+
+    def _behind(self) -> set[int]:
+        """Return the partitions that have come further than is written."""
+        self._told_at = asyncio.get_running_loop().time()
+        return {p.partition for p in self.owned.values() if p.reached(self._cursor) > p.position}
 
     def _take(self, event: Event) -> None:
         """Let an event enter the line of its key, if it is ours."""
         if event.namespace != self._namespace:
             return
         progress = self.owned.get(event.partition(self.row.partitions))
-        if progress is None or event.number <= progress.position or event.number in progress.open:
+        if progress is None or not progress.is_new(event.number):
             return
         plans = self._plans.get(event.type)
         if plans is None or (event.extra is not None and event.only not in (None, self.row.name)):
@@ -369,7 +390,8 @@ class Reader:
         while True:
             work = await works.get()
             progress, number = work.progress, work.event.number
-            if progress.careful and progress.suspect == number and progress.crashes > _MANY_CRASHES:
+            tries = progress.crashes - CAREFUL_AFTER + 1 if progress.suspect == number else 0
+            if progress.careful and tries >= _TRIES:
                 self._park(work)
             elif progress.careful:
                 note = React(
@@ -415,13 +437,14 @@ class Reader:
         self._flush_soon = False
         if self._writing is not None or self._dropped or not self._out:
             return
+        if asyncio.get_running_loop().time() >= self._told_at + _TELL:
+            self._out.touched |= self._behind()
         out, self._out = self._out, Out()
         positions = []
-        for partition, progress in self.owned.items():
-            moved = progress.reached(self._cursor) - progress.position
-            # Where no event was for us it is told now and then, so that nobody takes it for a lag.
-            if moved > (0 if partition in out.touched else _FAR):
-                positions.append((partition, progress.position + moved))
+        for partition in out.touched:
+            progress = self.owned.get(partition)
+            if progress is not None and (reached := progress.reached(self._cursor)) > progress.position:
+                positions.append((partition, reached))
         self._writing = React(
             self.session,
             self.row.number,

@@ -211,7 +211,9 @@ class RunVerbs(Tables):
     def _hand_on_partitions(self, session: int, *, crashed: int) -> None:
         for place, one in self._partitions.items():
             if one.session == session:
-                self._partitions[place] = replace(one, session=None, crashes=one.crashes + crashed)
+                innocent = one.suspect is not None or one.position >= self._head.last
+                crashes = one.crashes if innocent else one.crashes + crashed
+                self._partitions[place] = replace(one, session=None, crashes=crashes)
 
     def _mark_dead_letter(self, run: int, **fields: str) -> None:
         if run in self._dead_letters:

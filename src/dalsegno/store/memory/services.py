@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from dalsegno.core.commit import Committed, Done, Kept, Refused
 from dalsegno.core.reactions import (
+    CAREFUL_AFTER,
     GivePartitions,
     HandlerRow,
     Joined,
@@ -123,7 +124,9 @@ class ServiceVerbs(LogVerbs):
         self._keep(item.kept)
         for partition, event in item.suspects:
             if partition in owned:
-                self._put([replace(self._partitions[item.service, partition], suspect=event)])
+                one = self._partitions[item.service, partition]
+                crashes = one.crashes + 1 if one.suspect == event else CAREFUL_AFTER
+                self._put([replace(one, suspect=event, crashes=crashes)])
         self._emitted += [(event, None) for event in item.events]
         return Committed(self.now())
 

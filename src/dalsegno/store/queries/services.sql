@@ -49,15 +49,21 @@ UPDATE partitions SET session = NULL
  WHERE service = :service AND partition = :partition AND session = :session;
 
 -- release_partitions(session, crashed)
-UPDATE partitions SET session = NULL, crashes = crashes + :crashed WHERE session = :session;
+-- Where nothing more was to come, nothing can have killed anybody; a suspect was counted as it began.
+UPDATE partitions
+   SET session = NULL,
+       crashes = CASE WHEN suspect IS NULL AND position < (SELECT last FROM log_head WHERE one = 1)
+                      THEN crashes + :crashed ELSE crashes END
+ WHERE session = :session;
 
 -- move_partition(service, partition, position, session)
 -- What has come further kills nobody: it is not suspected any more.
 UPDATE partitions SET position = :position, crashes = 0, suspect = NULL
  WHERE service = :service AND partition = :partition AND session = :session AND position < :position;
 
--- suspect_event(service, partition, event, session)
-UPDATE partitions SET suspect = :event
+-- suspect_event(service, partition, event, session, crashes)
+-- From ``crashes`` up it counts how often this very event has begun alone, and not ended.
+UPDATE partitions SET crashes = CASE WHEN suspect = :event THEN crashes + 1 ELSE :crashes END, suspect = :event
  WHERE service = :service AND partition = :partition AND session = :session;
 
 -- insert_reaction(event, handler, generation, outcome, run, took, note, at)

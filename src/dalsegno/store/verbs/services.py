@@ -6,6 +6,7 @@ from msgspec.structs import astuple, replace
 
 from dalsegno.core.commit import Committed, Done, Kept, Refused
 from dalsegno.core.reactions import (
+    CAREFUL_AFTER,
     GivePartitions,
     HandlerRow,
     Joined,
@@ -85,7 +86,7 @@ def react(item: React, group: Group) -> Verb:
         yield from _join(joined, item.generation, group)
     yield from keep(item.kept, group)
     for partition, event in item.suspects:
-        yield "suspect_event", (item.service, partition, event, item.session)
+        yield "suspect_event", (item.service, partition, event, item.session, CAREFUL_AFTER)
     group.events += [(event, None) for event in item.events]
     return Committed(group.wall)
 

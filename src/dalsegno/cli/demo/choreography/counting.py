@@ -187,7 +187,6 @@ def _kill(pid: int, at: int, asked: list[tuple[str, int, int, str | None]]) -> K
 
 
 def _rows(file: Path, query: str) -> Iterator[Any]:
-    """Read a ledger that others may be writing; one that is not there yet has no rows."""
-    if file.exists():
-        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=30)) as ledger:
-            yield from ledger.execute(query).fetchall()
+    """Read a ledger that others may be writing."""
+    with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=30)) as ledger:
+        yield from ledger.execute(query).fetchall()

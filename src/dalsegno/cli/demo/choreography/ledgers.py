@@ -65,6 +65,10 @@ class Ledger:
         self._file.executescript(_TABLES)
         self._now = SystemClock().boot
 
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
     @contextmanager
     def _alone(self) -> Generator[sqlite3.Connection]:
         """Keep all other threads and processes from writing meanwhile; what raises leaves nothing."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from dalsegno.app import App, Runtime
 from dalsegno.cli.demo.choreography import shop
 from dalsegno.cli.demo.choreography.counting import Count, Customers, calls, count, ended
-from dalsegno.cli.demo.choreography.ledgers import ADDRESS
+from dalsegno.cli.demo.choreography.ledgers import ADDRESS, NAMES, Ledger
 from dalsegno.cli.demo.crew import Worker
 from dalsegno.cli.demo.orders import Order, stream
 from dalsegno.cli.demo.pace import nap
@@ -92,6 +92,8 @@ class Play:
         self._clock = SystemClock()
         self._orders = stream(script.orders, script.seed)
         script.ledgers.mkdir()
+        for name in NAMES:
+            Ledger(script.ledgers / f"{name}.db").close()  # empty, and there to be read
         self._customers = Customers(script.ledgers)
         self._runtime: Runtime = App("demo", include=[shop], store=script.store).runtime(worker=False)
         self._workers: list[Worker] = []
