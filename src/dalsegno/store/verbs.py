@@ -2,8 +2,8 @@
 
 A verb is a generator: it yields ``(statement, parameters)`` and is sent back the rows, or for a
 statement without rows how many it changed (for a list of parameters: how many each changed); what it
-returns is the verdict. Whoever drives it holds
-one open transaction, and decides between blocking calls (SQLite) and awaited ones (PostgreSQL).
+returns is the verdict. Whoever drives it holds one open transaction, and decides between blocking calls
+(SQLite) and awaited ones (PostgreSQL).
 """
 
 from __future__ import annotations

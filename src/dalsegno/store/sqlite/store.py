@@ -226,7 +226,6 @@ class SqliteStore:
         lane, reader = self._reading, self._reader
         if lane is None or reader is None:
             raise self._closed()
-
         return await lane.run(lambda: self._told(job, reader))
 
     def _told(self, job: Callable[[apsw.Connection], T], connection: apsw.Connection) -> T:
@@ -240,7 +239,11 @@ class SqliteStore:
         return translate(error, self._file.path) or error
 
     def _closed(self) -> StoreError:
-        return StoreError(f"The store {self.address} is not open.", "", "Use the App in a `with` block.")
+        return StoreError(
+            f"The store {self.address} is not open.",
+            "Nothing was read or written.",
+            "Use the App in a `with` block.",
+        )
 
 
 def _ending_of(row: Sequence[Any]) -> Ending:
