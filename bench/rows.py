@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import json
 import os
 import platform
@@ -122,10 +123,15 @@ def table(rows: Iterable[Row]) -> str:
     return "\n".join(lines)
 
 
-def markdown(rows: Iterable[Row]) -> str:
-    """Write the same for a page."""
+def markdown(rows: Iterable[Row], missing: dict[str, str]) -> str:
+    """Write the same for a page, with where and when it was measured and what was not."""
     found = list(rows)
-    lines: list[str] = []
+    on, day = machine(), dt.datetime.now(dt.UTC).date()
+    lines = [
+        f"Measured on {day}: {on['system']}, {on['cores']} cores, Python {on['python']}, SQLite {on['sqlite']}.",
+        "",
+        *(f"*Not measured*: {who}, because: {' '.join(why.split())}\n" for who, why in missing.items()),
+    ]
     for measure in dict.fromkeys(row.measure for row in found):
         lines += [f"### {measure[:1].upper()}{measure[1:]}", ""]
         lines += ["| " + " | ".join(HEADS) + " |", "|" + "---|" * len(HEADS)]

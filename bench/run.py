@@ -91,7 +91,7 @@ def main() -> None:
     if chosen.json is not None:
         chosen.json.write_text(rows.as_json(found, missing))
     if chosen.page is not None:
-        rows.into_page(chosen.page, rows.markdown(found))
+        rows.into_page(chosen.page, rows.markdown(found, missing))
 
 
 if __name__ == "__main__":

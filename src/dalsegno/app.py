@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ def open_store(address: str, clock: Clock, *, looking: bool = False) -> Store:
         return kind(address.removeprefix("sqlite:///"), clock)
     raise DefinitionError(
         f"{address!r} names no store that dalsegno has.",
-        "",
+        "A store is a SQLite file, or memory.",
         "Write sqlite:///orders.db, sqlite:////var/lib/orders.db (an absolute path), or memory: (for tests).",
     )
 
@@ -291,8 +291,3 @@ class Runtime:
         if self.worker is not None:
             self.worker.rested(run, rest)
         self.operations.rested(run, rest)
-
-
-def with_worker(options: AppOptions, **changes: Any) -> AppOptions:
-    """Return options with some of the worker's changed."""
-    return replace(options, worker=replace(options.worker, **changes))

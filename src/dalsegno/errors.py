@@ -183,7 +183,7 @@ class PayloadTooLarge(LimitReached):
 
 
 class JournalFull(LimitReached):
-    """A run has written as many entries as one run may."""
+    """A run has asked for as many operations as one run may."""
 
     run_id: str
     limit: int

@@ -101,7 +101,9 @@ TABLE: dict[str, Held | Otherwise | Later] = {
     "042": Held("test_signals::test_the_end_of_a_run_is_decided_again_when_a_signal_comes_at_that_moment"),
     "043": Later("continue_as_new (design.md 4.3)"),
     "047": Held("test_signals::test_a_signal_that_came_early_is_taken_without_a_wait"),
-    "050": Later("events, which several runs may wait for (issue 4: `receive` of an event, by case or key)"),
+    "050": Later(
+        "events, which several runs may wait for (design.md 4.4: `receive` of an event, by case or key)"
+    ),
     "051": Otherwise(
         "test_signals::test_early_signals_are_taken_in_order_and_names_are_exact",
         "Temporal, Restate and DBOS compare names exactly, and so do we: a name is that of a Python type. "
@@ -135,7 +137,7 @@ TABLE: dict[str, Held | Otherwise | Later] = {
         "test_cancellation::test_cancelling_what_has_ended_or_twice_does_nothing_and_an_unknown_id_is_an_error"
     ),
     "085": Held("test_cancellation::test_children_end_with_their_parent_and_detached_ones_live_on"),
-    "086": Later("pause and resume (design.md 2: the verbs, and the reason `paused`; issue 5 names them)"),
+    "086": Later("pause and resume (design.md 2: the verbs, and the reason `paused`)"),
     # children
     "087": Held("test_identity::test_a_recovered_parent_finds_its_child_and_starts_no_second_one"),
     "089": Held("test_identity::test_a_parent_gets_a_childs_end_as_a_typed_error_with_its_cause"),

@@ -60,6 +60,8 @@ def test_one_command_takes_every_measure_of_ours_and_writes_table_json_and_page(
     text = page.read_text()
     assert text.startswith("before ") and text.endswith(" after") and "old" not in text
     assert "### Throughput" in text
+    assert f"Python {written['machine']['python']}, SQLite {written['machine']['sqlite']}" in text
+    assert "*Not measured*: peers, because: left out by --no-peers\n" in text
 
 
 def test_a_peer_that_does_not_install_is_named_with_the_reason(tmp_path: Path) -> None:

@@ -126,6 +126,11 @@ class House:
 
     # -- accounts
 
+    async def once_fenced(self) -> set[int]:
+        """Tell which processes were fenced alive: what they had begun before may end at any time."""
+        opened = Counter(session.pid for session in await self.runtime.store.sessions(live=False))
+        return {pid for pid, sessions in opened.items() if sessions > 1}
+
     async def all_done(self) -> bool:
         counts = await self.runtime.store.counts("default")
         return counts.get("completed", 0) == len(self.started)
@@ -140,9 +145,17 @@ class House:
     async def check(self, kills: int) -> Counter[str]:
         """Hold promises 1 to 6 against the store and the ledger."""
         executed: dict[str, list[str]] = defaultdict(list)
+        late = await self.once_fenced()
+        recorded = set[
+            str
+        ]()  # runs whose third step began: of the other two the results were durable by then
         for line in self.ledger.read_text().splitlines():
             entry = json.loads(line)
             executed[f"{entry['run']} {entry['step']}"].append(entry["key"])
+            if entry["action"] == "third":
+                recorded.add(entry["run"])
+            elif entry["pid"] not in late:
+                assert entry["run"] not in recorded, f"P6: {entry} ran again after it was recorded"
         repeated = Counter[str]()
         store = self.runtime.store
         for name in self.started:

@@ -360,7 +360,7 @@ class Operations:
     def _not_found(self, run_id: str) -> RunNotFound:
         return RunNotFound(
             f"There is no run {run_id!r} in {self.store.address}.",
-            "It was never started there, or its retention has passed.",
+            "It was never started there, or this is another store than the one it is in.",
             "`dalsegno runs list` shows what there is; look at the id and the store.",
             run_id=run_id,
             store=self.store.address,

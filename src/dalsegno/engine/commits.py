@@ -205,7 +205,7 @@ class CommitQueue:
             if pending.impatient_at is not None and (self._closing or pending.impatient_at <= now):
                 pending.answer(Failed(error))
             elif self._closing:
-                pending.answer(Failed(SessionFenced("The worker stopped while its store did not answer.")))
+                pending.answer(Failed(_stopped()))
             else:
                 kept.append(pending)
         return kept
@@ -220,3 +220,11 @@ class CommitQueue:
         self.despair(error)
         for pending in group:
             pending.answer(Failed(error))
+
+
+def _stopped() -> SessionFenced:
+    return SessionFenced(
+        "The worker stopped while its store did not answer.",
+        "What was asked for may have been written, or not.",
+        "Ask again under the same id, once the store answers.",
+    )

@@ -56,7 +56,11 @@ class Definition:
 
     def __init__(self, function: Callable[..., Any], name: str | None) -> None:
         if not callable(function) or inspect.isclass(function):
-            raise DefinitionError(f"{function!r} is no function.", "", "Put the decorator above a def.")
+            raise DefinitionError(
+                f"{function!r} is no function.",
+                "Steps and workflows are declared above functions.",
+                "Put the decorator above a def.",
+            )
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise DefinitionError(
                 f"{_place(function)} is a generator.",
@@ -256,7 +260,7 @@ def make_step(
     if on_failure != "raise" and not isinstance(on_failure, Skip | Escalate):
         raise DefinitionError(
             f"on_failure={on_failure!r} is none of the three.",
-            "",
+            "It says what a final failure of the step becomes.",
             'Write "raise", Skip(default) or Escalate(step).',
         )
     options = StepOptions(

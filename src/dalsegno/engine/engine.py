@@ -163,9 +163,8 @@ class Engine:
     async def refresh(self, numbers: Sequence[int]) -> None:
         """Look again at what waits for runs under way."""
         wanted = [number for number in numbers if number in self.live]
-        inboxes, _ = await of_each(
-            wanted, self._store.inbox
-        )  # who has an unreadable one misses it at its rest
+        # A run whose inbox cannot be read is found out at its rest: that commit misses the delivery.
+        inboxes, _ = await of_each(wanted, self._store.inbox)
         for number, inbox in inboxes.items():
             live = self.live.get(number)
             if live is not None:

@@ -39,7 +39,7 @@ def _undone(op: Op) -> str:
 
 
 class Steps:
-    """Begins attempts and turns their ends into entries; ``turn`` is told when a run has one."""
+    """Begins attempts, and turns their ends into entries."""
 
     def __init__(self, store: Store, runner: StepRunner, limit: int) -> None:
         self._store = store

@@ -54,10 +54,8 @@ class Threads:
             name = f"{self._name}-{self._alive + 1}"
             try:
                 threading.Thread(target=self._work, name=name, daemon=True).start()
-            except (
-                RuntimeError,
-                MemoryError,
-            ) as error:  # too little memory, or too many threads of this user
+            except (RuntimeError, MemoryError) as error:
+                # Too little memory, or too many threads of this user.
                 self._grow_later(error)
             else:
                 self._alive += 1

@@ -54,7 +54,7 @@ def _not_found(store: Store, namespace: str, asked: str) -> RunNotFound:
     within = "" if namespace == "default" else f" (namespace {namespace})"
     return RunNotFound(
         f"No run and no case is called {asked!r} in {store.address}{within}, and no run's id begins so.",
-        "It was never started there, or its retention has passed.",
+        "It was never started there, or this is another store than the one it is in.",
         "`dalsegno runs list` shows what there is; look at the id and the store.",
         run_id=asked,
         store=store.address,

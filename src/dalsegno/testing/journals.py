@@ -48,7 +48,7 @@ async def _record(address: str, run_id: str, folder: Path, namespace: str) -> Pa
         if row is None:
             raise RunNotFound(
                 f"There is no run {run_id!r} in namespace {namespace!r} of {address}, so there is nothing to record.",
-                "It was never started there, or its retention has passed.",
+                "It was never started there, or this is another store than the one it is in.",
                 "`dalsegno runs list` shows what there is; look at the id, the namespace and the store.",
                 run_id=run_id,
                 store=address,

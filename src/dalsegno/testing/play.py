@@ -103,7 +103,7 @@ class PlayedRun(Generic[O]):
         if row is None:
             raise RunNotFound(
                 f"There is no run {self.id!r} in this play.",
-                "Nothing of it was started, or its retention has passed in virtual time.",
+                "The scenario has not started it.",
                 f"{_ids(stage.runs())} Start it, or look at the id.",
                 run_id=self.id,
                 store=stage.store.address,

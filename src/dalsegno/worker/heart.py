@@ -64,10 +64,8 @@ class Heart:
             thread = threading.Thread(target=self._beat_apart, name="dalsegno-heart", daemon=True)
             try:
                 thread.start()
-            except (
-                RuntimeError,
-                MemoryError,
-            ) as error:  # too little memory, or too many threads of this user
+            except (RuntimeError, MemoryError) as error:
+                # Too little memory, or too many threads of this user.
                 log.warning("the heart beats on the worker's loop, since it got no thread: %s", error)
             else:
                 self._thread = thread

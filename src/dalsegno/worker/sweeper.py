@@ -75,7 +75,8 @@ class Sweeper:
             verdict = await self._commits.submit(Release(_BATCH, self._max_crashes))
             released = verdict.count if isinstance(verdict, Done) else 0
             if released:
-                log.warning("took over %d runs of workers that are gone", released)
+                runs = "1 run" if released == 1 else f"{released} runs"
+                log.warning("took over %s of workers that are gone", runs)
                 self._released()
             if released < _BATCH:
                 return

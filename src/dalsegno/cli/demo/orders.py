@@ -28,9 +28,6 @@ SHARES = {
     Trouble.SLOW: 0.05,
 }
 
-FEWEST = 2 * len(SHARES)
-"""The fewest orders in which each trouble occurs."""
-
 
 @dataclass(frozen=True, slots=True)
 class Order:

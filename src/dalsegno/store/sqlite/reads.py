@@ -75,4 +75,8 @@ class Reads:
         return translate(error, self._file.path) or error
 
     def _closed(self) -> StoreError:
-        return StoreError(f"The store {self.address} is not open.", "", "Use the App in a `with` block.")
+        return StoreError(
+            f"The store {self.address} is not open.",
+            "Nothing was read or written.",
+            "Use the App in a `with` block.",
+        )
