@@ -198,16 +198,28 @@ class Runtime:
         self.store = store
         self.registry = registry
         self.options = options
+        self.known = known or Known()
         self._clock = clock or SystemClock()
         self._numbers = numbers or Numbers()
         self._threads = spawner or Threads(options.threads)
         self._records = RunRecords()
+        self._pressure = Pressure(store, self._clock, options.namespace)
         self.commits = CommitQueue(store, self._clock, patience=options.patience)
-        self.engine = Engine(
-            store,
+        self.engine = self._make_engine(runner or StepRunner(self._threads))
+        self.reacting = self._make_reacting()
+        registry.add(self.reacting.workflows)
+        self.engine.hold_back = self._pressure.hold
+        self.engine.on_emitted = self.reacting.on_written = self._emitted
+        self.worker = self._make_worker() if worker else None
+        self.operations = self._make_operations()
+
+    def _make_engine(self, runner: StepRunner) -> Engine:
+        options = self.options
+        return Engine(
+            self.store,
             self.commits,
-            registry,
-            runner or StepRunner(self._threads),
+            self.registry,
+            runner,
             self._clock,
             self._numbers,
             limits=options.limits,
@@ -215,11 +227,13 @@ class Runtime:
             cache=options.cache,
             queue=options.worker.queue,
         )
-        self.known = known or Known()
-        self.reacting = Reacting(
+
+    def _make_reacting(self) -> Reacting:
+        options = self.options
+        return Reacting(
             self.known.services.values(),
             self.known.types,
-            store,
+            self.store,
             self.commits,
             self._clock,
             self._numbers,
@@ -229,36 +243,34 @@ class Runtime:
             hops=options.limits.hops,
             retention=options.retention,
         )
-        registry.add(self.reacting.workflows)
-        pressure = Pressure(store, self._clock, options.namespace)
-        self.engine.hold_back = pressure.hold
-        self.engine.on_emitted = self.reacting.on_written = self._emitted
-        self.worker: Worker | None = None
-        if worker:
-            self.worker = Worker(
-                store,
-                self.commits,
-                self.engine,
-                registry,
-                self._clock,
-                self._numbers,
-                options=options.worker,
-                limits=options.limits,
-                companion=self.reacting,
-            )
-        self.operations = Operations(
-            store,
+
+    def _make_worker(self) -> Worker:
+        return Worker(
+            self.store,
             self.commits,
-            registry,
+            self.engine,
+            self.registry,
             self._clock,
             self._numbers,
-            options.limits,
-            namespace=options.namespace,
-            queue=options.worker.queue,
+            options=self.options.worker,
+            limits=self.options.limits,
+            companion=self.reacting,
+        )
+
+    def _make_operations(self) -> Operations:
+        return Operations(
+            self.store,
+            self.commits,
+            self.registry,
+            self._clock,
+            self._numbers,
+            self.options.limits,
+            namespace=self.options.namespace,
+            queue=self.options.worker.queue,
             local=self.worker.claimer if self.worker is not None else None,
             known=self.known,
             emitted=self._emitted,
-            pressure=pressure,
+            pressure=self._pressure,
         )
 
     async def open(self) -> AsyncClient:

@@ -170,15 +170,15 @@ class StepLike:
         sequence = self._calling.sequence
         if sequence is None or event.key is None:
             return True
-        nap = _FIRST_NAP
+        seconds = _FIRST_NAP
         while True:
             kept = await open_step(execution, StepCall(self._reading, (sequence.key(event.key),), {}))
             turn = sequence.turn(sequence.place(self._calling.read(event)), kept)
             over = sequence.gap is not None and execution.loop.time_us >= event.accepted_at + sequence.gap
             if turn is not Turn.EARLY or over:
                 return turn is not Turn.LATE
-            await asyncio.sleep(nap)
-            nap = min(2 * nap, _LONGEST_NAP)
+            await nap(seconds)  # on the run's own loop, a timer of the run
+            seconds = min(2 * seconds, _LONGEST_NAP)
 
     async def _bury(self, execution: Execution, event: Heard, told: Failure, tries: int) -> Answer:
         """Park until a person says what to do."""
