@@ -16,6 +16,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec.structs import replace
 
+from dalsegno.core.clock import nap
 from dalsegno.core.codec import digest, encode_args
 from dalsegno.core.commit import DeadLetter, Kept
 from dalsegno.core.entries import Entry, Kind, Outcome
