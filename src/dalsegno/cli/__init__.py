@@ -22,6 +22,14 @@ COMMANDS = {
     "runs": Lazy(
         "dalsegno.cli.runs:runs", "List, show, watch and export runs; signal, cancel and retry them."
     ),
+    "events": Lazy("dalsegno.cli.events:events", "List, show, follow, emit and import events."),
+    "services": Lazy(
+        "dalsegno.cli.services:services", "Show how far services are; pause, resume and replay them."
+    ),
+    "dead-letters": Lazy(
+        "dalsegno.cli.dead_letters:dead_letters",
+        "What no handler could digest: show, redrive, edit, discard.",
+    ),
     "doctor": Lazy("dalsegno.cli.doctor:doctor", "Look the store and its workers over."),
     "db": Lazy("dalsegno.cli.db:db", "Migrate and check the store."),
     "demo": Lazy("dalsegno.cli.demo:demo", "See it work, and kill it while it does."),

@@ -12,13 +12,19 @@ import click
 
 from dalsegno.errors import (
     DalsegnoError,
+    DeadLetterNotFound,
     DefinitionError,
+    EventNotFound,
     InvalidInput,
+    Overloaded,
+    RedriveRefused,
     ResultTimeout,
+    RetentionPassed,
     RunCancelled,
     RunConflict,
     RunEnded,
     RunNotFound,
+    ServiceNotFound,
     StoreError,
 )
 
@@ -49,6 +55,12 @@ class NotPossibleNow(DalsegnoError):
 _CODES: tuple[tuple[type[DalsegnoError], Exit], ...] = (
     (StoreError, Exit.UNREACHABLE),
     (RunNotFound, Exit.NOT_FOUND),
+    (EventNotFound, Exit.NOT_FOUND),
+    (ServiceNotFound, Exit.NOT_FOUND),
+    (DeadLetterNotFound, Exit.NOT_FOUND),
+    (RetentionPassed, Exit.NOT_FOUND),
+    (RedriveRefused, Exit.CONFLICT),
+    (Overloaded, Exit.CONFLICT),
     (RunConflict, Exit.CONFLICT),
     (RunEnded, Exit.CONFLICT),
     (NotPossibleNow, Exit.CONFLICT),

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 from typing import Any
 
 import click
 
 from dalsegno.cli.console import say
 from dalsegno.cli.exits import Command, NotPossibleNow
+from dalsegno.cli.inputs import whoami
 from dalsegno.cli.view import View, viewing
-
-
-def _whoami() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container without a user database
-        return ""
 
 
 def sender_option(function: Any) -> Any:
     """Add ``--sender``: who says so goes into the journal."""
     option = click.option(
-        "--sender", default=_whoami, show_default="your login", help="Who says so, for the journal."
+        "--sender", default=whoami, show_default="your login", help="Who says so, for the journal."
     )
     return option(function)
 

@@ -19,6 +19,7 @@ from dalsegno.errors import StoreReadOnly
 if TYPE_CHECKING:
     from dalsegno.app import Runtime
     from dalsegno.client import AsyncClient
+    from dalsegno.client.desk import Desk
     from dalsegno.core.commit import Session
     from dalsegno.events.known import Known
     from dalsegno.insight.paint import Style
@@ -37,6 +38,14 @@ class View:
     json: bool
     style: Style
     option: str
+
+    @asynccontextmanager
+    async def desk(self) -> AsyncIterator[Desk]:
+        """Open the store to read what rooms of a client can read."""
+        from dalsegno.client.desk import Desk
+
+        async with self.store() as store:
+            yield Desk(store, self.namespace)
 
     def answer(self, value: Any, text: str) -> None:
         """Print an answer, as the one document or as text."""

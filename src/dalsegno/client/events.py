@@ -96,7 +96,7 @@ class AsyncEvents:
     """The log, in ``async def`` code."""
 
     def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+        self.desk = desk
 
     async def list(
         self,
@@ -117,7 +117,7 @@ class AsyncEvents:
         and both numbers are not part of what they bound.
         """
         query = EventQuery(
-            namespace=self._desk.namespace,
+            namespace=self.desk.namespace,
             type=type,
             key=key,
             case_id=case_id,
@@ -128,7 +128,7 @@ class AsyncEvents:
             newest=newest,
             limit=limit,
         )
-        return [info_of(event) for event in await self._desk.store.events(query)]
+        return [info_of(event) for event in await self.desk.store.events(query)]
 
     async def get(self, event: int | str) -> EventInfo:
         """Read an event by its number, or by the id that it came with; raise ``EventNotFound``."""
@@ -137,7 +137,7 @@ class AsyncEvents:
     async def show(self, event: int | str) -> EventStory:
         """Read an event with what came of it; raise ``EventNotFound``."""
         row = await self.row(event)
-        emitter = None if row.run is None else await self._desk.store.get(row.run)
+        emitter = None if row.run is None else await self.desk.store.get(row.run)
         followed, partial = await self._followed(row)
         return EventStory(
             event=info_of(row),
@@ -159,13 +159,13 @@ class AsyncEvents:
 
         Raises RetentionPassed where events were removed that had not been read yet.
         """
-        query = EventQuery(namespace=self._desk.namespace, type=type, key=key, case_id=case_id)
+        query = EventQuery(namespace=self.desk.namespace, type=type, key=key, case_id=case_id)
         async for event in self.follow(query, await self.end() if after is None else after):
             yield info_of(event)
 
     async def follow(self, query: EventQuery, after: int) -> AsyncIterator[Event]:
         """Yield rows as they come, without end, of those that a query asks for; see ``tail``."""
-        store, position, mark = self._desk.store, after, -1
+        store, position, mark = self.desk.store, after, -1
         while True:
             if mark == (mark := store.change_mark()):
                 await nap(_LOOK)
@@ -183,7 +183,7 @@ class AsyncEvents:
 
     async def end(self) -> int:
         """Return the number of the last event of the log; 0 where there was none yet."""
-        return (await self._desk.store.head()).last
+        return (await self.desk.store.head()).last
 
     async def import_(
         self,
@@ -198,16 +198,16 @@ class AsyncEvents:
         With ``dry_run``, which is the default, it only says what would be done. ``service`` names the
         one that is to react, and nobody else will. At most ``rate`` are written a second.
         """
-        return await import_events(self._desk, events, service=service, rate=rate, dry_run=dry_run)
+        return await import_events(self.desk, events, service=service, rate=rate, dry_run=dry_run)
 
     async def row(self, event: int | str) -> Event:
         """Read an event as the store has it; raise ``EventNotFound``."""
-        store = self._desk.store
+        store = self.desk.store
         text = str(event)
         found = await store.event(int(text)) if text.isdecimal() and len(text) < 19 else None
         if found is None and not isinstance(event, int):
             found = await self._by_id(event)
-        if found is not None and found.namespace == self._desk.namespace:
+        if found is not None and found.namespace == self.desk.namespace:
             return found
         head = await store.head()
         if text.isdecimal() and 0 < int(text) < head.first:
@@ -222,18 +222,18 @@ class AsyncEvents:
     async def _by_id(self, id: str) -> Event | None:
         """Find an event by the id that it came with, written ``source#id``."""
         source, _, name = id.rpartition("#")
-        number = await self._desk.store.known_event(self._desk.namespace, source, name)
-        return None if number is None else await self._desk.store.event(number)
+        number = await self.desk.store.known_event(self.desk.namespace, source, name)
+        return None if number is None else await self.desk.store.event(number)
 
     async def _reactions(self, event: Event) -> Reactions:
-        rows = await self._desk.store.reactions(event.number)
+        rows = await self.desk.store.reactions(event.number)
         if not rows:
             return []
-        handlers = await handlers_of(self._desk)
+        handlers = await handlers_of(self.desk)
         return [await self._reaction(row, *handlers[row.handler]) for row in rows if row.handler in handlers]
 
     async def _reaction(self, row: ReactionRow, service: str, handler: HandlerRow) -> ReactionInfo:
-        run = None if row.run is None else await self._desk.store.get(row.run)
+        run = None if row.run is None else await self.desk.store.get(row.run)
         return ReactionInfo(
             service=service,
             handler=handler.name,
@@ -249,10 +249,10 @@ class AsyncEvents:
 
     async def _followed(self, event: Event) -> tuple[Rows, bool]:
         """Find the events that one led to: among those of its case, else among the next on the log."""
-        store = self._desk.store
+        store = self.desk.store
         if event.case_id is not None:
             query = EventQuery(
-                namespace=self._desk.namespace, case_id=event.case_id, after=event.number, limit=_SCANNED
+                namespace=self.desk.namespace, case_id=event.case_id, after=event.number, limit=_SCANNED
             )
             behind = await store.events(query)
         else:

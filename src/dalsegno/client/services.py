@@ -116,7 +116,7 @@ class AsyncServices:
         idempotency keys. Raises ServiceNotFound, and RetentionPassed for what the log no longer has.
         """
         row = await service_row(self._desk, name)
-        position = await self._position(name, after, since)
+        position = await self.position(name, after, since)
         await self._steer(SteerService(self._desk.namespace, row.name, by, rewind=position))
         return position
 
@@ -192,7 +192,9 @@ class AsyncServices:
         done = await self._desk.write(item)
         assert isinstance(done, Done)
 
-    async def _position(self, name: str, after: int | None, since: datetime | None) -> int:
+    async def position(self, name: str, after: int | None, since: datetime | None) -> int:
+        """Return the position behind which a replay would begin; raise as ``replay`` does."""
+        await service_row(self._desk, name)
         if (after is None) == (since is None):
             raise InvalidInput(
                 "replay() takes either after= or since=.",
