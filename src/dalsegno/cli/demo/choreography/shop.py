@@ -24,57 +24,72 @@ class OfOrder:
 @event(key="order_id")
 @dataclass
 class OrderPlaced(OfOrder):
+    """A customer wants something; it may be said more than once."""
+
     amount: Decimal
 
 
 @event(key="order_id")
 @dataclass
 class OrderAccepted(OfOrder):
+    """The order is known."""
+
     amount: Decimal
 
 
 @event(key="order_id")
-class PaymentAuthorized(OfOrder): ...
+class PaymentAuthorized(OfOrder):
+    """The money is taken."""
 
 
 @event(key="order_id")
-class PaymentDeclined(OfOrder): ...
+class PaymentDeclined(OfOrder):
+    """The card said no."""
 
 
 @event(key="order_id")
-class StockReserved(OfOrder): ...
+class StockReserved(OfOrder):
+    """The goods are off the shelf."""
 
 
 @event(key="order_id")
-class OutOfStock(OfOrder): ...
+class OutOfStock(OfOrder):
+    """There are none left; the money is to be given back."""
 
 
 @event(key="order_id")
-class OrderShipped(OfOrder): ...
+class OrderShipped(OfOrder):
+    """A carrier has the goods."""
 
 
 @event(key="order_id")
-class NoCourier(OfOrder): ...
+class NoCourier(OfOrder):
+    """No carrier goes there; the goods go back to their shelf."""
 
 
 @event(key="order_id")
-class StockReleased(OfOrder): ...
+class StockReleased(OfOrder):
+    """They are there again; the money is to be given back."""
 
 
 @event(key="order_id")
-class PaymentRefunded(OfOrder): ...
+class PaymentRefunded(OfOrder):
+    """The money is given back."""
 
 
 @event(key="order_id")
-class ConfirmationSent(OfOrder): ...
+class ConfirmationSent(OfOrder):
+    """The customer knows."""
 
 
 @event(key="order_id")
-class OrderCompleted(OfOrder): ...
+class OrderCompleted(OfOrder):
+    """An end: all that was asked for is done."""
 
 
 @event(key="order_id")
-class OrderRejected(OfOrder): ...
+class OrderRejected(OfOrder):
+    """The other end: nothing of it stands."""
 
 
 order = Process("order", starts=OrderPlaced, ends=OrderCompleted | OrderRejected, due="1m")
