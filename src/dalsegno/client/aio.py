@@ -99,6 +99,15 @@ class AsyncClient:
         """
         return await self._operations.emit(events, id, case_id)
 
+    async def cancel_case(self, event: Any, /, *, sender: str = "") -> int:
+        """Cancel a case: put its process's ``cancel=`` event on the log, and cancel the case's runs.
+
+        Handlers that undo go on, and whatever follows the event; nothing else of the case is reacted to
+        any more. Cancelling twice is cancelling once. Returns the event's number. Raises InvalidInput
+        for an event that cancels no case.
+        """
+        return await self._operations.cancel_case(event, sender)
+
     def run(self, id: str) -> AsyncRun[Any]:
         """Return the handle of a run; nothing is read yet."""
         return AsyncRun(id, self._operations)

@@ -45,6 +45,7 @@ from dalsegno.errors import (
 from dalsegno.events.emit import new_event
 from dalsegno.events.known import Known
 from dalsegno.events.pressure import Pressure
+from dalsegno.events.types import event_type
 from dalsegno.store.protocol import RunQuery, Store
 
 
@@ -154,6 +155,26 @@ class Operations:
         if self._emitted is not None:
             self._emitted()
         return verdict.numbers
+
+    async def cancel_case(self, event: Any, sender: str) -> int:
+        """Cancel a case by its declared event, and the runs that belong to it; return the event's number."""
+        kind = event_type(event)
+        case_id = self._declared.case_of(kind.name, kind.key_of(event))
+        if not kind.cancels or case_id is None:
+            raise InvalidInput(
+                f"{kind.title} cancels no case.",
+                "No process here declares it as its cancel= event, or it has no key.",
+                "Write Process(…, cancel=…), and give the event the key of the case.",
+            )
+        (number,) = await self.emit([event], f"cancel {case_id}", case_id)
+        under_way = ("pending", "running", "waiting")
+        query = RunQuery(namespace=self.namespace, statuses=under_way, case_id=case_id, limit=1_000)
+        while rows := await self.store.runs(query):
+            for row in rows:
+                if row.cause is None or row.cause < number:  # the others undo
+                    await self.cancel(row.id, sender)
+            query = replace(query, before=rows[-1].number)
+        return number
 
     def _new_event(self, event: Any, event_id: str | None, case_id: str | None) -> NewEvent:
         made = self._declared.accept(event, self.namespace)

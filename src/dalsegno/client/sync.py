@@ -97,6 +97,15 @@ class Client:
         """
         return self._portal.call(self._client.emit(*events, id=id, case_id=case_id))
 
+    def cancel_case(self, event: Any, /, *, sender: str = "") -> int:
+        """Cancel a case: put its process's ``cancel=`` event on the log, and cancel the case's runs.
+
+        Handlers that undo go on, and whatever follows the event; nothing else of the case is reacted to
+        any more. Cancelling twice is cancelling once. Returns the event's number. Raises InvalidInput
+        for an event that cancels no case.
+        """
+        return self._portal.call(self._client.cancel_case(event, sender=sender))
+
     def run(self, id: str) -> Run[Any]:
         """Return the handle of a run; nothing is read yet."""
         return Run(self._client.run(id), self._portal)

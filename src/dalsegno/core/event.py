@@ -14,7 +14,8 @@ class NewEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     events from outside have one. Our own have none, since the commit that emits them lands once; their
     id is their number on the log. ``cause`` is the number of the event that led to this one, ``run``
     the run that emits it, ``hops`` how many events led to it one after the other. ``time`` is when it
-    happened, where that is not now; ``extra`` is what else a CloudEvent said, as JSON.
+    happened, where that is not now; ``extra`` is what else a CloudEvent said, as JSON. One that
+    ``cancels`` ends its case: nothing of it goes forward any more.
     """
 
     type: str
@@ -32,6 +33,7 @@ class NewEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     codec: int = 1
     data: bytes | None = None
     extra: bytes | None = None
+    cancels: bool = False
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):

@@ -18,6 +18,7 @@ class ReactedAs(IntEnum):
     FILTERED = 2  # the handler's own filter left it out
     RUN = 3  # it went on as a run: that one tells how it ended
     STALE = 4  # it came too late for the state of its key, and was recorded only
+    CANCELLED = 5  # its case was cancelled, and the handler would have taken it forward
 
 
 class Reaction(msgspec.Struct, frozen=True, gc=False):

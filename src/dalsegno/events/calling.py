@@ -117,7 +117,13 @@ class Calling:
         if value is None and not self._follows.types:
             return []
         return [
-            NewEvent(type=kind.name, version=kind.version, key=kind.key_of(event), data=kind.encode(event))
+            NewEvent(
+                type=kind.name,
+                version=kind.version,
+                key=kind.key_of(event),
+                data=kind.encode(event),
+                cancels=kind.cancels,
+            )
             for kind, event in following(self._follows, value, f"handler {self.title}")
         ]
 

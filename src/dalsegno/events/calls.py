@@ -378,6 +378,7 @@ def _after(cause: Event, event: NewEvent, plan: Plan) -> NewEvent:
         hops=cause.hops + 1,
         traceparent=cause.traceparent,
         data=event.data,
+        cancels=event.cancels,
     )
 
 

@@ -61,5 +61,6 @@ def new_event(event: Any, **fields: Any) -> NewEvent:
         version=kind.version,
         key=kind.key_of(event),
         data=kind.encode(event),
+        cancels=kind.cancels,
         **fields,
     )

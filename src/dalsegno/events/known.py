@@ -92,9 +92,10 @@ class Known:
             return made
 
     def case_of(self, type_name: str, key: str | None) -> str | None:
-        """Name the case that an event from outside starts, if it starts one."""
+        """Name the case that an event from outside starts, or cancels, if it does."""
         for process in self.processes.values():
-            if key is not None and any(kind.name == type_name for kind in process.starts):
+            cancel = () if process.cancel is None else (process.cancel,)
+            if key is not None and any(kind.name == type_name for kind in (*process.starts, *cancel)):
                 return process.case_of(key)
         return None
 

@@ -42,6 +42,8 @@ class Process:
         self.cancel: EventType[Any] | None = (
             None if cancel is None else event_in(cancel, f"cancel= of process {name}")
         )
+        if self.cancel is not None:
+            self.cancel.cancels = True
         self.due = None if due is None else length(due, f"due= of process {name}")
         """Microseconds, or None."""
         self._check()

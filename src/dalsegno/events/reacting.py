@@ -73,6 +73,7 @@ class Reacting:
         self._commits = commits
         self._numbers = numbers
         self._calls = Calls(threads, clock)
+        self._cancelling = frozenset(kind.name for kind in types.all.values() if kind.cancels)
         self._namespace = namespace
         self._queue = queue
         self._window = window
@@ -179,6 +180,7 @@ class Reacting:
             queue=self._queue,
             window=self._window,
             hops=self._hops,
+            cancelling=self._cancelling,
             written=self.on_written,
         )
         self._readers[row.name] = reader

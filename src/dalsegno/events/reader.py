@@ -35,6 +35,7 @@ from dalsegno.core.writes import Verdict
 from dalsegno.engine.commits import CommitQueue
 from dalsegno.errors import HopLimit, RetentionPassed, StoreError
 from dalsegno.events.calls import Calls, Ended
+from dalsegno.events.cancelled import Cancelled
 from dalsegno.events.keeping import kept_row
 from dalsegno.events.plan import Plan
 from dalsegno.events.progress import Lines, Progress
@@ -94,6 +95,7 @@ class Reader:
         queue: str,
         window: int,
         hops: int,
+        cancelling: frozenset[str],
         written: Callable[[], None],
     ) -> None:
         self.row = row
@@ -121,6 +123,8 @@ class Reader:
         self._open = 0
         self._running = 0
         self._lines: Lines[Work] = Lines()
+        self._cancelled = Cancelled(store, namespace)
+        self._cancelling = cancelling
         self._blocked: set[str] = set()
         self._fresh: dict[str, Kept] = {}  # states that are not written yet
         self._already: set[tuple[int, int]] = set()
@@ -186,6 +190,7 @@ class Reader:
         after = min(each.position for each in progress)
         self._already |= await self._store.reacted(self.row.number, self.row.generation, after)
         self._blocked |= {lane.key for lane in await self._store.lanes(self.row.number)}
+        await self._cancelled.look()
         head = await self._store.head()
         if after + 1 < head.first:
             self._lose(after + 1, head.first - 1)
@@ -224,6 +229,10 @@ class Reader:
             # along the log no number is left out
             self._lose(self._cursor + 1, events[0].number - 1)
             return False
+        if self._cancelling and any(event.type in self._cancelling for event in events):
+            await self._cancelled.look()
+        if self._cancelled:
+            await self._cancelled.prepare(events)
         for event in events:
             if event.key in self._blocked and not await self._still_blocked(event.key):
                 self._blocked.discard(event.key)
@@ -312,6 +321,8 @@ class Reader:
             work.next += 1
             if (event.number, plan.number) in self._already:
                 self._already.discard((event.number, plan.number))
+            elif self._cancelled.stops(event, plan):
+                self._out.reactions.append(Reaction(event.number, plan.number, ReactedAs.CANCELLED))
             elif event.hops > self._hops:
                 self._as_run(work, plan, error=_too_many_hops(event, self._hops))
             elif plan.is_run or (event.key is not None and event.key in self._blocked):

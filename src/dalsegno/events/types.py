@@ -41,6 +41,7 @@ class EventType(Generic[E]):
         self.version = version
         self.key = key
         self.place = place
+        self.cancels = False  # its case: a process says so
 
     @property
     def title(self) -> str:

@@ -86,6 +86,10 @@ class Log(Protocol):
         """Read the log in order, all namespaces, from behind a number."""
         ...
 
+    async def cancelled_cases(self, namespace: str) -> dict[str, int]:
+        """Read which cases are cancelled, and by which event."""
+        ...
+
     async def event(self, number: int) -> Event | None:
         """Read an event by its number."""
         ...

@@ -32,6 +32,8 @@ class LogVerbs(RunVerbs):
                 self._head = replace(self._head, last=number, at=at)
                 if name is not None:
                     self._event_ids[name] = number
+                if event.cancels and event.case_id is not None:
+                    self._cancelled.setdefault((event.namespace, event.case_id), number)
             if verdict is not None:
                 verdict.numbers.append(number)
                 verdict.repeated += known is not None
@@ -83,6 +85,9 @@ class LogVerbs(RunVerbs):
 
     async def read_log(self, after: int, limit: int) -> list[Event]:
         return [event for event in self._events.values() if event.number > after][:limit]
+
+    async def cancelled_cases(self, namespace: str) -> dict[str, int]:
+        return {case: event for (where, case), event in self._cancelled.items() if where == namespace}
 
     async def event(self, number: int) -> Event | None:
         return self._events.get(number)

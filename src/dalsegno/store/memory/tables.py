@@ -56,6 +56,7 @@ class Tables:
         self._attempts: dict[int, tuple[LongAttempt, ...]] = {}
         self._head = Head()
         self._events: dict[int, Event] = {}
+        self._cancelled: dict[tuple[str, str], int] = {}
         self._event_ids: dict[tuple[str, str, str], int] = {}
         self._emitted: list[tuple[NewEvent, Emitted | None]] = []  # by the group that is being written
         self._services: dict[int, ServiceRow] = {}

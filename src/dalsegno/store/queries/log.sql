@@ -15,6 +15,13 @@ INSERT INTO events ({event_columns})
 VALUES (:number, :namespace, :type, :version, :source, :id, :key, :case_id, :cause, :run, :hops,
         :traceparent, :time, :codec, :data, :extra, :at);
 
+-- cancel_case(namespace, case_id, event)
+INSERT INTO cancelled_cases (namespace, case_id, event) VALUES (:namespace, :case_id, :event)
+ON CONFLICT DO NOTHING;
+
+-- cancelled_cases(namespace)
+SELECT case_id, event FROM cancelled_cases WHERE namespace = :namespace ORDER BY case_id;
+
 -- any_subscription()
 SELECT 1 FROM subscriptions LIMIT 1;
 

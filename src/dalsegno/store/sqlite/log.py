@@ -23,6 +23,9 @@ class LogReads(Reads):
     async def read_log(self, after: int, limit: int) -> list[Event]:
         return [Event(*row) for row in await self._select("read_log", after, limit)]
 
+    async def cancelled_cases(self, namespace: str) -> dict[str, int]:
+        return dict(await self._select("cancelled_cases", namespace))
+
     async def event(self, number: int) -> Event | None:
         rows = self._point("read_event", number)
         return Event(*rows[0]) if rows else None

@@ -40,6 +40,8 @@ def append(group: Group) -> Verb:
             written.append(placed(event, last, at, (yield from _hops(event))))
             if event.id is not None:
                 names[event.namespace, event.source, event.id] = last
+            if event.cancels and event.case_id is not None:
+                yield "cancel_case", (event.namespace, event.case_id, last)
         if verdict is not None:
             verdict.numbers.append(known or last)
             verdict.repeated += known is not None

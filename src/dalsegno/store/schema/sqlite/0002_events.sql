@@ -34,6 +34,13 @@ CREATE UNIQUE INDEX events_id ON events (namespace, source, id) WHERE id IS NOT 
 CREATE INDEX events_case ON events (case_id, number) WHERE case_id IS NOT NULL;
 CREATE INDEX events_key  ON events (key, number)     WHERE key IS NOT NULL;
 
+CREATE TABLE cancelled_cases (                    -- of which nothing goes forward any more
+    namespace       TEXT    NOT NULL,
+    case_id         TEXT    NOT NULL,
+    event           INTEGER NOT NULL,             -- the one that cancelled it
+    PRIMARY KEY (namespace, case_id)
+) WITHOUT ROWID;
+
 CREATE TABLE subscriptions (                      -- runs that wait for events; each is a delivery to them
     run             INTEGER NOT NULL,
     namespace       TEXT    NOT NULL,
