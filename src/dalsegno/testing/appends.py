@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from dalsegno.core.commit import Commit, Committed
 from dalsegno.core.entries import Entry
+from dalsegno.core.reactions import React
 from dalsegno.core.writes import Verdict, Write
 from dalsegno.testing.shadows import Breach, Line, Shadow, line_of, lines_of
 
@@ -61,34 +62,32 @@ class Appends:
     def appending(self, group: Sequence[Write]) -> None:
         """Hear that a group is on its way: from now on it may have landed."""
         for item in group:
-            if isinstance(item, Commit):
-                for entry in item.entries:
-                    self.appends += 1
-                    self._run(item.run).possible.setdefault(entry.position, []).append(line_of(entry)[:-1])
+            for run, entry in _entries(item):
+                self.appends += 1
+                self._run(run).possible.setdefault(entry.position, []).append(line_of(entry)[:-1])
 
     def appended(self, group: Sequence[Write], verdicts: Sequence[Verdict]) -> None:
         """Hear what the writer was told."""
         now = self.tick()
         for item, verdict in zip(group, verdicts, strict=True):
-            if isinstance(item, Commit) and isinstance(verdict, Committed):
+            if isinstance(item, Commit | React) and isinstance(verdict, Committed):
                 self._acknowledged(item, now)
-            elif isinstance(item, Commit):
+            elif isinstance(item, Commit | React):
                 self._refused(item)
 
-    def _acknowledged(self, item: Commit, now: int) -> None:
-        places, writer = self._run(item.run), Writer(item.session, item.turn)
-        for entry in item.entries:
+    def _acknowledged(self, item: Commit | React, now: int) -> None:
+        writer = Writer(item.session, item.turn if isinstance(item, Commit) else 0)
+        for run, entry in _entries(item):
             line = line_of(entry)[:-1]
-            other, told, _ = places.acknowledged.setdefault(entry.position, (writer, line, now))
+            other, told, _ = self._run(run).acknowledged.setdefault(entry.position, (writer, line, now))
             if other != writer or told != line:
                 self._breach(
-                    "P3", f"entry {entry.position} of run {item.run} was promised to {other} and {writer}"
+                    "P3", f"entry {entry.position} of run {run} was promised to {other} and {writer}"
                 )
 
-    def _refused(self, item: Commit) -> None:
-        possible = self._run(item.run).possible
-        for entry in item.entries:
-            possible[entry.position].remove(line_of(entry)[:-1])
+    def _refused(self, item: Commit | React) -> None:
+        for run, entry in _entries(item):
+            self._run(run).possible[entry.position].remove(line_of(entry)[:-1])
 
     def read(self, number: int, begun: int, entries: Sequence[Entry]) -> None:
         """Hear what a reader of a whole journal got; ``begun`` is the moment at which it asked."""
@@ -126,3 +125,12 @@ class Appends:
 
     def _run(self, number: int) -> _Places:
         return self._runs.setdefault(number, _Places())
+
+
+def _entries(item: Write) -> list[tuple[int, Entry]]:
+    """Return what an item appends, with the runs: a reaction that becomes a run begins with what failed."""
+    if isinstance(item, Commit):
+        return [(item.run, entry) for entry in item.entries]
+    if isinstance(item, React):
+        return [(one.start.number, one.failed) for one in item.laned if one.failed is not None]
+    return []

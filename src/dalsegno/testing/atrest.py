@@ -21,6 +21,7 @@ from dalsegno.engine.calls import ChildCall
 from dalsegno.engine.definitions import StepDefinition, Workflow
 from dalsegno.engine.registry import Registry
 from dalsegno.testing.effects import Ledger
+from dalsegno.testing.reacting import held
 from dalsegno.testing.shadows import Broken, Op, Shadow
 
 Inbox = Callable[[int], Sequence[Delivery]]
@@ -33,7 +34,7 @@ def check(shadows: Mapping[int, Shadow], registry: Registry, ledger: Ledger, now
         run = shadow.run
         workflow = registry.workflow(run.workflow, run.version)
         _moves_or_tells(run, now)
-        if not run.parked:
+        if not run.parked and not held(run):
             execution = replay(run, workflow, shadow.entries)
             try:
                 _replays_alike(run, workflow, execution)
@@ -46,7 +47,7 @@ def check(shadows: Mapping[int, Shadow], registry: Registry, ledger: Ledger, now
 
 
 def _moves_or_tells(run: Run, now: int) -> None:
-    if run.status.ended or run.parked:
+    if run.status.ended or run.parked or held(run):
         return
     if run.session is not None or run.status is not Status.WAITING:
         raise Broken(f"P11: {run.id} is {run.status} and belongs to {run.session}, and nothing happens")

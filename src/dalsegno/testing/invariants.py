@@ -1,11 +1,12 @@
 """What must hold in the store after every write, whoever wrote it and whoever died.
 
 A shadow keeps what the store said before; each write is judged by the difference. Of the promises in
-docs/explanation/guarantees.md these are seen here: an acknowledged start, signal or cancel stays (P1, P2:
-``acknowledged``), entries are written once (P3), a result never changes (P4), nothing comes from a fenced
-session or by the way of another turn (P5: ``ownership``), a committed step never runs again (P6:
-``bodies``), no timer fires early, and a run that waits is due by its earliest one (P7), everything is
-bounded (P10). A breach is reported as ``Broken`` and names the promise.
+docs/explanation/guarantees.md these are seen here: an acknowledged start, signal or cancel stays (P1, P2: ``acknowledged``), an
+event stays on the log as it was (P1: ``chronicle``), entries are written once (P3), a result never changes
+(P4), nothing comes from a fenced session or by the way of another turn (P5: ``ownership``), a committed step
+never runs again (P6: ``bodies``), no timer fires early, and a run that waits is due by its earliest one (P7),
+a service passes no event without a reaction (P8: ``reacting``), everything is bounded (P10). A breach is
+reported as ``Broken`` and names the promise.
 """
 
 from __future__ import annotations
@@ -16,14 +17,17 @@ from collections.abc import Callable, Sequence
 from dalsegno.core.commit import Commit, Committed, Fence, Send, Sent, SentHow
 from dalsegno.core.entries import Delivery, Entry, Kind
 from dalsegno.core.limits import Limits
+from dalsegno.core.reactions import React
 from dalsegno.core.runs import Run
 from dalsegno.core.writes import Verdict, Write
 from dalsegno.engine.definitions import StepDefinition
 from dalsegno.store.protocol import RunQuery, Store
 from dalsegno.testing.acknowledged import Acknowledged
 from dalsegno.testing.bodies import Bodies
+from dalsegno.testing.chronicle import Chronicle
 from dalsegno.testing.effects import Effect
 from dalsegno.testing.ownership import Ownership
+from dalsegno.testing.reacting import Reacting
 from dalsegno.testing.shadows import Broken, Op, Room, Shadow, line_of, lines_of, peek
 
 __all__ = ["Broken", "Invariants", "Op", "Room", "Shadow", "peek"]
@@ -46,6 +50,8 @@ class Invariants:
         self.ownership = Ownership(self.breach, self.shadows)
         self.acknowledged = Acknowledged(self.breach, self.shadows, self._inbox)
         self.bodies = Bodies(self.breach, self.shadows, room, self.ownership)
+        self.chronicle = Chronicle(self.breach, store)
+        self.reacting = Reacting(self.breach, store, self.ownership.fenced)
 
     def breach(self, promise: str, what: str) -> None:
         """Report a breach."""
@@ -66,6 +72,8 @@ class Invariants:
         for session in peek(self._store.sessions(live=False)):
             if session.fenced_at is not None:
                 self.ownership.fenced.add(session.number)
+        self.chronicle.take_as_given()
+        self.reacting.take_as_given()
         for effect in past:
             self.bodies.remember(effect)
 
@@ -75,19 +83,25 @@ class Invariants:
         rows = {run.number: run for run in peek(self._store.runs(RunQuery(limit=1_000_000)))}
         now = self._store.lease_now()
         sent: Counter[int] = Counter()
+        joining = any(isinstance(item, React) and item.joined for item in group)
         for item, verdict in zip(group, verdicts, strict=True):
             self.ownership.judge(item, verdict, now)
+            self.reacting.judge(item, verdict, fence)
             match item, verdict:
                 case Commit(), Committed():
-                    self._committed(item, fence, rows[item.run], sent[item.run])
+                    told = None if joining else sent[item.run]
+                    self._committed(item, fence, rows[item.run], told)
                 case Send(), Sent(how=SentHow.ACCEPTED, run=int(number)):
                     sent[number] += 1
         if fence is not None:
             self.ownership.held(fence, verdicts, now)
         touched = self.ownership.may_change(group, verdicts, {run.id: run.number for run in rows.values()})
         by_owner = {item.run for item in group if isinstance(item, Commit)}
+        self.chronicle.wrote(group, verdicts)
+        self.reacting.wrote(group, verdicts, rows, self.chronicle.events)
         for run in rows.values():
-            self._follow(run, touched=run.number in touched, committed=run.number in by_owner)
+            moved = run.number in touched or self.ownership.may_follow(group, run)
+            self._follow(run, touched=moved, committed=run.number in by_owner)
         for gone in self.shadows.keys() - rows.keys():
             self.breach("P1", f"{self.shadows[gone].run.id} is not there any more")
         self.acknowledged.look(rows)
@@ -95,7 +109,7 @@ class Invariants:
         if self.after is not None:
             self.after()
 
-    def _committed(self, item: Commit, fence: Fence | None, row: Run, sent: int) -> None:
+    def _committed(self, item: Commit, fence: Fence | None, row: Run, sent: int | None) -> None:
         """Judge an accepted commit: by its owner alone, unless it is one that had landed before."""
         shadow = self.shadows[item.run]
         lines = lines_of(self._read(item.run))
@@ -106,7 +120,7 @@ class Invariants:
         if len(lines) == len(shadow.journal) and _state(row) == _state(shadow.run):
             return
         self.ownership.committed(item, fence, row)
-        if item.rest is not None and shadow.run.wakes + sent != item.rest.wakes:
+        if item.rest is not None and sent is not None and shadow.run.wakes + sent != item.rest.wakes:
             self.breach("P1", f"{row.id} came to rest with delivery {shadow.run.wakes + sent} unseen")
 
     # -- one run

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from msgspec.structs import replace
+
 from dalsegno.core.commit import (
     Beat,
     Claim,
@@ -11,6 +13,7 @@ from dalsegno.core.commit import (
     Commit,
     Committed,
     Done,
+    Emit,
     EndSession,
     Fence,
     OpenSession,
@@ -22,8 +25,10 @@ from dalsegno.core.commit import (
     Start,
     Started,
 )
+from dalsegno.core.reactions import React
 from dalsegno.core.runs import Run
 from dalsegno.core.writes import Verdict, Write
+from dalsegno.testing.reacting import held
 from dalsegno.testing.shadows import Breach, Shadow
 
 
@@ -105,6 +110,8 @@ class Ownership:
                     touched.add(verdict.run.number)
                 case ((Send() | Retry()), Sent(run=int(number))):
                     touched.add(number)
+                case React(), Committed():
+                    touched |= {start.number for start in item.begun}
                 case Claim(), Claimed():
                     touched |= {run.number for run in verdict.runs} | self._owned({item.session})
                 case EndSession(goodbye=True), Done(count=1):
@@ -112,6 +119,25 @@ class Ownership:
                 case Release(), Done():
                     touched |= self._owned(self.fenced)
         return touched
+
+    def may_follow(self, group: Sequence[Write], run: Run) -> bool:
+        """Tell whether a run may have changed so by what others did.
+
+        An event that it waits for is told to it, and wakes it; the end of the reaction before it lets it go on.
+        """
+        shadow = self._shadows.get(run.number)
+        if shadow is None:
+            return True
+        before, emits, ends = shadow.run, False, False
+        for item in group:
+            emits = emits or (isinstance(item, Emit | Commit | React) and bool(item.events))
+            emits = emits or (isinstance(item, React) and bool(item.joined))
+            ends = ends or (isinstance(item, Commit) and item.laned and item.rest is not None)
+        told = replace(before, wakes=run.wakes, due_at=run.due_at)
+        freed = replace(before, due_at=run.due_at)
+        return (emits and told == run and run.wakes > before.wakes) or (
+            ends and freed == run and held(before)
+        )
 
     def _owned(self, sessions: set[int]) -> set[int]:
         return {number for number, shadow in self._shadows.items() if shadow.run.session in sessions}

@@ -159,6 +159,7 @@ class World:
                 self._ground = contextvars.copy_context()
                 self.loop.run(self._play(scenario))
             atrest.check(self.invariants.shadows, self.registry, self.ledger, self.clock.now(), self._inbox)
+            self.invariants.reacting.at_rest(self.invariants.chronicle.events)
             self.appends.check(self.invariants.shadows)
             self.calls.check()
             if self.setting.rebuild:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dalsegno.core.commit import Claimed, Commit, Committed, Emit, Emitted, Rest, Send, Start
+from dalsegno.core.commit import Claimed, Commit, Committed, Emit, Emitted, Fence, Rest, Send, Start
 from dalsegno.core.entries import Kind
 from dalsegno.core.event import NewEvent, delivery_id, event_signal
 from dalsegno.core.reactions import (
@@ -23,7 +23,7 @@ from dalsegno.core.reactions import (
 )
 from dalsegno.core.runs import Run, Status
 from dalsegno.core.writes import Verdict
-from dalsegno.testing.conformance.world import World, a_commit, expect, fail
+from dalsegno.testing.conformance.world import LEASE, World, a_commit, expect, fail
 
 
 def an_event(type_: str = "Placed", **fields: Any) -> NewEvent:
@@ -134,11 +134,12 @@ class AtWork:
         return await self.world.store.partitions(self.service.number)
 
 
-async def at_work(world: World, name: str = "pay", **fields: Any) -> AtWork:
-    """Make a service known, and have a new session own all of it."""
+async def at_work(world: World, name: str = "pay", *, fenced: bool = False, **fields: Any) -> AtWork:
+    """Make a service known, and have a new session own all of it, ``fenced`` by its first commit."""
     registered = await register(world, name, **fields)
     session = await world.session((f"{name}.charge", "1"))
-    await take(world, session, registered.services[0].number)
+    asked = TakePartitions(session, registered.services[0].number, 100)
+    await world.one(asked, Fence(session, 1, LEASE) if fenced else None)
     return AtWork(world, session, registered.services[0], registered.handlers[0].number)
 
 

@@ -78,15 +78,20 @@ async def a_held_run_sleeps_on(world: World) -> None:
 
 
 async def the_rank_says_who_is_next(world: World) -> None:
-    """Reactions of a key go in the order of their rank, though one of a lower rank came later."""
+    """Reactions of a key go in the order of their rank; one that was missing before the first is not held."""
     work = await at_work(world)
     await work.lane(work.a_laned(1, rank=10), work.a_laned(2, rank=30), work.a_laned(3, rank=20))
+    first = await claim_one(world, work.session)
     await work.lane(work.a_laned(4, rank=5))
-    order: list[str] = []
-    while runs := (await world.claim(work.session)).runs:
-        order += [run.id for run in runs]
-        await work.rest(runs[0])
-    expect(order, _names(1, 4, 3, 2), "the order in which they were due")
+    missing = await claim_one(world, work.session)
+    expect([first.id, missing.id], _names(1, 4), "who goes first, and who was missing")
+    await work.rest(first)
+    expect(await work.due(), [], "what is due while the missing one is under way")
+    await work.rest(missing)
+    third = await claim_one(world, work.session)
+    expect(third.id, "pay.charge#3", "who is next")
+    await work.rest(third)
+    expect(await work.due(), _names(2), "who is last")
 
 
 async def one_rank_may_be_twice(world: World) -> None:

@@ -70,7 +70,7 @@ async def an_event_is_told_as_it_is(world: World) -> None:
     expect(seen, wanted, "the delivery")
     heard = hear(delivery.data or b"")
     expect(bytes(heard.data), b'{"a":[1]}', "the event's data")
-    told = Heard(1, "Paid", 3, heard.data, "k-1", "c-9", 4, time)
+    told = Heard(1, "Paid", 3, heard.data, "k-1", "c-9", 4, time, world.clock.now())
     expect(heard, told, "what it tells of the event")
 
 

@@ -1,0 +1,122 @@
+"""What must hold of the log after every write: no event is lost, changed, invented, or there twice.
+
+P1: what was acknowledged, or committed, is on the log as it was, in the order of commits, without gaps, and
+accepted no earlier than what is before it; only what retention was asked to remove is gone. P5: nothing is on
+it that no accepted item has brought; an item that landed before brings nothing again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from dalsegno.core.commit import Commit, Committed, Emit, Emitted
+from dalsegno.core.event import Event, Head, NewEvent
+from dalsegno.core.reactions import Forget, React
+from dalsegno.core.writes import Verdict, Write
+from dalsegno.store.protocol import Store
+from dalsegno.testing.shadows import Breach, peek
+
+_ALL = 1_000_000_000
+
+
+class Chronicle:
+    """Knows the log as it was after the last write."""
+
+    def __init__(self, breach: Breach, store: Store) -> None:
+        self._breach = breach
+        self._store = store
+        self._landed: set[object] = set()
+        self.head = Head()
+        self.events: dict[int, Event] = {}
+
+    def take_as_given(self) -> None:
+        """Begin with what is on the log already."""
+        self.head = peek(self._store.head())
+        self.events = {event.number: event for event in peek(self._store.read_log(0, _ALL))}
+
+    def wrote(self, group: Sequence[Write], verdicts: Sequence[Verdict]) -> None:
+        """Judge what a write has done to the log."""
+        wanted = self._brought(group, verdicts)
+        head = peek(self._store.head())
+        if not wanted and head == self.head == Head():
+            return
+        events = {event.number: event for event in peek(self._store.read_log(0, _ALL))}
+        self._is_whole(head, events, asked=any(isinstance(item, Forget) for item in group))
+        new = [events[number] for number in sorted(events.keys() - self.events.keys())]
+        self._is_brought(new, wanted)
+        self.head, self.events = head, events
+        for item, verdict in zip(group, verdicts, strict=True):
+            self._is_there(item, verdict)
+
+    def _is_whole(self, head: Head, events: dict[int, Event], *, asked: bool) -> None:
+        if list(events) != list(range(head.first, head.last + 1)):
+            self._breach("P1", f"the log should go from {head.first} to {head.last}, and has {list(events)}")
+        if head.last < self.head.last or head.first < self.head.first or head.at < self.head.at:
+            self._breach("P1", f"the ends of the log went back from {self.head} to {head}")
+        if head.first > self.head.first and not asked:
+            self._breach("P1", f"events before {head.first} are gone, and nobody asked for it")
+        for number, event in self.events.items():
+            if number >= head.first and events.get(number) != event:
+                self._breach("P1", f"event {number} was {event}, and is {events.get(number)}")
+        names = Counter(_id(event) for event in events.values() if event.id is not None)
+        if twice := [name for name, count in names.items() if count > 1]:
+            self._breach("P2", f"these ids are on the log more than once: {twice}")
+        at = 0
+        for event in events.values():
+            if event.at < at or event.at > head.at:
+                self._breach("P1", f"time went back along the log at {event}; its end is {head}")
+            at = event.at
+
+    def _brought(self, group: Sequence[Write], verdicts: Sequence[Verdict]) -> Counter[Any]:
+        """Count what the accepted items of a group bring that have not landed before."""
+        wanted: Counter[Any] = Counter()
+        for item, verdict in zip(group, verdicts, strict=True):
+            if isinstance(item, Emit) and isinstance(verdict, Emitted):
+                wanted.update(map(_what, item.events))
+            elif isinstance(item, Commit | React) and isinstance(verdict, Committed) and item.events:
+                name = _name(item)
+                if name not in self._landed:
+                    wanted.update(map(_what, item.events))
+                self._landed.add(name)
+        return wanted
+
+    def _is_brought(self, new: Sequence[Event], wanted: Counter[Any]) -> None:
+        found = Counter(map(_what, new))
+        for what in found - wanted:
+            self._breach("P5", f"{what} is on the log, and no item that was accepted has brought it")
+
+    def _is_there(self, item: Write, verdict: Verdict) -> None:
+        """Look for the events of an accepted item."""
+        if isinstance(item, Emit) and isinstance(verdict, Emitted):
+            for event, number in zip(item.events, verdict.numbers, strict=True):
+                there = self.events.get(number)
+                same = there is not None and (
+                    _id(there) == _id(event) if event.id else _what(there) == _what(event)
+                )
+                if not same and number >= self.head.first:
+                    self._breach("P1", f"{event} was acknowledged as {number}, which is {there}")
+        if isinstance(item, Commit | React) and isinstance(verdict, Committed):
+            known = set(map(_what, self.events.values()))
+            for event in item.events:
+                if self.head.first == 1 and _what(event) not in known:  # else it may be forgotten since
+                    self._breach("P1", f"{event} was committed, and is not on the log")
+
+
+def _what(event: Event | NewEvent) -> tuple[object, ...]:
+    """Return what tells an event from others, but for its place."""
+    said = (event.namespace, event.type, event.version, event.source, event.id, event.key, event.case_id)
+    return (*said, event.cause, event.run, event.codec, event.data, event.extra)
+
+
+def _id(event: Event | NewEvent) -> tuple[object, ...]:
+    return event.namespace, event.source, event.id
+
+
+def _name(item: Commit | React) -> object:
+    """Return what tells a commit with events from others: it lands once."""
+    brings = tuple(map(_what, item.events))
+    if isinstance(item, Commit):
+        return item.run, item.turn, tuple(entry.position for entry in item.entries), item.rest, brings
+    return item.service, item.generation, tuple((one.event, one.handler) for one in item.reactions), brings
