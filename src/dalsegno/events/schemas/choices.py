@@ -1,0 +1,147 @@
+"""The rules for types, listed values, and schemas that are put together of others."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dalsegno.events.schemas.alternatives import KINDS, Alternative, enumerated, narrow, types_of, value_key
+from dalsegno.events.schemas.documents import Node
+from dalsegno.events.schemas.judging import Faults, Judge, quoted, say
+from dalsegno.events.schemas.scalars import SubRule
+from dalsegno.events.schemas.verdicts import Kind, Rule
+
+__all__ = ["CHOICE_RULES", "VALUE_RULES"]
+
+
+def _type(judge: Judge, one: Alternative, node: Node, path: str) -> Faults:
+    types = types_of(node)
+    if _has_type(one, types):
+        return []
+    others = {each.name: None for each in judge.siblings if not _has_type(each, types)}
+    names = list(others) if one.name in others else [one.name]
+    had = "anything" if len(names) >= len(KINDS) - 1 else " or ".join(map(_article, names))
+    breaks = f"{{reader}} wants {_named(types)} as {quoted(path)}; {{writer}} may send {had}"
+    sides = (say("type", node.schema["type"]), say("type", names if len(names) > 1 else names[0]))
+    return [judge.fault(path, Rule.TYPE_CHANGED, sides, breaks)]
+
+
+def _has_type(one: Alternative, types: dict[str, bool]) -> bool:
+    return one.kind in types and (not types[one.kind] or one.integral or _is_whole(one))
+
+
+def _is_whole(one: Alternative) -> bool:
+    return any((layer.get("multipleOf") or 0.5) % 1 == 0 for layer in one.layers)
+
+
+def _named(types: dict[str, bool]) -> str:
+    return " or ".join(_article("integer" if whole else kind) for kind, whole in types.items())
+
+
+def _article(name: str) -> str:
+    return name if name == "null" else f"{'an' if name[0] in 'aio' else 'a'} {name}"
+
+
+def _values(judge: Judge, one: Alternative, node: Node, path: str) -> Faults:
+    for allowed in enumerated(node):
+        keys = {value_key(value) for value in allowed}
+        missing = [value for value in _possible(one) or () if value_key(value) not in keys]
+        if _possible(one) is not None and not missing:
+            continue
+        had = say("value", missing[0]) if missing else one.name
+        what = say("", missing[0]).strip() if missing else f"any {one.name}"
+        breaks = f"{{reader}} does not know {what} as {quoted(path)}, which {{writer}} may send"
+        return [judge.fault(path, Rule.VALUES_NARROWED, (say("one of", allowed), had), breaks)]
+    return []
+
+
+def _possible(one: Alternative) -> list[object] | None:
+    """Return the values that an alternative has, if they can be counted."""
+    if one.has_value:
+        return [one.value]
+    countable: dict[str, list[object]] = {"null": [None], "boolean": [False, True]}
+    return countable.get(one.kind)
+
+
+def _all_of(judge: Judge, one: Alternative, node: Node, path: str) -> Faults:
+    return [fault for part in node.children("allOf") for fault in judge.accepts(one, part, path)]
+
+
+def _any_of(judge: Judge, one: Alternative, node: Node, path: str) -> Faults:
+    return _best(judge, one, node.children("anyOf"), path)
+
+
+def _one_of(judge: Judge, one: Alternative, node: Node, path: str) -> Faults:
+    parts = node.children("oneOf")
+    fitting = [part for part in parts if not judge.accepts(one, part, path)]
+    if not fitting:
+        return _best(judge, one, parts, path)
+    others = [part for part in parts if part is not fitting[0] and not judge.is_disjoint(one, part)]
+    if not others:
+        return []
+    breaks = f"for {{reader}}, {quoted(path)} must be one thing of several; {{writer}} may send two in one"
+    sides = (f"exactly one of {len(parts)}", one.name)
+    kind = Kind.BREAKS if len(fitting) > 1 else Kind.UNPROVEN
+    return [judge.fault(path, Rule.SEVERAL_ALTERNATIVES, sides, breaks, kind)]
+
+
+def _best(judge: Judge, one: Alternative, parts: list[Node], path: str) -> Faults:
+    """Find a part that takes the alternative; if there is none, tell of the nearest one why not."""
+    tried = []
+    for part in parts:
+        found = judge.accepts(one, part, path)
+        if not found:
+            return []
+        tried.append(found)
+    if _is_split(judge, one, parts, path):
+        return []
+    near = [found for found in tried if all(_is_inner(fault.rule) for fault in found)]
+    if len(near) == 1:
+        return near[0]
+    sides = (f"one of {len(parts)} alternatives", one.name)
+    breaks = f"{{reader}} has no alternative that takes {_article(one.name)} as {quoted(path)}"
+    return [judge.fault(path, Rule.NO_ALTERNATIVE, sides, f"{breaks}, which {{writer}} may send")]
+
+
+def _is_inner(rule: Rule) -> bool:
+    return rule not in (Rule.TYPE_CHANGED, Rule.NO_ALTERNATIVE, Rule.VALUES_NARROWED, Rule.NOTHING_ACCEPTED)
+
+
+def _is_split(judge: Judge, one: Alternative, parts: list[Node], path: str) -> bool:
+    """Tell whether each of the few values that there are finds a part of its own."""
+    if one.kind != "boolean" or one.has_value:
+        return False
+    ones = [Alternative(one.kind, one.layers, one.barred, False, value) for value in (False, True)]
+    return all(any(not judge.accepts(each, part, path) for part in parts) for each in ones)
+
+
+def _not(judge: Judge, one: Alternative, node: Node, path: str) -> Faults:
+    barred = node.child(node.schema["not"])
+    if any(judge.covers(((barred, True),), known, sealed=False, here=True) for known in one.barred):
+        return []
+    if judge.is_disjoint(one, barred):
+        return []
+    sides = (say("not", barred.schema), one.name)
+    breaks = f"{{reader}} refuses some of what {{writer}} may send as {quoted(path)}"
+    return [judge.fault(path, Rule.EXCLUDED, sides, breaks, Kind.UNPROVEN)]
+
+
+def _if(judge: Judge, one: Alternative, node: Node, path: str) -> Faults:
+    test = node.child(node.schema["if"])
+    found: Faults = []
+    for word, holds in (("then", True), ("else", False)):
+        if word in node.schema:
+            wanted = node.child(node.schema[word])
+            for each in narrow(one, (test, holds)):
+                found += judge.accepts(each, wanted, path) if not judge.is_empty(each) else []
+    return found
+
+
+VALUE_RULES: Final[dict[str, SubRule]] = {"type": _type, "enum": _values, "const": _values}
+
+CHOICE_RULES: Final[dict[str, SubRule]] = {
+    "allOf": _all_of,
+    "anyOf": _any_of,
+    "oneOf": _one_of,
+    "not": _not,
+    "if": _if,
+}
