@@ -94,6 +94,8 @@ def _best(judge: Judge, one: Alternative, parts: list[Node], path: str) -> Fault
         tried.append(found)
     if _is_split(judge, one, parts, path):
         return []
+    if len(parts) == 1:
+        return tried[0]
     near = [found for found in tried if all(_is_inner(fault.rule) for fault in found)]
     if len(near) == 1:
         return near[0]

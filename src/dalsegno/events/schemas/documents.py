@@ -63,8 +63,11 @@ class Node:
         """What tells it from others: equal keys mean the same, wherever they stand."""
         if self._key is None:
             text = text_of(self.schema)
-            here = id(self.document) if '"$r' in text or '"$d' in text else 0  # it may point to elsewhere
-            self._key = (here, self.base if here else "", text)
+            here = '"$r' in text or '"$d' in text  # it may point to elsewhere in its document
+            if here and self.is_reference and not any(self.targets()):
+                here = False
+            base = self.base if '"$r' in text else ""
+            self._key = (id(self.document) if here else self.document.draft, base, text)
         return self._key
 
     def child(self, schema: Any) -> Node:
