@@ -34,9 +34,9 @@ def _mode(case: Case) -> Mode:
 @pytest.mark.parametrize("number", range(NUMBER))
 def test_a_pair_of_schemas_is_judged_as_a_registry_judges_it(shared: Path, number: int, count: Count) -> None:
     case = _cases()[number]
-    format = Format(case["format"].lower())
-    old = Side(1, format, case["original_schema"])
-    new = Side(2, format, case["update_schema"])
+    language = Format(case["format"].lower())
+    old = Side(1, language, case["original_schema"])
+    new = Side(2, language, case["update_schema"])
     assert _mode(case) is Mode.BACKWARD
     found = compare(new, old)
     count("schema pairs of a third party")

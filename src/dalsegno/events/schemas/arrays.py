@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from dalsegno.events.schemas.alternatives import Alternative, Claims, value_key
 from dalsegno.events.schemas.documents import Node
-from dalsegno.events.schemas.judging import Faults, Judge, quoted, say
+from dalsegno.events.schemas.judging import Faults, Judge, quoted, say, speaks_of
 from dalsegno.events.schemas.scalars import SubRule, length
 from dalsegno.events.schemas.verdicts import Kind, Rule
 
@@ -206,7 +206,9 @@ def _has_few(judge: Judge, one: Alternative, writes: _Items, wanted: Node, most:
 
 def _unevaluated(judge: Judge, one: Alternative, node: Node, path: str) -> Faults:
     wanted = node.child(node.schema["unevaluatedItems"])
-    if wanted.is_anything or any(_speaks_of(layer) == _speaks_of(node) for layer in one.layers):
+    if wanted.is_anything or any(
+        speaks_of(layer, _APPLIED) == speaks_of(node, _APPLIED) for layer in one.layers
+    ):
         return []
     plain = {word: node.schema[word] for word in ("prefixItems", "items") if word in node.schema}
     if isinstance(plain.get("items"), (dict, bool)):
@@ -215,13 +217,6 @@ def _unevaluated(judge: Judge, one: Alternative, node: Node, path: str) -> Fault
     if "items" in plain:
         closed = Node(node.document, {**plain, "additionalItems": wanted.schema}, node.base)
     return [] if not _items(judge, one, closed, path) else _not_shown(judge, wanted, path)
-
-
-def _speaks_of(node: Node) -> object:
-    """Return all that decides which items are left over for ``unevaluatedItems``."""
-    if node.references:
-        return node.key
-    return {word: said for word, said in node.schema.items() if word in _APPLIED}
 
 
 def _not_shown(judge: Judge, wanted: Node, path: str) -> Faults:

@@ -101,7 +101,9 @@ def _best(judge: Judge, one: Alternative, parts: list[Node], path: str) -> Fault
         return near[0]
     sides = (f"one of {len(parts)} alternatives", one.name)
     breaks = f"{{reader}} has no alternative that takes {_article(one.name)} as {quoted(path)}"
-    return [judge.fault(path, Rule.NO_ALTERNATIVE, sides, f"{breaks}, which {{writer}} may send")]
+    unsure = len(near) > 1 or any(all(f.kind is Kind.UNPROVEN for f in found) for found in tried)
+    kind = Kind.UNPROVEN if unsure else Kind.BREAKS  # what no part takes alone, several may take together
+    return [judge.fault(path, Rule.NO_ALTERNATIVE, sides, f"{breaks}, which {{writer}} may send", kind)]
 
 
 def _is_inner(rule: Rule) -> bool:

@@ -12,7 +12,7 @@ from dalsegno.events.schemas.alternatives import Alternative, Claims
 from dalsegno.events.schemas.documents import Node
 from dalsegno.events.schemas.verdicts import Incompatibility, Kind, Rule, Sides
 
-__all__ = ["Faults", "Judge", "matches", "matches_all", "part", "quoted", "say"]
+__all__ = ["Faults", "Judge", "matches", "matches_all", "part", "quoted", "say", "speaks_of"]
 
 Faults = list[Incompatibility]
 
@@ -78,6 +78,13 @@ def say(keyword: str, value: Any) -> str:
     """Write what a schema says, short."""
     text = json.dumps(value, ensure_ascii=False, sort_keys=True)
     return f"{keyword} {text if len(text) <= 90 else text[:90] + '…'}"
+
+
+def speaks_of(node: Node, words: frozenset[str]) -> object:
+    """Return what a schema says by some keywords; all that it is, where it refers to others."""
+    if node.references:
+        return node.key
+    return {word: said for word, said in node.schema.items() if word in words}
 
 
 @lru_cache(maxsize=1024)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+import msgspec
+
 from dalsegno.events.schemas.alternatives import Alternative, narrow
 from dalsegno.events.schemas.documents import Node
-from dalsegno.events.schemas.judging import Faults, Judge, matches, matches_all, part, quoted, say
+from dalsegno.events.schemas.judging import Faults, Judge, matches, matches_all, part, quoted, say, speaks_of
 from dalsegno.events.schemas.properties import (
+    SOMETIMES,
     Properties,
     always,
     dependencies,
@@ -21,6 +24,11 @@ from dalsegno.events.schemas.verdicts import Kind, Rule
 
 __all__ = ["OBJECT_RULES", "is_empty_object"]
 
+_APPLIED: Final = frozenset(
+    "properties patternProperties additionalProperties unevaluatedProperties "
+    "allOf anyOf oneOf not if then else dependentSchemas".split()
+)
+
 
 def _properties(judge: Judge, one: Alternative, node: Node, path: str) -> Faults:
     writes = Properties(one, judge.sealed)
@@ -30,7 +38,8 @@ def _properties(judge: Judge, one: Alternative, node: Node, path: str) -> Faults
         if had is None:
             continue
         if not had and _is_free(writes, name):
-            told = name in node.get("required", ()) and not _has_default(node, name)
+            wants = name in node.get("required", ()) and not _has_default(node, name)
+            told = wants and name not in writes.required  # it is missing anyway, which is said elsewhere
             if not told and (judge.conventions or not wanted.is_anything):
                 found.append(_taken(judge, place, wanted))
             continue
@@ -122,8 +131,9 @@ def _patterns(judge: Judge, one: Alternative, node: Node, path: str) -> Faults:
                 found += judge.includes(had, wanted, part(path, name))
         if wanted.is_anything:
             continue
+        also = writes.patterns.get(text, ())  # a name may match both
         for other, claims in writes.patterns.items():
-            found += judge.includes(claims, wanted, f"{path}.<{other}>")
+            found += judge.includes((*also, *claims), wanted, f"{path}.<{other}>")
         if writes.rest is not None and text not in writes.patterns and not judge.is_never(writes.rest):
             found += judge.includes(writes.rest, wanted, f"{path}.<{text}>")
     return found
@@ -218,7 +228,7 @@ def _dependent_schemas(node: Node) -> Iterator[tuple[str, Node]]:
 def _unevaluated(judge: Judge, one: Alternative, node: Node, path: str) -> Faults:
     """Hold other properties to what the reader says of those that none of its parts speaks of."""
     wanted = node.schema["unevaluatedProperties"]
-    if any("unevaluatedProperties" in layer.schema and layer.key == node.key for layer in one.layers):
+    if any(speaks_of(layer, _APPLIED) == speaks_of(node, _APPLIED) for layer in one.layers):
         return []
     names: dict[str, Any] = {}
     texts: dict[str, Any] = {}
@@ -229,7 +239,10 @@ def _unevaluated(judge: Judge, one: Alternative, node: Node, path: str) -> Fault
         texts |= each.get("patternProperties", {})
     said = {"properties": dict.fromkeys(names, True), "patternProperties": dict.fromkeys(texts, True)}
     plain = Node(node.document, {**said, "additionalProperties": wanted}, node.base)
-    return _additional(judge, one, plain, path)
+    found = _additional(judge, one, plain, path)
+    if not SOMETIMES & node.schema.keys():
+        return found
+    return [msgspec.structs.replace(fault, kind=Kind.UNPROVEN) for fault in found]
 
 
 def is_empty_object(judge: Judge, one: Alternative) -> bool:

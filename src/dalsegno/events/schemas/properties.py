@@ -11,9 +11,11 @@ from dalsegno.events.schemas.documents import Document, Node
 from dalsegno.events.schemas.judging import matches
 from dalsegno.events.schemas.scalars import length
 
-__all__ = ["Properties", "always", "dependencies", "named", "objects_with", "text_node"]
+__all__ = ["SOMETIMES", "Properties", "always", "dependencies", "named", "objects_with", "text_node"]
 
-_SOMETIMES: Final = frozenset({"anyOf", "oneOf", "if", "dependentSchemas"})
+SOMETIMES: Final = frozenset({"anyOf", "oneOf", "if", "dependentSchemas"})
+"""Keywords whose schemas hold for some values only."""
+
 _FOR_ALL: Final = frozenset({"additionalProperties", "unevaluatedProperties"})
 _TEXTS: Final = Document({"$schema": "https://json-schema.org/draft/2020-12/schema"})
 
@@ -139,7 +141,7 @@ def _leaves_over(layer: Node, name: str | None) -> bool:
     A part that holds in some cases only leaves it open which properties are spoken of.
     """
     for each in [layer, *always(layer)]:
-        if _SOMETIMES & each.schema.keys() or (each is not layer and _FOR_ALL & each.schema.keys()):
+        if SOMETIMES & each.schema.keys() or (each is not layer and _FOR_ALL & each.schema.keys()):
             return False
         if None in each.targets() or name in each.get("properties", ()):
             return False

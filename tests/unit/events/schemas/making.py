@@ -78,13 +78,8 @@ def _array(chance: Random, depth: int) -> dict[str, Any]:
         found["items"] = schema(chance, depth - 1)
     if depth and chance.random() < 0.35:
         found["prefixItems"] = [schema(chance, depth - 1) for _ in range(chance.randint(1, 2))]
-    for word, value in (
-        ("minItems", chance.randint(0, 2)),
-        ("maxItems", chance.randint(1, 3)),
-        ("uniqueItems", True),
-    ):
-        if chance.random() < 0.2:
-            found[word] = value
+    counts = {"minItems": chance.randint(0, 2), "maxItems": chance.randint(1, 3), "uniqueItems": True}
+    found |= {word: value for word, value in counts.items() if chance.random() < 0.2}
     if depth and chance.random() < 0.2:
         found["contains"] = schema(chance, 0)
         found |= {"minContains": chance.randint(0, 2)} if chance.random() < 0.4 else {}
@@ -171,6 +166,35 @@ def value(chance: Random, depth: int = 3) -> Any:
     return chance.choice(SCALARS)
 
 
-def validator(made: Any) -> Any:
-    """Make a validator of draft 2020-12."""
-    return jsonschema_rs.Draft202012Validator(made)
+def as_draft_7(made: Any) -> Any:
+    """Say the same in draft 7, as far as it can be said there."""
+    if isinstance(made, list):
+        return [as_draft_7(each) for each in made]
+    if not isinstance(made, dict):
+        return made
+    found = {word: as_draft_7(said) for word, said in made.items() if word not in _NEW}
+    if "prefixItems" in made:
+        found["items"] = as_draft_7(made["prefixItems"])
+        found |= {"additionalItems": as_draft_7(made["items"])} if "items" in made else {}
+    wanted = dict(made.get("dependentRequired", {}))
+    wanted |= {name: as_draft_7(each) for name, each in made.get("dependentSchemas", {}).items()}
+    return found | ({"dependencies": wanted} if wanted else {})
+
+
+_NEW = ("prefixItems", "unevaluatedItems", "unevaluatedProperties", "minContains", "maxContains")
+_NEW += ("dependentRequired", "dependentSchemas")
+
+
+def sealed(made: Any) -> Any:
+    """Close each object that lists its properties and says nothing of others."""
+    if isinstance(made, list):
+        return [sealed(each) for each in made]
+    if not isinstance(made, dict):
+        return made
+    found = {word: said if word in ("enum", "const") else sealed(said) for word, said in made.items()}
+    return found | ({"additionalProperties": False} if "properties" in made else {})
+
+
+def validator(made: Any, draft: int = 2020) -> Any:
+    """Make a validator."""
+    return (jsonschema_rs.Draft202012Validator if draft == 2020 else jsonschema_rs.Draft7Validator)(made)
