@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from dalsegno.errors import InvalidInput
-from dalsegno.events.schemas.documents import text_of
+from dalsegno.events.schemas.documents import is_too_deep, text_of
 
 __all__ = ["PRIMITIVES", "AvroField", "AvroType", "avro_type", "hold_to_avro"]
 
@@ -39,12 +39,15 @@ class AvroType:
         """The name without its namespace."""
         return self.name.rpartition(".")[2]
 
+    @property
+    def title(self) -> str:
+        """The kind and the name, without what is inside."""
+        return f"{self.kind} {self.name}" if self.name else self.kind
+
     def __str__(self) -> str:
         if self.kind == "union":
-            return f"[{', '.join(map(str, self.branches))}]"
-        text = f"{self.kind} {self.name}" if self.name else self.kind
-        if self.inner:
-            text = f"{self.kind} of {self.inner}"
+            return f"[{', '.join(branch.title for branch in self.branches)}]"
+        text = f"{self.kind} of {self.inner.title}" if self.inner else self.title
         return f"{text} ({self.logical[0]})" if self.logical else text
 
 
@@ -71,6 +74,8 @@ def hold_to_avro(schema: Any) -> None:
             "Nothing was registered.",
             "Install the extra: dalsegno[avro].",
         ) from None
+    if is_too_deep(schema):
+        raise _malformed("it is nested too deeply")
     try:
         parse_schema(schema, named_schemas={})
     except (SchemaParseException, UnknownType, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -79,10 +84,9 @@ def hold_to_avro(schema: Any) -> None:
 
 def avro_type(schema: Any) -> AvroType:
     """Read a schema. Raises InvalidInput for what no Avro schema can be."""
-    try:
-        return _Reading().type(schema, "")
-    except RecursionError:
-        raise _malformed("it is nested too deeply") from None
+    if is_too_deep(schema):
+        raise _malformed("it is nested too deeply")
+    return _Reading().type(schema, "")
 
 
 class _Reading:

@@ -18,7 +18,7 @@ import jsonschema_rs
 from dalsegno.core import paths
 from dalsegno.errors import InvalidInput
 
-__all__ = ["ANNOTATIONS", "DRAFTS", "Document", "Key", "Node", "text_of"]
+__all__ = ["ANNOTATIONS", "DRAFTS", "Document", "Key", "Node", "is_too_deep", "text_of"]
 
 Key: TypeAlias = tuple[int, str, str]
 
@@ -38,12 +38,26 @@ ANNOTATIONS: Final = frozenset(
 )
 """Keywords that refuse no value by themselves (``then`` and ``else`` only speak beside ``if``)."""
 
+DEEPEST: Final = 200
+"""How deeply a schema may be nested."""
+
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 
 
 def text_of(value: Any) -> str:
     """Write a schema, or any JSON value, in the one way that only depends on its content."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def is_too_deep(schema: Any) -> bool:
+    """Tell whether a schema is nested more deeply than what reads schemas can bear."""
+    level = [schema] if isinstance(schema, (dict, list)) else []
+    for _ in range(DEEPEST):
+        if not level:
+            return False
+        parts = [each.values() if isinstance(each, dict) else each for each in level]
+        level = [inner for part in parts for inner in part if isinstance(inner, (dict, list))]
+    return True
 
 
 class Node:
@@ -116,11 +130,9 @@ class Document:
     """
 
     def __init__(self, schema: Any) -> None:
-        try:
-            self.draft = _draft_of(schema)
-            text_of(schema)
-        except RecursionError:
-            raise _malformed("it is nested too deeply") from None
+        if is_too_deep(schema):
+            raise _malformed("it is nested too deeply")
+        self.draft = _draft_of(schema)
         self.schema = schema
         self.root = Node(self, schema, "")
         self._resolved: dict[tuple[str, str], Node | None] = {}

@@ -72,7 +72,8 @@ def changed(chance: Random, made: Any) -> Any:
         case {"type": "map"}:
             return {**made, "values": changed(chance, made["values"])}
         case {"type": "enum"}:
-            found = {**made, "symbols": made["symbols"][chance.randint(0, 1) :] or ["Z"]}
+            found = {"type": "enum", "name": made["name"]}
+            found["symbols"] = made["symbols"][chance.randint(0, 1) :] or ["Z"]
             return found | ({"default": found["symbols"][0]} if chance.random() < 0.5 else {})
         case {"type": "fixed"}:
             return {**made, "size": made["size"] + chance.choice([0, 0, 1])}
@@ -89,10 +90,13 @@ def _fields(chance: Random, fields: list[dict[str, Any]]) -> list[dict[str, Any]
             continue
         if roll < 0.3:
             found.append({**field, "name": f"{field['name']}_new", "aliases": [field["name"]]})
+        elif roll < 0.7 and "default" not in field:
+            found.append({**field, "type": changed(chance, field["type"])})
         else:
-            found.append({**field, "type": changed(chance, field["type"])} if roll < 0.7 else field)
+            found.append(field)
     if chance.random() < 0.3:
-        found.append({"name": "more", "type": "int"} | ({"default": 1} if chance.random() < 0.6 else {}))
+        more = {"name": f"more{chance.randint(0, 10**6)}", "type": "int"}
+        found.append(more | ({"default": 1} if chance.random() < 0.6 else {}))
     chance.shuffle(found)
     return found
 
