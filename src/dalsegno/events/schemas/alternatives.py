@@ -11,18 +11,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
-from dalsegno.events.schemas.documents import ANNOTATIONS, Document, Node, text_of
+from dalsegno.events.schemas.documents import ANNOTATIONS, Document, Node, value_key
 
 __all__ = [
     "KINDS",
     "Alternative",
     "Claims",
     "alternatives",
-    "enumerated",
     "kind_of",
     "narrow",
     "types_of",
-    "value_key",
 ]
 
 KINDS: Final = ("null", "boolean", "number", "string", "array", "object")
@@ -130,10 +128,9 @@ def _affirm(state: _State, node: Node) -> _Ways | None:
     state.layers.append(node)
     types = types_of(node)
     state.types = {kind: whole or types[kind] for kind, whole in state.types.items() if kind in types}
-    for allowed in enumerated(node):
-        keys = {value_key(value) for value in allowed}
-        known = allowed if state.values is None else state.values
-        state.values = [value for value in known if value_key(value) in keys]
+    for allowed, keys in node.listed:
+        known = state.values
+        state.values = allowed if known is None else [each for each in known if value_key(each) in keys]
     state.todo.extend((part, True) for part in node.children("allOf"))
     if "not" in node.schema:
         state.todo.append((node.child(node.schema["not"]), False))
@@ -201,14 +198,6 @@ def types_of(node: Node) -> dict[str, bool]:
     return found
 
 
-def enumerated(node: Node) -> list[list[Any]]:
-    """Return the values that ``enum`` and ``const`` list, each of them that is there."""
-    found = [node.schema["enum"]] if "enum" in node.schema else []
-    if "const" in node.schema and node.document.draft != 4:
-        found.append([node.schema["const"]])
-    return found
-
-
 def _closed(state: _State) -> list[Alternative]:
     layers, barred = tuple(state.layers), tuple(state.barred)
     if state.values is not None:
@@ -230,8 +219,7 @@ def _bars(node: Node, value: Any) -> bool:
     if said == {"type"}:
         types, kind = types_of(node), kind_of(value)
         return kind in types and (not types[kind] or _is_whole(value))
-    known = enumerated(node)
-    return bool(known) and len(said) == 1 and value_key(value) in map(value_key, known[0])
+    return bool(node.listed) and len(said) == 1 and value_key(value) in node.listed[0][1]
 
 
 def kind_of(value: Any) -> str:
@@ -250,22 +238,6 @@ def kind_of(value: Any) -> str:
 
 def _is_whole(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and value == int(value)
-
-
-def value_key(value: Any) -> str:
-    """Return what is equal for equal JSON values: 1 is 1.0, and true is not 1."""
-    return text_of(_plain(value))
-
-
-def _plain(value: Any) -> Any:
-    match value:
-        case float() if value.is_integer():
-            return int(value)
-        case list():
-            return [_plain(each) for each in value]
-        case dict():
-            return {key: _plain(each) for key, each in value.items()}
-    return value
 
 
 _PLAIN: Final = Document({"$schema": "https://json-schema.org/draft/2020-12/schema"})

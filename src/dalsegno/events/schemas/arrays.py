@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, Final
 
-from dalsegno.events.schemas.alternatives import Alternative, Claims, value_key
-from dalsegno.events.schemas.documents import Node
+from dalsegno.events.schemas.alternatives import Alternative, Claims
+from dalsegno.events.schemas.documents import Node, value_key
 from dalsegno.events.schemas.judging import Faults, Judge, quoted, say, speaks_of
 from dalsegno.events.schemas.scalars import SubRule, length
 from dalsegno.events.schemas.verdicts import Kind, Rule

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from dalsegno.events.schemas.alternatives import KINDS, Alternative, enumerated, narrow, types_of, value_key
-from dalsegno.events.schemas.documents import Node
+from dalsegno.events.schemas.alternatives import KINDS, Alternative, narrow, types_of
+from dalsegno.events.schemas.documents import Node, value_key
 from dalsegno.events.schemas.judging import Faults, Judge, quoted, say
 from dalsegno.events.schemas.scalars import SubRule
 from dalsegno.events.schemas.verdicts import Kind, Rule
@@ -42,10 +42,10 @@ def _article(name: str) -> str:
 
 
 def _values(judge: Judge, one: Alternative, node: Node, path: str) -> Faults:
-    for allowed in enumerated(node):
-        keys = {value_key(value) for value in allowed}
-        missing = [value for value in _possible(one) or () if value_key(value) not in keys]
-        if _possible(one) is not None and not missing:
+    possible = _possible(one)
+    for allowed, keys in node.listed:
+        missing = [value for value in possible or () if value_key(value) not in keys]
+        if possible is not None and not missing:
             continue
         had = say("value", missing[0]) if missing else one.name
         what = say("", missing[0]).strip() if missing else f"any {one.name}"
@@ -67,24 +67,30 @@ def _all_of(judge: Judge, one: Alternative, node: Node, path: str) -> Faults:
 
 
 def _any_of(judge: Judge, one: Alternative, node: Node, path: str) -> Faults:
-    return _best(judge, one, node.children("anyOf"), path)
+    parts = node.children("anyOf")
+    return _best(judge, one, _possible_parts(judge, one, parts), len(parts), path)
 
 
 def _one_of(judge: Judge, one: Alternative, node: Node, path: str) -> Faults:
-    parts = node.children("oneOf")
+    total = node.children("oneOf")
+    parts = _possible_parts(judge, one, total)
+    if len(parts) == 1:  # none of the others accepts it too
+        return judge.accepts(one, parts[0], path)
     fitting = [part for part in parts if not judge.accepts(one, part, path)]
     if not fitting:
-        return _best(judge, one, parts, path)
-    others = [part for part in parts if part is not fitting[0] and not judge.is_disjoint(one, part)]
-    if not others:
-        return []
+        return _best(judge, one, parts, len(total), path)
     breaks = f"for {{reader}}, {quoted(path)} must be one thing of several; {{writer}} may send two in one"
-    sides = (f"exactly one of {len(parts)}", one.name)
+    sides = (f"exactly one of {len(total)}", one.name)
     kind = Kind.BREAKS if len(fitting) > 1 else Kind.UNPROVEN
     return [judge.fault(path, Rule.SEVERAL_ALTERNATIVES, sides, breaks, kind)]
 
 
-def _best(judge: Judge, one: Alternative, parts: list[Node], path: str) -> Faults:
+def _possible_parts(judge: Judge, one: Alternative, parts: list[Node]) -> list[Node]:
+    """Leave out the parts that take none of an alternative's values; where there is one part, keep it."""
+    return parts if len(parts) == 1 else [part for part in parts if not judge.is_disjoint(one, part)]
+
+
+def _best(judge: Judge, one: Alternative, parts: list[Node], total: int, path: str) -> Faults:
     """Find a part that takes the alternative; if there is none, tell of the nearest one why not."""
     tried = []
     for part in parts:
@@ -94,12 +100,12 @@ def _best(judge: Judge, one: Alternative, parts: list[Node], path: str) -> Fault
         tried.append(found)
     if _is_split(judge, one, parts, path):
         return []
-    if len(parts) == 1:
+    if total == 1:
         return tried[0]
     near = [found for found in tried if all(_is_inner(fault.rule) for fault in found)]
     if len(near) == 1:
         return near[0]
-    sides = (f"one of {len(parts)} alternatives", one.name)
+    sides = (f"one of {total} alternatives", one.name)
     breaks = f"{{reader}} has no alternative that takes {_article(one.name)} as {quoted(path)}"
     unsure = len(near) > 1 or any(all(f.kind is Kind.UNPROVEN for f in found) for found in tried)
     kind = Kind.UNPROVEN if unsure else Kind.BREAKS  # what no part takes alone, several may take together

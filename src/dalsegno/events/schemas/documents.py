@@ -18,7 +18,7 @@ import jsonschema_rs
 from dalsegno.core import paths
 from dalsegno.errors import InvalidInput
 
-__all__ = ["ANNOTATIONS", "DRAFTS", "Document", "Key", "Node", "is_too_deep", "text_of"]
+__all__ = ["ANNOTATIONS", "DRAFTS", "Document", "Key", "Node", "is_too_deep", "text_of", "value_key"]
 
 Key: TypeAlias = tuple[int, str, str]
 
@@ -49,6 +49,22 @@ def text_of(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
+def value_key(value: Any) -> str:
+    """Return what is equal for equal JSON values: 1 is 1.0, and true is not 1."""
+    return text_of(_plain(value))
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case float() if value.is_integer():
+            return int(value)
+        case list():
+            return [_plain(each) for each in value]
+        case dict():
+            return {key: _plain(each) for key, each in value.items()}
+    return value
+
+
 def is_too_deep(schema: Any) -> bool:
     """Tell whether a schema is nested more deeply than what reads schemas can bear."""
     level = [schema] if isinstance(schema, (dict, list)) else []
@@ -63,12 +79,13 @@ def is_too_deep(schema: Any) -> bool:
 class Node:
     """One schema within a document: what it says, and against which address its references are read."""
 
-    __slots__ = ("_key", "base", "document", "schema")
+    __slots__ = ("_key", "_listed", "base", "document", "schema")
 
     def __init__(self, document: Document, schema: Any, base: str) -> None:
         self.document = document
         self.schema = schema
         self._key: Key | None = None
+        self._listed: list[tuple[list[Any], frozenset[str]]] | None = None
         own = document.identifier(schema)
         self.base = urldefrag(urljoin(base, own)).url if own else base
 
@@ -83,6 +100,16 @@ class Node:
             base = self.base if '"$r' in text else ""
             self._key = (id(self.document) if here else self.document.draft, base, text)
         return self._key
+
+    @property
+    def listed(self) -> list[tuple[list[Any], frozenset[str]]]:
+        """The values that ``enum`` and ``const`` list, each of them that is there, and their keys."""
+        if self._listed is None:
+            lists = [self.schema["enum"]] if "enum" in self.schema else []
+            if "const" in self.schema and self.document.draft != 4:
+                lists.append([self.schema["const"]])
+            self._listed = [(values, frozenset(map(value_key, values))) for values in lists]
+        return self._listed
 
     def child(self, schema: Any) -> Node:
         """Return a schema that is written within this one."""
