@@ -10,7 +10,7 @@ from dalsegno.events.schemas.alternatives import Alternative, Claims
 from dalsegno.events.schemas.documents import Node, value_key
 from dalsegno.events.schemas.judging import Faults, Judge, quoted, say, speaks_of
 from dalsegno.events.schemas.scalars import SubRule, length
-from dalsegno.events.schemas.verdicts import Kind, Rule
+from dalsegno.events.schemas.verdicts import READER, WRITER, Kind, Rule
 
 __all__ = ["ARRAY_RULES", "is_empty_array"]
 
@@ -108,12 +108,12 @@ def _compare(judge: Judge, claims: Claims, wanted: Node, place: str) -> Faults:
     if wanted.is_anything or judge.is_never(claims):
         return []
     if wanted.schema is False:
-        breaks = f"{{reader}} takes no item {quoted(place)}, which {{writer}} may send"
+        breaks = f"{READER} takes no item {quoted(place)}, which {WRITER} may send"
         return [judge.fault(place, Rule.ITEM_REFUSED, ("no such item", "an item"), breaks)]
     found = judge.includes(claims, wanted, place)
     if claims or not found:
         return found
-    breaks = f"{{reader}} now knows {quoted(place)}; {{writer}} may send anything there"
+    breaks = f"{READER} now knows {quoted(place)}; {WRITER} may send anything there"
     return [judge.fault(place, Rule.ITEM_TAKEN, (say("items", wanted.schema), "anything"), breaks)]
 
 
@@ -124,7 +124,7 @@ def _list_or_tuple(judge: Judge, one: Alternative, node: Node, path: str) -> Any
     if layer is None or one.has_value or bool(_tuple_of(layer)) == bool(_tuple_of(node)):
         return None
     names = ["a tuple" if _tuple_of(each) else "a list" for each in (node, layer)]
-    breaks = f"{{reader}} reads {quoted(path)} as {names[0]}, {{writer}} writes {names[1]}"
+    breaks = f"{READER} reads {quoted(path)} as {names[0]}, {WRITER} writes {names[1]}"
     return judge.fault(path, Rule.LIST_OR_TUPLE, (names[0], names[1]), breaks, Kind.CONVENTION)
 
 
@@ -134,10 +134,10 @@ def _count(judge: Judge, one: Alternative, node: Node, path: str) -> Faults:
     had = f"{writes.low} to {'any' if writes.high is None else writes.high} items"
     found = []
     if writes.low < least:
-        breaks = f"{{reader}} wants {least} items or more in {quoted(path)}; {{writer}} may send fewer"
+        breaks = f"{READER} wants {least} items or more in {quoted(path)}; {WRITER} may send fewer"
         found.append(judge.fault(path, Rule.ITEM_COUNT_NARROWED, (f"at least {least} items", had), breaks))
     if most is not None and (writes.high is None or writes.high > most):
-        breaks = f"{{reader}} takes {most} items or less in {quoted(path)}; {{writer}} may send more"
+        breaks = f"{READER} takes {most} items or less in {quoted(path)}; {WRITER} may send more"
         found.append(judge.fault(path, Rule.ITEM_COUNT_NARROWED, (f"at most {most} items", had), breaks))
     return found
 
@@ -148,7 +148,7 @@ def _unique(judge: Judge, one: Alternative, node: Node, path: str) -> Faults:
         return []
     if any(layer.get("uniqueItems") is True for layer in one.layers) or _has_distinct(one):
         return []
-    breaks = f"{{reader}} refuses equal items in {quoted(path)}, which {{writer}} may send"
+    breaks = f"{READER} refuses equal items in {quoted(path)}, which {WRITER} may send"
     return [judge.fault(path, Rule.UNIQUENESS_ADDED, ("no two equal items", "any items"), breaks)]
 
 
@@ -164,11 +164,11 @@ def _contains(judge: Judge, one: Alternative, node: Node, path: str) -> Faults:
     writes = _Items(one)
     found: Faults = []
     if least and not _has_enough(judge, one, writes, wanted, least):
-        breaks = f"{{reader}} wants {least} such items in {quoted(path)}; {{writer}} may send fewer"
+        breaks = f"{READER} wants {least} such items in {quoted(path)}; {WRITER} may send fewer"
         sides = (say("contains", wanted.schema), "items of any kind")
         found.append(judge.fault(path, Rule.CONTAINS_NARROWED, sides, breaks))
     if most is not None and not _has_few(judge, one, writes, wanted, most):
-        breaks = f"{{reader}} takes {most} such items in {quoted(path)}; {{writer}} may send more"
+        breaks = f"{READER} takes {most} such items in {quoted(path)}; {WRITER} may send more"
         sides = (f"{say('contains', wanted.schema)} at most {most} times", "any number of times")
         found.append(judge.fault(path, Rule.CONTAINS_NARROWED, sides, breaks))
     return found
@@ -220,7 +220,7 @@ def _unevaluated(judge: Judge, one: Alternative, node: Node, path: str) -> Fault
 
 
 def _not_shown(judge: Judge, wanted: Node, path: str) -> Faults:
-    breaks = f"{{reader}} may refuse items of {quoted(path)} that none of its parts speaks of"
+    breaks = f"{READER} may refuse items of {quoted(path)} that none of its parts speaks of"
     sides = (say("unevaluatedItems", wanted.schema), "other items")
     return [judge.fault(path, Rule.ITEM_REFUSED, sides, breaks, Kind.UNPROVEN)]
 

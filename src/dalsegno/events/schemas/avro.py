@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from dalsegno.events.schemas.avro_types import AvroField, AvroType, avro_type
 from dalsegno.events.schemas.judging import Faults, quoted
-from dalsegno.events.schemas.verdicts import Incompatibility, Kind, Rule, Sides
+from dalsegno.events.schemas.verdicts import READER, WRITER, Incompatibility, Kind, Rule, Sides
 
 __all__ = ["compare_avro"]
 
@@ -36,7 +36,7 @@ def compare_avro(reader: Any, writer: Any, *, sides: Sides | None = None) -> tup
     try:
         return tuple(comparison.compare(wanted, written, "$"))
     except (_TooIntricate, RecursionError):
-        breaks = "these schemas are too intricate to show that {reader} reads all that {writer} may send"
+        breaks = f"these schemas are too intricate to show that {READER} reads all that {WRITER} may send"
         return (comparison.fault("$", Rule.TOO_INTRICATE, wanted, written, breaks, Kind.UNPROVEN),)
 
 
@@ -73,7 +73,7 @@ class _Comparison:
             return self._union(reader, writer, path)
         if reader.kind != writer.kind:
             if reader.kind not in _PROMOTED.get(writer.kind, ()):
-                breaks = f"{{reader}} wants {reader} as {quoted(path)}; {{writer}} may send {writer}"
+                breaks = f"{READER} wants {reader} as {quoted(path)}; {WRITER} may send {writer}"
                 return [self.fault(path, Rule.TYPE_MISMATCH, reader, writer, breaks)]
             return self._logical(reader, writer, path)
         found = self._names(reader, writer, path)
@@ -83,9 +83,7 @@ class _Comparison:
             case "enum":
                 found += self._enum(reader, writer, path)
             case "fixed" if reader.size != writer.size:
-                breaks = (
-                    f"{{reader}} wants {reader.size} bytes as {quoted(path)}; {{writer}} sends {writer.size}"
-                )
+                breaks = f"{READER} wants {reader.size} bytes as {quoted(path)}; {WRITER} sends {writer.size}"
                 found.append(self.fault(path, Rule.FIXED_SIZE_MISMATCH, reader, writer, breaks))
             case "array" | "map":
                 assert reader.inner and writer.inner
@@ -102,9 +100,7 @@ class _Comparison:
             if _is_alike(branch, writer):  # this is the branch that it is read as, and it fails
                 near = found[0]
                 break
-        breaks = (
-            f"{{reader}} has no alternative that takes {writer} as {quoted(path)}, which {{writer}} may send"
-        )
+        breaks = f"{READER} has no alternative that takes {writer} as {quoted(path)}, which {WRITER} may send"
         if near:
             breaks = f"{breaks}: {near.breaks}"
         return [self.fault(path, Rule.MISSING_UNION_BRANCH, reader, writer, breaks)]
@@ -112,7 +108,7 @@ class _Comparison:
     def _names(self, reader: AvroType, writer: AvroType, path: str) -> Faults:
         if not reader.name or _same_name(reader, writer):
             return []
-        breaks = f"{{reader}} looks for {reader.name} as {quoted(path)}; {{writer}} sends {writer.name}"
+        breaks = f"{READER} looks for {reader.name} as {quoted(path)}; {WRITER} sends {writer.name}"
         return [self.fault(path, Rule.NAME_MISMATCH, reader, writer, breaks)]
 
     def _record(self, reader: AvroType, writer: AvroType, path: str) -> Faults:
@@ -124,7 +120,7 @@ class _Comparison:
             if written is not None:
                 found += self.compare(field.type, written.type, place)
             elif not field.has_default:
-                breaks = f"{{reader}} does not find {quoted(place)}; {{writer}} does not send it"
+                breaks = f"{READER} does not find {quoted(place)}; {WRITER} does not send it"
                 rule = Rule.READER_FIELD_MISSING_DEFAULT_VALUE
                 found.append(self.fault(place, rule, f"{field.type}, no default", "no such field", breaks))
         return found
@@ -134,7 +130,7 @@ class _Comparison:
         if not missing or reader.default in reader.symbols:
             return []
         had = f"{', '.join(missing)}"
-        breaks = f"{{reader}} does not know {had} as {quoted(path)}, which {{writer}} may send"
+        breaks = f"{READER} does not know {had} as {quoted(path)}, which {WRITER} may send"
         sides = (f"one of {', '.join(reader.symbols)}; no default", f"one of {', '.join(writer.symbols)}")
         return [self.fault(path, Rule.MISSING_ENUM_SYMBOLS, *sides, breaks)]
 
@@ -142,15 +138,15 @@ class _Comparison:
         if reader.logical is None or writer.logical is None or _reads(reader.logical, writer.logical):
             return []
         sides = (_shown(reader.logical), _shown(writer.logical))
-        breaks = f"{{reader}} takes {quoted(path)} for {sides[0]}; {{writer}} sends {sides[1]}"
+        breaks = f"{READER} takes {quoted(path)} for {sides[0]}; {WRITER} sends {sides[1]}"
         return [self.fault(path, Rule.LOGICAL_TYPE_MISMATCH, *sides, breaks)]
 
     def fault(
         self, path: str, rule: Rule, reader: object, writer: object, breaks: str, kind: Kind = Kind.BREAKS
     ) -> Incompatibility:
         """Note what does not fit."""
-        text = breaks.replace("{reader}", self._sides.reader).replace("{writer}", self._sides.writer)
-        return Incompatibility(path, rule, str(reader), str(writer), text[:1].upper() + text[1:], kind)
+        text = self._sides.told(breaks)
+        return Incompatibility(path, rule, str(reader), str(writer), text, kind)
 
 
 def _in_order(branches: list[AvroType], writer: AvroType) -> list[AvroType]:

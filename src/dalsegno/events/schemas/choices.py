@@ -8,7 +8,7 @@ from dalsegno.events.schemas.alternatives import KINDS, Alternative, narrow, typ
 from dalsegno.events.schemas.documents import Node, value_key
 from dalsegno.events.schemas.judging import Faults, Judge, quoted, say
 from dalsegno.events.schemas.scalars import SubRule
-from dalsegno.events.schemas.verdicts import Kind, Rule
+from dalsegno.events.schemas.verdicts import READER, WRITER, Kind, Rule
 
 __all__ = ["CHOICE_RULES", "VALUE_RULES"]
 
@@ -20,7 +20,7 @@ def _type(judge: Judge, one: Alternative, node: Node, path: str) -> Faults:
     others = {each.name: None for each in judge.siblings if not _has_type(each, types)}
     names = list(others) if one.name in others else [one.name]
     had = "anything" if len(names) >= len(KINDS) - 1 else " or ".join(map(_article, names))
-    breaks = f"{{reader}} wants {_named(types)} as {quoted(path)}; {{writer}} may send {had}"
+    breaks = f"{READER} wants {_named(types)} as {quoted(path)}; {WRITER} may send {had}"
     sides = (say("type", node.schema["type"]), say("type", names if len(names) > 1 else names[0]))
     return [judge.fault(path, Rule.TYPE_CHANGED, sides, breaks)]
 
@@ -49,7 +49,7 @@ def _values(judge: Judge, one: Alternative, node: Node, path: str) -> Faults:
             continue
         had = say("value", missing[0]) if missing else one.name
         what = say("", missing[0]).strip() if missing else f"any {one.name}"
-        breaks = f"{{reader}} does not know {what} as {quoted(path)}, which {{writer}} may send"
+        breaks = f"{READER} does not know {what} as {quoted(path)}, which {WRITER} may send"
         return [judge.fault(path, Rule.VALUES_NARROWED, (say("one of", allowed), had), breaks)]
     return []
 
@@ -79,7 +79,7 @@ def _one_of(judge: Judge, one: Alternative, node: Node, path: str) -> Faults:
     fitting = [part for part in parts if not judge.accepts(one, part, path)]
     if not fitting:
         return _best(judge, one, parts, len(total), path)
-    breaks = f"for {{reader}}, {quoted(path)} must be one thing of several; {{writer}} may send two in one"
+    breaks = f"for {READER}, {quoted(path)} must be one thing of several; {WRITER} may send two in one"
     sides = (f"exactly one of {len(total)}", one.name)
     kind = Kind.BREAKS if len(fitting) > 1 else Kind.UNPROVEN
     return [judge.fault(path, Rule.SEVERAL_ALTERNATIVES, sides, breaks, kind)]
@@ -106,10 +106,10 @@ def _best(judge: Judge, one: Alternative, parts: list[Node], total: int, path: s
     if len(near) == 1:
         return near[0]
     sides = (f"one of {total} alternatives", one.name)
-    breaks = f"{{reader}} has no alternative that takes {_article(one.name)} as {quoted(path)}"
+    breaks = f"{READER} has no alternative that takes {_article(one.name)} as {quoted(path)}"
     unsure = len(near) > 1 or any(all(f.kind is Kind.UNPROVEN for f in found) for found in tried)
     kind = Kind.UNPROVEN if unsure else Kind.BREAKS  # what no part takes alone, several may take together
-    return [judge.fault(path, Rule.NO_ALTERNATIVE, sides, f"{breaks}, which {{writer}} may send", kind)]
+    return [judge.fault(path, Rule.NO_ALTERNATIVE, sides, f"{breaks}, which {WRITER} may send", kind)]
 
 
 def _is_inner(rule: Rule) -> bool:
@@ -131,7 +131,7 @@ def _not(judge: Judge, one: Alternative, node: Node, path: str) -> Faults:
     if judge.is_disjoint(one, barred):
         return []
     sides = (say("not", barred.schema), one.name)
-    breaks = f"{{reader}} refuses some of what {{writer}} may send as {quoted(path)}"
+    breaks = f"{READER} refuses some of what {WRITER} may send as {quoted(path)}"
     return [judge.fault(path, Rule.EXCLUDED, sides, breaks, Kind.UNPROVEN)]
 
 

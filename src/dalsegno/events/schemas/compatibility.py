@@ -15,7 +15,7 @@ import msgspec
 
 from dalsegno.events.schemas.avro import compare_avro
 from dalsegno.events.schemas.json_schema import compare_json
-from dalsegno.events.schemas.verdicts import Direction, Incompatibility, Rule, Sides, Verdict
+from dalsegno.events.schemas.verdicts import READER, WRITER, Direction, Incompatibility, Rule, Sides, Verdict
 
 __all__ = ["Casts", "Format", "Mode", "Side", "bridges", "compare", "judged", "verdict_of"]
 
@@ -73,8 +73,7 @@ def compare(reader: Side, writer: Side) -> tuple[Incompatibility, ...]:
     """List what a reader of one version cannot read of what is written under another."""
     sides = Sides(f"a v{reader.version} reader", f"a v{writer.version} emitter")
     if reader.format is not writer.format:
-        breaks = f"{sides.reader} reads {reader.format}; {sides.writer} writes {writer.format}"
-        text = breaks[:1].upper() + breaks[1:]
+        text = sides.told(f"{READER} reads {reader.format}; {WRITER} writes {writer.format}")
         return (Incompatibility("$", Rule.FORMAT_OF_SCHEMA_CHANGED, reader.format, writer.format, text),)
     if reader.format is Format.AVRO:
         return compare_avro(reader.schema, writer.schema, sides=sides)

@@ -12,14 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final
 
-from dalsegno.events.schemas.alternatives import (
-    Alternative,
-    Claims,
-    alternatives,
-    narrow,
-)
+from msgspec import structs
+
+from dalsegno.events.schemas.alternatives import Alternative, Claims, alternatives, narrow
 from dalsegno.events.schemas.arrays import ARRAY_RULES, is_empty_array
 from dalsegno.events.schemas.choices import CHOICE_RULES, VALUE_RULES
 from dalsegno.events.schemas.documents import Document, Key, Node, text_of
@@ -32,7 +30,7 @@ from dalsegno.events.schemas.scalars import (
     is_empty_number,
     is_empty_string,
 )
-from dalsegno.events.schemas.verdicts import Incompatibility, Kind, Rule, Sides
+from dalsegno.events.schemas.verdicts import READER, WRITER, Incompatibility, Kind, Rule, Sides
 
 __all__ = ["compare_json"]
 
@@ -69,7 +67,7 @@ def compare_json(
     try:
         found = comparison.compare(written.root, wanted.root)
     except (_TooIntricate, RecursionError):
-        breaks = "these schemas are too intricate to show that {reader} reads all that {writer} may send"
+        breaks = f"these schemas are too intricate to show that {READER} reads all that {WRITER} may send"
         found = [comparison.fault("$", Rule.TOO_INTRICATE, ("-", "-"), breaks, Kind.UNPROVEN)]
     return tuple(found)
 
@@ -109,7 +107,7 @@ class _Comparison:
             return None
         if written.schema is not False and wanted.get("not") is not None and self._rejects_all(wanted):
             return None
-        breaks = "nothing is valid for {writer}, so that nothing follows for {reader}"
+        breaks = f"nothing is valid for {WRITER}, so that nothing follows for {READER}"
         sides = (say("schema", wanted.schema), say("schema", written.schema))
         return self.fault("$", Rule.NOTHING_WRITTEN, sides, breaks, Kind.CONVENTION)
 
@@ -142,7 +140,7 @@ class _Comparison:
         return found
 
     def _endless(self, path: str, node: Node) -> Incompatibility:
-        breaks = f"{{reader}}'s schema for {quoted(path)} refers to itself without an end"
+        breaks = f"{READER}'s schema for {quoted(path)} refers to itself without an end"
         sides = ("a reference to itself", say("schema", node.schema))
         return self.fault(path, Rule.TOO_INTRICATE, sides, breaks, Kind.UNPROVEN)
 
@@ -157,19 +155,27 @@ class _Comparison:
         kinds = {one.name for one in alternatives(claims)}
         if kinds <= {"object"}:
             return []
-        breaks = (
-            f"{{reader}} no longer says what {quoted(path)} is, which {{writer}} sends as {_listed(kinds)}"
-        )
+        breaks = f"{READER} no longer says what {quoted(path)} is, which {WRITER} sends as {_listed(kinds)}"
         return [self.fault(path, Rule.TYPE_DROPPED, ("anything", _listed(kinds)), breaks, Kind.CONVENTION)]
 
     def _against(self, claims: Claims, node: Node, path: str) -> Faults:
-        ones = [one for one in alternatives(claims) if not self.is_empty(one)]
+        ones = [self._plainer(one) for one in alternatives(claims) if not self.is_empty(one)]
         found: Faults = []
         before, self.siblings = self.siblings, ones
         for one in ones:
-            found += [fault for fault in self.accepts(one, node, path) if not _told(found, fault)]
+            faults = self.accepts(one, node, path)
+            if one.barred:  # these, too, may be among what it does not take
+                faults = [structs.replace(f, kind=_at_most(f.kind, Kind.UNPROVEN)) for f in faults]
+            found += [fault for fault in faults if not _told(found, fault)]
         self.siblings = before
         return found
+
+    def _plainer(self, one: Alternative) -> Alternative:
+        """Leave out what an alternative must not be, where it could not be that anyway."""
+        if not one.barred:
+            return one
+        free = replace(one, barred=())
+        return replace(one, barred=tuple(node for node in one.barred if not self.is_disjoint(free, node)))
 
     def accepts(self, one: Alternative, node: Node, path: str) -> Faults:
         """Compare one alternative, of this very value, with one more schema of the reader."""
@@ -177,7 +183,7 @@ class _Comparison:
         if node.is_anything or any(layer.key == node.key for layer in one.layers):
             return []
         if node.schema is False:
-            breaks = f"{{reader}} accepts nothing as {quoted(path)}"
+            breaks = f"{READER} accepts nothing as {quoted(path)}"
             return [self.fault(path, Rule.NOTHING_ACCEPTED, ("nothing", one.name), breaks)]
         with self._once(one, node) as first:
             if not first:
@@ -201,7 +207,7 @@ class _Comparison:
             if target is not None:
                 found += self.accepts(one, target, path)
             else:
-                breaks = f"what {{reader}} wants as {quoted(path)} is written in another document"
+                breaks = f"what {READER} wants as {quoted(path)} is written in another document"
                 sides = (say("$ref", node.references[0]), one.name)
                 found.append(self.fault(path, Rule.UNKNOWN_REFERENCE, sides, breaks, Kind.UNPROVEN))
         return found
@@ -266,8 +272,8 @@ class _Comparison:
         self, path: str, rule: Rule, sides: tuple[str, str], breaks: str, kind: Kind = Kind.BREAKS
     ) -> Incompatibility:
         """Note what does not fit."""
-        text = breaks.replace("{reader}", self.sides.reader).replace("{writer}", self.sides.writer)
-        return Incompatibility(path, rule, sides[0], sides[1], text[:1].upper() + text[1:], kind)
+        text = self.sides.told(breaks)
+        return Incompatibility(path, rule, sides[0], sides[1], text, kind)
 
 
 def _apply(rules: dict[str, SubRule], judge: _Comparison, one: Alternative, node: Node, path: str) -> Faults:
@@ -287,6 +293,10 @@ def _told(found: Faults, fault: Incompatibility) -> bool:
 
 def _key(claims: Claims) -> frozenset[tuple[Key, bool]]:
     return frozenset((node.key, holds) for node, holds in claims)
+
+
+def _at_most(kind: Kind, most: Kind) -> Kind:
+    return most if kind is Kind.BREAKS else kind
 
 
 def _listed(kinds: set[str]) -> str:

@@ -60,7 +60,7 @@ class Judge(Protocol):
     def fault(
         self, path: str, rule: Rule, sides: tuple[str, str], breaks: str, kind: Kind = Kind.BREAKS
     ) -> Incompatibility:
-        """Note what does not fit. ``breaks`` is a sentence in which {reader} and {writer} are put in."""
+        """Note what does not fit. ``breaks`` is a sentence with READER and WRITER."""
         ...
 
 

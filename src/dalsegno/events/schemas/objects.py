@@ -20,7 +20,7 @@ from dalsegno.events.schemas.properties import (
     text_node,
 )
 from dalsegno.events.schemas.scalars import SubRule
-from dalsegno.events.schemas.verdicts import Kind, Rule
+from dalsegno.events.schemas.verdicts import READER, WRITER, Kind, Rule
 
 __all__ = ["OBJECT_RULES", "is_empty_object"]
 
@@ -55,7 +55,7 @@ def _is_free(writes: Properties, name: str) -> bool:
 def _taken(judge: Judge, place: str, wanted: Node) -> Any:
     name = quoted(place)
     breaks = (
-        f"{{reader}} now knows {name}; {{writer}}, whose properties are open, may send anything there already"
+        f"{READER} now knows {name}; {WRITER}, whose properties are open, may send anything there already"
     )
     kind = Kind.CONVENTION if wanted.is_anything else Kind.BREAKS
     sides = (say(name.strip("`"), wanted.schema), "not declared, and not forbidden")
@@ -86,7 +86,7 @@ def _missing(judge: Judge, writes: Properties, name: str, path: str) -> Any:
     never = writes.at(name) is None
     had = "never there" if never else "optional" if name in writes.declared else "not declared"
     what = "does not send it" if never or had == "not declared" else "need not send it"
-    breaks = f"{{reader}} does not find {quoted(place)}; {{writer}} {what}"
+    breaks = f"{READER} does not find {quoted(place)}; {WRITER} {what}"
     return judge.fault(place, Rule.REQUIRED_MISSING, ("required, without a default", had), breaks)
 
 
@@ -115,7 +115,7 @@ def _also(judge: Judge, claims: Any, wanted: Node, place: str) -> Faults:
     if wanted.schema is not False:
         return judge.includes(claims, wanted, place)
     which = "properties that it does not list" if place.endswith(".*") else quoted(place)
-    breaks = f"{{reader}} refuses {which}, which {{writer}} may send"
+    breaks = f"{READER} refuses {which}, which {WRITER} may send"
     had = "any other property" if place.endswith(".*") else "a property"
     return [judge.fault(place, Rule.PROPERTY_REFUSED, ("no other properties", had), breaks)]
 
@@ -157,7 +157,7 @@ def _names(judge: Judge, one: Alternative, node: Node, path: str) -> Faults:
         if _takes_all(wanted):
             continue
         if faults := judge.includes((*own, (name, True)), wanted, path):
-            breaks = f"{{reader}} refuses names of properties in {quoted(path)} that {{writer}} may use"
+            breaks = f"{READER} refuses names of properties in {quoted(path)} that {WRITER} may use"
             sides = (say("propertyNames", wanted.schema), say("names", name.schema))
             return [judge.fault(path, Rule.PROPERTY_NAMES_NARROWED, sides, breaks, faults[0].kind)]
     return []
@@ -174,11 +174,11 @@ def _count(judge: Judge, one: Alternative, node: Node, path: str) -> Faults:
     had = f"{low} to {'any' if high is None else high} properties"
     found = []
     if low < least:
-        breaks = f"{{reader}} wants {least} properties or more in {quoted(path)}; {{writer}} may send fewer"
+        breaks = f"{READER} wants {least} properties or more in {quoted(path)}; {WRITER} may send fewer"
         sides = (f"at least {least} properties", had)
         found.append(judge.fault(path, Rule.PROPERTY_COUNT_NARROWED, sides, breaks))
     if most is not None and (high is None or high > most):
-        breaks = f"{{reader}} takes {most} properties or less in {quoted(path)}; {{writer}} may send more"
+        breaks = f"{READER} takes {most} properties or less in {quoted(path)}; {WRITER} may send more"
         sides = (f"at most {most} properties", had)
         found.append(judge.fault(path, Rule.PROPERTY_COUNT_NARROWED, sides, breaks))
     return found
@@ -194,7 +194,7 @@ def _dependencies(judge: Judge, one: Alternative, node: Node, path: str) -> Faul
         for other in others:
             if other not in there and not _has_default(node, other):
                 place = part(path, other)
-                breaks = f"{{reader}} does not find {quoted(place)}, which it wants beside `{name}`"
+                breaks = f"{READER} does not find {quoted(place)}, which it wants beside `{name}`"
                 sides = (f"required beside {name}", "optional")
                 found.append(judge.fault(place, Rule.DEPENDENCY_ADDED, sides, breaks))
     for name, wanted in _dependent_schemas(node):

@@ -12,7 +12,7 @@ import jsonschema_rs
 from dalsegno.events.schemas.alternatives import Alternative
 from dalsegno.events.schemas.documents import Node
 from dalsegno.events.schemas.judging import Faults, Judge, matches, matches_all, quoted
-from dalsegno.events.schemas.verdicts import Kind, Rule
+from dalsegno.events.schemas.verdicts import READER, WRITER, Kind, Rule
 
 __all__ = ["NUMBER_RULES", "STRING_RULES", "SubRule", "is_empty_number", "is_empty_string"]
 
@@ -80,7 +80,7 @@ def _maximum(judge: Judge, one: Alternative, node: Node, path: str) -> Faults:
 
 
 def _narrowed(judge: Judge, path: str, wanted: str, had: str, what: str) -> Any:
-    breaks = f"{{reader}} takes {wanted} as {quoted(path)}; {{writer}} may send {what}"
+    breaks = f"{READER} takes {wanted} as {quoted(path)}; {WRITER} may send {what}"
     return judge.fault(path, Rule.RANGE_NARROWED, (wanted, had), breaks)
 
 
@@ -96,7 +96,7 @@ def _multiple(judge: Judge, one: Alternative, node: Node, path: str) -> Faults:
     if any((each / _fraction(step)).denominator == 1 for each in known):
         return []
     had = f"multiples of {known[0]}" if known else "any number"
-    breaks = f"{{reader}} takes multiples of {step} as {quoted(path)}; {{writer}} may send other numbers"
+    breaks = f"{READER} takes multiples of {step} as {quoted(path)}; {WRITER} may send other numbers"
     return [judge.fault(path, Rule.MULTIPLE_CHANGED, (f"multiples of {step}", had), breaks)]
 
 
@@ -122,11 +122,11 @@ def _length(judge: Judge, one: Alternative, node: Node, path: str) -> Faults:
     had = f"{low} to {'any' if high is None else high} characters"
     found = []
     if low < least:
-        breaks = f"{{reader}} wants {least} characters or more in {quoted(path)}; {{writer}} may send fewer"
+        breaks = f"{READER} wants {least} characters or more in {quoted(path)}; {WRITER} may send fewer"
         sides = (f"at least {least} characters", had)
         found.append(judge.fault(path, Rule.LENGTH_NARROWED, sides, breaks))
     if most is not None and (high is None or high > most):
-        breaks = f"{{reader}} takes {most} characters or less in {quoted(path)}; {{writer}} may send more"
+        breaks = f"{READER} takes {most} characters or less in {quoted(path)}; {WRITER} may send more"
         sides = (f"at most {most} characters", had)
         found.append(judge.fault(path, Rule.LENGTH_NARROWED, sides, breaks))
     return found
@@ -141,9 +141,9 @@ def _pattern(judge: Judge, one: Alternative, node: Node, path: str) -> Faults:
     if matches_all(wanted):
         if not judge.conventions:
             return []
-        breaks = f"{{reader}} has a pattern for {quoted(path)} that {{writer}} does not have"
+        breaks = f"{READER} has a pattern for {quoted(path)} that {WRITER} does not have"
         return [judge.fault(path, Rule.PATTERN_CHANGED, sides, breaks, Kind.CONVENTION)]
-    breaks = f"{{reader}} takes texts of its pattern as {quoted(path)}; {{writer}} may send others"
+    breaks = f"{READER} takes texts of its pattern as {quoted(path)}; {WRITER} may send others"
     kind = Kind.UNPROVEN if known and not one.has_value else Kind.BREAKS
     return [judge.fault(path, Rule.PATTERN_CHANGED, sides, breaks, kind)]
 
@@ -154,7 +154,7 @@ def _format(judge: Judge, one: Alternative, node: Node, path: str) -> Faults:
     if known & {wanted, *_WIDER.get(wanted, ())} or (one.has_value and _has_format(wanted, one.value)):
         return []
     had = f"format {min(known)}" if known else "no format"
-    breaks = f"{{reader}} reads {quoted(path)} as {wanted}; {{writer}} may send a text that is none"
+    breaks = f"{READER} reads {quoted(path)} as {wanted}; {WRITER} may send a text that is none"
     return [judge.fault(path, Rule.FORMAT_CHANGED, (f"format {wanted}", had), breaks)]
 
 

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
-__all__ = ["Direction", "Incompatibility", "Kind", "Rule", "Sides", "Verdict", "render"]
+__all__ = ["READER", "WRITER", "Direction", "Incompatibility", "Kind", "Rule", "Sides", "Verdict", "render"]
+
+
+READER: Final = "\ue000"
+WRITER: Final = "\ue001"
+"""Where a sentence has the names of the two sides: characters that no name of a field has."""
 
 
 class Direction(StrEnum):
@@ -87,6 +93,11 @@ class Sides(msgspec.Struct, frozen=True):
 
     reader: str = "the reader"
     writer: str = "the writer"
+
+    def told(self, sentence: str) -> str:
+        """Put the names in for READER and WRITER."""
+        text = sentence.replace(READER, self.reader).replace(WRITER, self.writer)
+        return text[:1].upper() + text[1:]
 
 
 class Verdict(msgspec.Struct, frozen=True):

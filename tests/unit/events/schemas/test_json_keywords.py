@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dalsegno.events.schemas import Rule, compare_json
+from dalsegno.events.schemas import Rule, Sides, compare_json
 
 STRING, INTEGER, NUMBER = {"type": "string"}, {"type": "integer"}, {"type": "number"}
 
@@ -407,3 +407,100 @@ def test_what_registries_refuse_by_convention_is_marked_as_that(change: str) -> 
     found = compare_json(reader, writer)
     assert [(each.rule, each.kind) for each in found] == [(rule, "convention")]
     assert compare_json(reader, writer, conventions=False) == ()
+
+
+# What no value contradicts, and what nobody could show: the answer is no, and says that it is not sure.
+UNPROVEN: dict[str, tuple[Any, Any, Rule]] = {
+    "several parts take together what none takes alone": (
+        {**NUMBER, "minimum": 0, "maximum": 10},
+        {"anyOf": [{"maximum": 5}, {"minimum": 5}]},
+        Rule.NO_ALTERNATIVE,
+    ),
+    "one pattern includes another": (
+        {**STRING, "pattern": "^ab$"},
+        {**STRING, "pattern": "^a"},
+        Rule.PATTERN_CHANGED,
+    ),
+    "a bound is said by a negation": (
+        {**NUMBER, "not": {"minimum": 5}},
+        {**NUMBER, "maximum": 5},
+        Rule.RANGE_NARROWED,
+    ),
+    "a reference without an end": (
+        STRING,
+        {"$ref": "#/$defs/a", "$defs": {"a": {"anyOf": [{"$ref": "#/$defs/a"}, INTEGER]}}},
+        Rule.TOO_INTRICATE,
+    ),
+}
+
+
+@pytest.mark.parametrize("change", UNPROVEN)
+def test_what_cannot_be_shown_is_refused_and_marked_as_that(change: str) -> None:
+    writer, reader, rule = UNPROVEN[change]
+    assert [(each.rule, each.kind) for each in compare_json(reader, writer)] == [(rule, "unproven")]
+
+
+def test_a_schema_that_grows_out_of_all_bounds_is_given_up() -> None:
+    def doubled(times: int) -> Any:
+        made: Any = STRING
+        for _ in range(times):
+            made = {"anyOf": [made, obj({"x": made})]}
+        return made
+
+    (found,) = compare_json(doubled(12), {**doubled(13), "title": "more"})
+    assert (found.rule, found.kind) == (Rule.TOO_INTRICATE, "unproven")
+
+
+# path, and the sentence that people read
+WORDS: dict[str, tuple[Any, Any, str, str]] = {
+    "a field is missing": (
+        obj({"lines": arr(obj({"sku": STRING}))}),
+        obj({"lines": arr(obj({"sku": STRING}, required=["sku"]))}),
+        "$.lines[].sku",
+        "A v2 reader does not find `lines[].sku`; a v1 emitter need not send it",
+    ),
+    "a field is unknown": (
+        closed({"note": STRING}),
+        closed({}),
+        "$.note",
+        "A v2 reader refuses `note`, which a v1 emitter may send",
+    ),
+    "a type is another": (
+        obj({"a": {"type": ["string", "null"]}}),
+        obj({"a": INTEGER}),
+        "$.a",
+        "A v2 reader wants an integer as `a`; a v1 emitter may send null or a string",
+    ),
+    "a value is unknown": (
+        obj({"state": {"enum": ["new", "lost"]}}),
+        obj({"state": {"enum": ["new"]}}),
+        "$.state",
+        'A v2 reader does not know "lost" as `state`, which a v1 emitter may send',
+    ),
+    "a name that is no word": (
+        obj({"a b": STRING}),
+        obj({"a b": INTEGER}),
+        "$['a b']",
+        "A v2 reader wants an integer as `$['a b']`; a v1 emitter may send a string",
+    ),
+    "a name with braces in it": (
+        obj({"{writer}": STRING}),
+        obj({"{writer}": INTEGER}),
+        "$['{writer}']",
+        "A v2 reader wants an integer as `$['{writer}']`; a v1 emitter may send a string",
+    ),
+    "a place in a tuple": (
+        arr(prefixItems=[STRING, STRING]),
+        arr(prefixItems=[STRING, INTEGER]),
+        "$[1]",
+        "A v2 reader wants an integer as `$[1]`; a v1 emitter may send a string",
+    ),
+}
+
+
+@pytest.mark.parametrize("change", WORDS)
+def test_a_finding_names_the_place_and_says_what_breaks(change: str) -> None:
+    writer, reader, path, breaks = WORDS[change]
+    (found,) = compare_json(reader, writer, sides=Sides("a v2 reader", "a v1 emitter"))
+    assert (found.path, found.breaks) == (path, breaks)
+    assert found.reader and found.writer
