@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from dalsegno.errors import InvalidInput
-from dalsegno.events.schemas.documents import is_too_deep, text_of
+from dalsegno.events.schemas.documents import text_of, too_much
 
 __all__ = ["PRIMITIVES", "AvroField", "AvroType", "avro_type", "hold_to_avro"]
 
@@ -74,8 +74,8 @@ def hold_to_avro(schema: Any) -> None:
             "Nothing was registered.",
             "Install the extra: dalsegno[avro].",
         ) from None
-    if is_too_deep(schema):
-        raise _malformed("it is nested too deeply")
+    if why := too_much(schema):
+        raise _malformed(why)
     try:
         parse_schema(schema, named_schemas={})
     except (SchemaParseException, UnknownType, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -84,8 +84,8 @@ def hold_to_avro(schema: Any) -> None:
 
 def avro_type(schema: Any) -> AvroType:
     """Read a schema. Raises InvalidInput for what no Avro schema can be."""
-    if is_too_deep(schema):
-        raise _malformed("it is nested too deeply")
+    if why := too_much(schema):
+        raise _malformed(why)
     return _Reading().type(schema, "")
 
 
