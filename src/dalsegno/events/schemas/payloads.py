@@ -12,6 +12,7 @@ import msgspec
 
 from dalsegno.core import paths
 from dalsegno.errors import InvalidInput
+from dalsegno.events.schemas.avro_types import fastavro
 from dalsegno.events.schemas.compatibility import Format
 from dalsegno.events.schemas.documents import Document
 from dalsegno.events.schemas.judging import part
@@ -77,12 +78,12 @@ def _path(keys: list[Any]) -> str:
 
 
 def _avro_check(schema: Any) -> Check:
-    from fastavro.validation import ValidationError, validate
+    library = fastavro()
 
     def check(value: Any) -> str:
         try:
-            validate(value, schema, raise_errors=True)
-        except (ValidationError, ValueError, TypeError) as error:
+            library.validation.validate(value, schema, raise_errors=True)
+        except (library.validation.ValidationError, ValueError, TypeError) as error:
             return paths.brief(error)
         return ""
 
@@ -91,29 +92,23 @@ def _avro_check(schema: Any) -> Check:
 
 def write_avro(one: Registered, value: Any) -> bytes:
     """Write a value by its Avro schema, without a header. Raises InvalidInput if it does not fit."""
-    from fastavro import schemaless_writer
-
     if fault := fault_of(one, value):
+        name = f"{one.type} v{one.version}"
         raise InvalidInput(
-            f"This is no {one.type} v{one.version}: {fault}",
-            "Nothing was written.",
-            "Mend the value.",
-            type=one.type,
+            f"This is no {name}: {fault}", "Nothing was written.", "Mend the value.", type=one.type
         )
     data = io.BytesIO()
-    schemaless_writer(data, msgspec.json.decode(one.schema), value)
+    fastavro().schemaless_writer(data, msgspec.json.decode(one.schema), value)
     return data.getvalue()
 
 
 def read_avro(data: bytes, *, writer: Registered, reader: Registered) -> Any:
     """Read what was written by one version as another one has it. Raises InvalidInput if that fails."""
-    from fastavro import schemaless_reader
-    from fastavro.read import SchemaResolutionError
-
+    library = fastavro()
+    written, read = (msgspec.json.decode(each.schema) for each in (writer, reader))
     try:
-        schemas = (msgspec.json.decode(each.schema) for each in (writer, reader))
-        return schemaless_reader(io.BytesIO(data), *schemas)
-    except (SchemaResolutionError, EOFError, ValueError, IndexError, KeyError, TypeError) as error:
+        return library.schemaless_reader(io.BytesIO(data), written, read)
+    except Exception as error:  # bytes of something else fail in any way
         raise InvalidInput(
             f"v{reader.version} of {reader.type} does not read these bytes of v{writer.version}: {paths.brief(error)}",
             "They were written by another schema, or the two versions are not compatible.",
