@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from dalsegno.errors import InvalidInput
-from dalsegno.events.schemas.documents import is_too_deep, text_of
+from dalsegno.events.schemas.documents import text_of, too_much
 
-__all__ = ["PRIMITIVES", "AvroField", "AvroType", "avro_type", "hold_to_avro"]
+__all__ = ["PRIMITIVES", "AvroField", "AvroType", "avro_type", "fastavro", "hold_to_avro"]
 
 PRIMITIVES: Final = frozenset("null boolean int long float double bytes string".split())
 _NAMED: Final = frozenset("record error enum fixed".split())
@@ -61,31 +61,35 @@ class AvroField:
         self.aliases = aliases
 
 
-def hold_to_avro(schema: Any) -> None:
-    """Let fastavro, which will write and read by the schema, say whether it is one.
-
-    Raises InvalidInput if it is none, and if the extra ``avro`` is not installed.
-    """
+def fastavro() -> Any:
+    """Return the library of the extra ``avro``. Raises InvalidInput if it is not installed."""
     try:
-        from fastavro.schema import SchemaParseException, UnknownType, parse_schema
+        import fastavro.schema
+        import fastavro.validation
     except ImportError:
         raise InvalidInput(
             "Avro schemas need fastavro, which is not installed.",
-            "Nothing was registered.",
+            "Nothing was written or read.",
             "Install the extra: dalsegno[avro].",
         ) from None
-    if is_too_deep(schema):
-        raise _malformed("it is nested too deeply")
+    return fastavro
+
+
+def hold_to_avro(schema: Any) -> None:
+    """Let fastavro, which will write and read by the schema, say whether it is one. Raises InvalidInput."""
+    if why := too_much(schema):
+        raise _malformed(why)
+    library = fastavro()
     try:
-        parse_schema(schema, named_schemas={})
-    except (SchemaParseException, UnknownType, ValueError, TypeError, KeyError, AttributeError) as error:
+        library.parse_schema(schema, named_schemas={})
+    except Exception as error:  # it has errors of its own, and lets those of Python through
         raise _malformed(f"{type(error).__name__}: {error}") from error
 
 
 def avro_type(schema: Any) -> AvroType:
     """Read a schema. Raises InvalidInput for what no Avro schema can be."""
-    if is_too_deep(schema):
-        raise _malformed("it is nested too deeply")
+    if why := too_much(schema):
+        raise _malformed(why)
     return _Reading().type(schema, "")
 
 

@@ -18,7 +18,7 @@ import jsonschema_rs
 from dalsegno.core import paths
 from dalsegno.errors import InvalidInput
 
-__all__ = ["ANNOTATIONS", "DRAFTS", "Document", "Key", "Node", "is_too_deep", "text_of", "value_key"]
+__all__ = ["ANNOTATIONS", "DRAFTS", "Document", "Key", "Node", "text_of", "too_much", "value_key"]
 
 Key: TypeAlias = tuple[int, str, str]
 
@@ -65,8 +65,22 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def is_too_deep(schema: Any) -> bool:
-    """Tell whether a schema is nested more deeply than what reads schemas can bear."""
+LARGEST: Final = 256 * 1024
+"""How many bytes a schema may have."""
+
+
+def too_much(schema: Any) -> str:
+    """Say in which way a schema is more than what reads schemas can bear, if it is."""
+    if _is_too_deep(schema):
+        return "it is nested too deeply"
+    try:
+        size = len(json.dumps(schema, allow_nan=False, ensure_ascii=False).encode())
+    except (TypeError, ValueError) as error:  # NaN, bytes, lone surrogates
+        return f"it cannot be written as JSON ({paths.brief(error)})"
+    return f"it has {size:,} bytes, and {LARGEST:,} is the limit" if size > LARGEST else ""
+
+
+def _is_too_deep(schema: Any) -> bool:
     level = [schema] if isinstance(schema, (dict, list)) else []
     for _ in range(DEEPEST):
         if not level:
@@ -157,8 +171,8 @@ class Document:
     """
 
     def __init__(self, schema: Any) -> None:
-        if is_too_deep(schema):
-            raise _malformed("it is nested too deeply")
+        if why := too_much(schema):
+            raise _malformed(why)
         self.draft = _draft_of(schema)
         self.schema = schema
         self.root = Node(self, schema, "")

@@ -41,7 +41,7 @@ _RULES: Final[dict[str, dict[str, SubRule]]] = {
     "object": OBJECT_RULES,
 }
 
-_MOST_COMPARISONS: Final = 20_000
+_MOST_COMPARISONS: Final = 12_000
 _DEEPEST: Final = 60
 
 Pair = tuple[frozenset[tuple[Key, bool]], Key, bool, bool]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from random import Random
 from typing import Any
 
@@ -193,6 +194,15 @@ def test_what_is_no_avro_schema_is_refused(schema: Any) -> None:
         compare_avro(schema, "int")
     with pytest.raises(InvalidInput, match="no Avro schema"):
         registered("Order", 1, schema, format=Format.AVRO)
+
+
+def test_without_the_extra_avro_is_refused_with_a_word_on_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "fastavro", None)
+    with pytest.raises(InvalidInput, match="fastavro"):
+        registered("Order", 1, "int", format=Format.AVRO)
+    assert compare_avro("long", "int") == (), "comparing needs no library"
 
 
 def test_fastavro_has_the_last_word_on_what_may_be_registered() -> None:

@@ -187,3 +187,17 @@ def test_versions_are_listed_in_order() -> None:
 def test_a_verdict_without_findings_is_compatible() -> None:
     assert Verdict(Direction.BACKWARD, 2, 1).compatible
     assert render(Verdict(Direction.BACKWARD, 2, 1)).endswith("compatible")
+
+
+NOT_JSON: list[Any] = [{"const": float("nan")}, {"const": b"x"}, {"const": "\ud800"}]
+
+
+@pytest.mark.parametrize("made", NOT_JSON, ids=["NaN", "bytes", "a lone surrogate"])
+def test_what_cannot_be_written_as_json_is_refused(made: Any) -> None:
+    with pytest.raises(InvalidInput, match="cannot be written as JSON"):
+        registered("Thing", 1, made)
+
+
+def test_a_schema_without_measure_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="is the limit"):
+        registered("Thing", 1, {"enum": [f"value {number}" for number in range(30_000)]})
