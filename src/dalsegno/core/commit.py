@@ -15,6 +15,7 @@ from dalsegno.core.entries import Delivery, Entry, Kind, Outcome, Timer
 from dalsegno.core.event import NewEvent
 from dalsegno.core.notes import LongAttempt
 from dalsegno.core.runs import Run, Status
+from dalsegno.core.sourcing import Expect
 
 
 class Fence(msgspec.Struct, frozen=True, gc=False):
@@ -158,6 +159,7 @@ class Commit(msgspec.Struct, frozen=True, gc=False):
     kept: tuple[Kept, ...] = ()
     dead: DeadLetter | None = None  # it rests because nobody could digest its event
     laned: bool = False  # it came of an event: whatever waits behind it may go on when it ends
+    expects: tuple[Expect, ...] = ()  # of what its events were decided by; else the verdict is a Conflict
 
     @property
     def plain(self) -> bool:
@@ -169,6 +171,7 @@ class Commit(msgspec.Struct, frozen=True, gc=False):
             and not (self.timers or self.dropped or self.consumed or self.starts or self.sends)
             and not self.clear_crashes
             and not (self.events or self.subscribes or self.unsubscribes or self.kept or self.dead)
+            and not self.expects
         )
 
 
@@ -249,9 +252,14 @@ class Retry(msgspec.Struct, frozen=True):
 
 
 class Emit(msgspec.Struct, frozen=True):
-    """Events from outside a run. The verdict is ``Emitted``; one whose id is known is not written again."""
+    """Events from outside a run. The verdict is ``Emitted``; one whose id is known is not written again.
+
+    With ``expects`` it is a ``Conflict`` where these do not hold, unless the first of the events is known:
+    then it has landed, and only its reply was lost.
+    """
 
     events: tuple[NewEvent, ...]
+    expects: tuple[Expect, ...] = ()
 
 
 class Started(msgspec.Struct, frozen=True, gc=False):

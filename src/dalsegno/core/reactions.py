@@ -9,6 +9,7 @@ import msgspec
 from dalsegno.core.commit import Kept, Send, Start
 from dalsegno.core.entries import Entry
 from dalsegno.core.event import NewEvent
+from dalsegno.core.sourcing import Expect
 
 
 class ReactedAs(IntEnum):
@@ -172,7 +173,7 @@ class React(msgspec.Struct, frozen=True):
     """What a service did with events meanwhile, in one commit. Refused as a whole once the session is fenced.
 
     ``positions`` are (partition, position); ``suspects`` (partition, event) of those that are about to
-    be begun alone.
+    be begun alone. Where ``expects`` do not hold, the verdict is a ``Conflict``.
     """
 
     session: int
@@ -185,6 +186,7 @@ class React(msgspec.Struct, frozen=True):
     joined: tuple[Joined, ...] = ()
     kept: tuple[Kept, ...] = ()
     suspects: tuple[tuple[int, int], ...] = ()
+    expects: tuple[Expect, ...] = ()
 
     @property
     def begun(self) -> tuple[Start, ...]:
@@ -241,7 +243,10 @@ class SteerService(msgspec.Struct, frozen=True):
 
 
 class Forget(msgspec.Struct, frozen=True):
-    """Remove the events before a number, up to ``limit``, with their reactions. The verdict is ``Done``."""
+    """Remove the events before a number, up to ``limit``, with their reactions. The verdict is ``Done``.
+
+    It stops before the first event that an aggregate still needs, since no snapshot has it.
+    """
 
     before: int
     limit: int = 1_000

@@ -34,6 +34,7 @@ from dalsegno.core.reactions import (
     Taken,
     TakePartitions,
 )
+from dalsegno.core.sourcing import Clear, Conflict, Project, Projected, Serve, Snapshot, Source
 
 OWNED = (Commit, Claim, TakePartitions, React)
 """What only the session that wants it may write, and only under its fence."""
@@ -55,8 +56,24 @@ Write: TypeAlias = (
     | React
     | SteerService
     | Forget
+    | Source
+    | Snapshot
+    | Project
+    | Serve
+    | Clear
 )
 
 Verdict: TypeAlias = (
-    Started | Sent | Committed | Refused | Claimed | Done | Failed | Emitted | Registered | Taken
+    Started
+    | Sent
+    | Committed
+    | Refused
+    | Claimed
+    | Done
+    | Failed
+    | Emitted
+    | Registered
+    | Taken
+    | Conflict
+    | Projected
 )

@@ -20,6 +20,7 @@ from dalsegno.core.notes import LongAttempt
 from dalsegno.core.runs import Ending, Run
 from dalsegno.core.writes import Verdict, Write
 from dalsegno.store.log import Log
+from dalsegno.store.sourcing import Sourcing
 
 
 class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +80,7 @@ class DueRuns(msgspec.Struct, frozen=True):
     oldest: int
 
 
-class Store(Log, Protocol):
+class Store(Log, Sourcing, Protocol):
     """A place that keeps runs and journals, for one process; see the module for the contract."""
 
     @property

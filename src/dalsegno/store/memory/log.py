@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec.structs import replace
 
 from dalsegno.core.commit import Commit, Done, Emit, Emitted, Subscription
 from dalsegno.core.event import Event, Head, NewEvent
 from dalsegno.core.reactions import Forget
+from dalsegno.core.sourcing import Conflict, Expect
 from dalsegno.store.log import EventQuery
 from dalsegno.store.memory.runs import RunVerbs
 from dalsegno.store.verbs.log import FOUND_BEFORE, delivery, placed
@@ -15,10 +18,47 @@ from dalsegno.store.verbs.log import FOUND_BEFORE, delivery, placed
 class LogVerbs(RunVerbs):
     """What the items mean that put events on the log or take them from it; and what is read of it."""
 
-    def _emit(self, item: Emit) -> Emitted:
+    def _emit(self, item: Emit) -> Emitted | Conflict:
+        if item.expects and self._number_of(item.events[0]) is None:
+            refusal = self._conflict(item.expects)
+            if refusal is not None:
+                return refusal
         verdict = Emitted()
         self._emitted += [(event, verdict) for event in item.events]
         return verdict
+
+    def _conflict(self, expects: Iterable[Expect]) -> Conflict | None:
+        """Tell which of these does not hold, of the log or of what goes on it in this group."""
+        for expect in expects:
+            asked = (expect.namespace, expect.key)
+            later = [
+                event.number
+                for event in self._events.values()
+                if (event.namespace, event.key) == asked
+                and event.type in expect.types
+                and event.number > expect.version
+            ]
+            later += self._to_come(expect)
+            if later:
+                return Conflict(expect, later[-1])
+        return None
+
+    def _to_come(self, expect: Expect) -> list[int]:
+        """Number the events of the group that is being written, as they will be, and choose those."""
+        found: list[int] = []
+        last, names = self._head.last, set(self._event_ids)
+        for event, _ in self._emitted:
+            name = None if event.id is None else (event.namespace, event.source, event.id)
+            if name is None or name not in names:
+                last += 1
+                if name is not None:
+                    names.add(name)
+                if expect.concerns(event):
+                    found.append(last)
+        return found
+
+    def _number_of(self, event: NewEvent) -> int | None:
+        return None if event.id is None else self._event_ids.get((event.namespace, event.source, event.id))
 
     def _append(self) -> None:
         """Number the group's events, write them, then tell them to the runs that wait for them."""
@@ -64,6 +104,7 @@ class LogVerbs(RunVerbs):
 
     def _forget(self, item: Forget) -> Done:
         before = min(item.before, self._head.first + item.limit, self._head.last + 1)
+        before = next((number for number in self._events if number < before and self._needed(number)), before)
         if before <= self._head.first:
             return Done(0)
         gone = [number for number in self._events if number < before]
@@ -73,6 +114,16 @@ class LogVerbs(RunVerbs):
         self._reactions = {key: row for key, row in self._reactions.items() if row.event >= before}
         self._head = replace(self._head, first=before)
         return Done(len(gone))
+
+    def _needed(self, number: int) -> bool:
+        """Whether an aggregate has no snapshot with this event in it."""
+        event = self._events[number]
+        for namespace, type_, name in self._sources if event.key is not None else ():
+            if (namespace, type_) == (event.namespace, event.type):
+                row = self._snapshots.get((namespace, name, event.key or ""))
+                if row is None or row.version < number:
+                    return True
+        return False
 
     def _last_before(self, at: int) -> int:
         earlier = (event.number for event in self._events.values() if event.at < at)

@@ -26,6 +26,7 @@ from dalsegno.core.reactions import (
     TakePartitions,
 )
 from dalsegno.core.runs import Status
+from dalsegno.core.sourcing import Conflict
 from dalsegno.store.log import Lane, ReactionRow
 from dalsegno.store.memory.log import LogVerbs
 from dalsegno.store.memory.tables import InLane, Round
@@ -98,20 +99,15 @@ class ServiceVerbs(LogVerbs):
         self._put(given)
         return Done(len(given))
 
-    def _react(self, item: React) -> Committed | Refused:
+    def _react(self, item: React) -> Committed | Refused | Conflict:
         if self._services[item.service].generation != item.generation:
             return Refused.STALE
         owned = {one.partition: one for one in self._owned_partitions(item.service, item.session)}
         if any(partition not in owned for partition, _ in item.positions):
             return Refused.STALE
-        names, numbers = set(self._ids), set(self._rows)
-        for start in item.begun:
-            if (start.namespace, start.id) in names:
-                return Refused.CHILD_EXISTS
-            if start.number in numbers:
-                return Refused.NUMBER_TAKEN
-            names.add((start.namespace, start.id))
-            numbers.add(start.number)
+        refusal = self._refused_start(item) or self._conflict(item.expects)
+        if refusal is not None:
+            return refusal
         self._record(item)
         for partition, position in item.positions:
             one = self._partitions[item.service, partition]
@@ -129,6 +125,17 @@ class ServiceVerbs(LogVerbs):
                 self._put([replace(one, suspect=event, crashes=crashes)])
         self._emitted += [(event, None) for event in item.events]
         return Committed(self.now())
+
+    def _refused_start(self, item: React) -> Refused | None:
+        names, numbers = set(self._ids), set(self._rows)
+        for start in item.begun:
+            if (start.namespace, start.id) in names:
+                return Refused.CHILD_EXISTS
+            if start.number in numbers:
+                return Refused.NUMBER_TAKEN
+            names.add((start.namespace, start.id))
+            numbers.add(start.number)
+        return None
 
     def _record(self, item: React) -> None:
         """Write what came of events, once for each handler and generation."""

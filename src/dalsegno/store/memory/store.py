@@ -34,16 +34,18 @@ from dalsegno.core.reactions import (
     Taken,
     TakePartitions,
 )
+from dalsegno.core.sourcing import Clear, Project, Serve, Snapshot, Source
 from dalsegno.core.writes import OWNED, Verdict, Write
 from dalsegno.store.memory.dead_letters import DeadLetterVerbs
 from dalsegno.store.memory.reads import RunReads
+from dalsegno.store.memory.sourcing import SourcingVerbs
 from dalsegno.store.memory.tables import Rows
 from dalsegno.store.rows import is_child
 from dalsegno.store.verbs import for_session
 from dalsegno.store.verbs.group import Standing
 
 
-class MemoryStore(DeadLetterVerbs, RunReads):
+class MemoryStore(DeadLetterVerbs, SourcingVerbs, RunReads):
     """Implements ``store.protocol.Store`` with dictionaries."""
 
     @property
@@ -90,6 +92,11 @@ class MemoryStore(DeadLetterVerbs, RunReads):
             GivePartitions: self._give_partitions,
             React: self._react,
             SteerService: self._steer,
+            Source: self._know_source,
+            Snapshot: self._save_snapshot,
+            Project: self._project,
+            Serve: self._serve,
+            Clear: self._clear,
         }
         try:
             return verbs[type(item)](item)
@@ -133,6 +140,8 @@ class MemoryStore(DeadLetterVerbs, RunReads):
             return Refused.CHILD_EXISTS
         if any(start.number in self._rows for start in item.starts if not self._known(start)):
             return Refused.NUMBER_TAKEN
+        if (refusal := self._conflict(item.expects)) is not None:
+            return refusal
         if rows is None or (rows.run.session, rows.run.turn) != (item.session, item.turn):
             return Refused.STALE
         if item.rest is not None and rows.run.wakes != item.rest.wakes:

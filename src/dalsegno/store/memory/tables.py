@@ -11,6 +11,7 @@ from dalsegno.core.event import Event, Head, NewEvent
 from dalsegno.core.notes import LongAttempt
 from dalsegno.core.reactions import DeadLetterRow, HandlerRow, KeptRow, Partition, ServiceRow
 from dalsegno.core.runs import Run
+from dalsegno.core.sourcing import ProjectionRow, SnapshotRow
 from dalsegno.store.log import ReactionRow
 
 
@@ -67,6 +68,9 @@ class Tables:
         self._rounds: dict[int, Round] = {}
         self._kept: dict[tuple[int, str], KeptRow] = {}
         self._dead_letters: dict[int, DeadLetterRow] = {}  # by run
+        self._sources: set[tuple[str, str, str]] = set()  # namespace, type, aggregate
+        self._snapshots: dict[tuple[str, str, str], SnapshotRow] = {}
+        self._projections: dict[tuple[str, str, int], ProjectionRow] = {}
         self._mark = 0
 
     def now(self) -> int:

@@ -39,9 +39,10 @@ from dalsegno.core.reactions import (
     Taken,
     TakePartitions,
 )
+from dalsegno.core.sourcing import Clear, Project, Serve, Snapshot, Source
 from dalsegno.core.writes import OWNED, Verdict, Write
 from dalsegno.store.rows import run_of
-from dalsegno.store.verbs import commits, log, runs, services, sessions
+from dalsegno.store.verbs import commits, log, runs, services, sessions, sourcing
 from dalsegno.store.verbs.group import Ask, Group, Standing, Verb
 
 
@@ -151,4 +152,9 @@ _VERBS: dict[type, Callable[[Any, Group], Verb]] = {
     GivePartitions: services.give_partitions,
     React: services.react,
     SteerService: services.steer,
+    Source: sourcing.source,
+    Snapshot: sourcing.snapshot,
+    Project: sourcing.project,
+    Serve: sourcing.serve,
+    Clear: sourcing.clear,
 }

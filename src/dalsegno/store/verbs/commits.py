@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import astuple
 
 from dalsegno.core.commit import Commit, Committed, Refused
+from dalsegno.core.sourcing import Conflict
 from dalsegno.store.rows import is_child, run_of
 from dalsegno.store.verbs import dead_letters, log, services
 from dalsegno.store.verbs.group import Group, Verb
@@ -15,7 +16,9 @@ def commit(item: Commit, group: Group) -> Verb:
     """Write what one advance of a run produced."""
     at = max(group.wall, item.floor)
     # Whatever can refuse the commit comes before its first write: a refusal leaves nothing behind.
-    refusal: Refused | None = (yield from _children(item)) if item.starts else None
+    refusal: Refused | Conflict | None = (yield from _children(item)) if item.starts else None
+    if refusal is None and item.expects:
+        refusal = yield from log.conflict(item.expects, group)
     if refusal is None:
         refusal = yield from _guard(item, at)
     if refusal is not None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
 from msgspec.structs import astuple
 
 from dalsegno.core.commit import Commit, Done, Emit, Emitted, Send
 from dalsegno.core.entries import Kind
 from dalsegno.core.event import Event, NewEvent, delivery_id, event_signal, told
 from dalsegno.core.reactions import Forget
+from dalsegno.core.sourcing import Conflict, Expect
 from dalsegno.store.rows import event_of
 from dalsegno.store.verbs.group import Group, Verb
 from dalsegno.store.verbs.runs import send
@@ -19,10 +21,46 @@ FOUND_BEFORE = 1_000  # events that were there before somebody waited for them, 
 
 def emit(item: Emit, group: Group) -> Verb:
     """Put events from outside on the log; their numbers are in the verdict once the group is written."""
+    if item.expects and not (yield from _landed(item.events[0])):
+        refusal = yield from conflict(item.expects, group)
+        if refusal is not None:
+            return refusal
     verdict = Emitted()
     group.events += [(event, verdict) for event in item.events]
     return verdict
-    yield  # a verb, though it asks nothing
+
+
+def conflict(expects: Sequence[Expect], group: Group) -> Verb:
+    """Tell which of these does not hold, if one does not: of the log, or of what goes on it in this group."""
+    for expect in expects:
+        types = msgspec.json.encode(expect.types).decode()
+        rows = yield "last_of_key", (expect.namespace, expect.key, types, expect.version)
+        actual = (yield from _last_of_group(expect, group)) or rows[0][0]
+        if actual is not None:
+            return Conflict(expect, actual)
+    return None
+
+
+def _last_of_group(expect: Expect, group: Group) -> Verb:
+    """Return the number that the last such event of the group will have; None if there is none."""
+    if not any(expect.concerns(event) for event, _ in group.events):
+        return None
+    ((last, _, _),) = yield "read_ends", ()
+    found = None
+    names: dict[tuple[str, str, str], int] = {}
+    for event, _ in group.events:
+        if event.id is not None and (yield from _known(event, names)) is not None:
+            continue
+        last += 1
+        if event.id is not None:
+            names[event.namespace, event.source, event.id] = last
+        if expect.concerns(event):
+            found = last
+    return found
+
+
+def _landed(event: NewEvent) -> Verb:
+    return event.id is not None and (yield from _known(event, {})) is not None
 
 
 def append(group: Group) -> Verb:
@@ -111,6 +149,8 @@ def forget(item: Forget, group: Group) -> Verb:
     """Remove the oldest events, and what came of them."""
     ((last, first, _),) = yield "read_ends", ()
     before = min(item.before, first + item.limit, last + 1)
+    ((needed,),) = yield "first_unsaved", (before,)
+    before = before if needed is None else needed
     if before <= first:
         return Done(0)
     yield "forget_reactions", (before,)

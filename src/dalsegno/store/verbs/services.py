@@ -22,7 +22,7 @@ from dalsegno.core.reactions import (
     TakePartitions,
 )
 from dalsegno.store.verbs.group import Group, Verb
-from dalsegno.store.verbs.log import last_before
+from dalsegno.store.verbs.log import conflict, last_before
 from dalsegno.store.verbs.runs import send, start
 
 
@@ -70,6 +70,8 @@ def give_partitions(item: GivePartitions, group: Group) -> Verb:
 def react(item: React, group: Group) -> Verb:
     """Write what a service did with events meanwhile."""
     refusal = yield from _refusal(item)
+    if refusal is None and item.expects:
+        refusal = yield from conflict(item.expects, group)
     if refusal is not None:
         return refusal
     if item.positions:

@@ -11,9 +11,11 @@ from dalsegno.testing.conformance.creating import CASES as CREATING
 from dalsegno.testing.conformance.dead_letters import CASES as DEAD_LETTERS
 from dalsegno.testing.conformance.delivering import CASES as DELIVERING
 from dalsegno.testing.conformance.emitting import CASES as EMITTING
+from dalsegno.testing.conformance.expecting import CASES as EXPECTING
 from dalsegno.testing.conformance.groups import CASES as GROUPS
 from dalsegno.testing.conformance.lanes import CASES as LANES
 from dalsegno.testing.conformance.log import CASES as LOG
+from dalsegno.testing.conformance.projecting import CASES as PROJECTING
 from dalsegno.testing.conformance.reacting import CASES as REACTING
 from dalsegno.testing.conformance.reading import CASES as READING
 from dalsegno.testing.conformance.services import CASES as SERVICES
@@ -40,6 +42,8 @@ CASES: Sequence[Case] = (
     *LOG,
     *EMITTING,
     *SUBSCRIBING,
+    *EXPECTING,
+    *PROJECTING,
 )
 
 
