@@ -31,17 +31,12 @@
     │   ├── RunEnded
     │   ├── RunFailed
     │   ├── RunCancelled
-<<<<<<< HEAD
-    │   ├── Discarded            a person gave up a dead letter
-    │   └── ResultTimeout        (also a TimeoutError)
-=======
     │   ├── ResultTimeout        (also a TimeoutError)
     │   └── Discarded            a person gave up a dead letter
     ├── EventNotFound            about the log, its services and its dead letters, seen from outside
     ├── ServiceNotFound
     ├── DeadLetterNotFound
     ├── RedriveRefused
->>>>>>> f506969 (Ask the log, services and dead letters through the client: rooms with an awaited and a blocking face)
     ├── StepFailed               a step's failure, seen by the workflow
     │   ├── StepTimeout          (also a TimeoutError)
     │   ├── StepInterrupted

@@ -1,12 +1,12 @@
 """What must hold in the store after every write, whoever wrote it and whoever died.
 
 A shadow keeps what the store said before; each write is judged by the difference. Of the promises in
-docs/explanation/guarantees.md these are seen here: an acknowledged start, signal or cancel stays (P1, P2: ``acknowledged``), an
-event stays on the log as it was (P1: ``chronicle``), entries are written once (P3), a result never changes
-(P4), nothing comes from a fenced session or by the way of another turn (P5: ``ownership``), a committed step
-never runs again (P6: ``bodies``), no timer fires early, and a run that waits is due by its earliest one (P7),
-a service passes no event without a reaction (P8: ``reacting``), everything is bounded (P10). A breach is
-reported as ``Broken`` and names the promise.
+docs/explanation/guarantees.md these are seen here: an acknowledged start, signal or cancel stays (P1,
+P2: ``acknowledged``), an event stays on the log as it was (P1: ``chronicle``), entries are written once
+(P3), a result never changes (P4), nothing comes from a fenced session or by the way of another turn
+(P5: ``ownership``), a committed step never runs again (P6: ``bodies``), no timer fires early, and a run
+that waits is due by its earliest one (P7), a service passes no event without a reaction (P8:
+``reacting``), everything is bounded (P10). A breach is reported as ``Broken`` and names the promise.
 """
 
 from __future__ import annotations
