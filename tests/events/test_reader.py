@@ -25,6 +25,12 @@ class Noted:
     place: int
 
 
+@event(key="key")
+@dataclass
+class Other:
+    key: str
+
+
 def _of_partition(partition: int, partitions: int) -> str:
     return next(key for key in map(str, range(100)) if partition_of(key, 0, partitions) == partition)
 
@@ -100,3 +106,19 @@ async def test_going_back_for_the_sake_of_another_partition_repeats_nothing_that
         reader._flush()
         await _read_all(reader, 2, seen)
     assert [e.key for e in seen] == [here, there]
+
+
+async def test_a_service_tells_how_far_it_is_though_others_write_all_the_time() -> None:
+    service = Service("elsewhere", partitions=2)
+
+    @service.on()
+    async def note(e: Other) -> None: ...
+
+    async with App("elsewhere", include=[service, Noted], store="memory:") as client:
+        await eventually(client.services.list, "the service is known")
+
+        async def told() -> bool:
+            await client.emit(Noted("a", 1))  # always something new, and never for this service
+            return (await client.services.get("elsewhere")).position > 0
+
+        await eventually(told, "the position moves")

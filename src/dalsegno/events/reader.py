@@ -45,7 +45,7 @@ log = logging.getLogger("dalsegno.events")
 
 _BATCH = 512  # events read at once
 _LOOK = 0.05  # seconds between looks at the change mark
-_IDLE = 0.5  # seconds after which a service that waits writes how far it has come
+_IDLE = 0.5  # seconds after which a service writes how far it has come where no event was for it
 _TELL = 0.5  # seconds after which one at work does, also of the parts that had nothing to do
 _TRIES = 5  # times that an event may begin alone and not end
 
@@ -212,6 +212,8 @@ class Reader:
                 mark = self._store.change_mark()
                 if not await self._read():
                     await self._wait(mark)
+                if asyncio.get_running_loop().time() >= self._told_at + _IDLE:
+                    self._tell_position()
             except StoreError as error:
                 log.warning("service %s waits: %s", self.row.name, error.what)
                 await self._nap(1.0)
@@ -266,8 +268,6 @@ class Reader:
         while not self._nudged.is_set() and waited < _IDLE and mark == self._store.change_mark():
             waited += _LOOK
             await self._nap(_LOOK)
-        if waited >= _IDLE:
-            self._tell_position()
 
     async def _nap(self, seconds: float) -> None:
         try:
