@@ -62,7 +62,7 @@ class Answers:
             row = await self.row(alike)
             query = msgspec.structs.replace(query, service=row.service, handler=row.handler, cause=row.cause)
         if service is None and handler is not None:
-            service, _, handler = handler.rpartition(".")
+            service, _, handler = handler.partition(".")
         if service is not None:
             known = await service_row(self.desk, service)
             query = msgspec.structs.replace(query, service=known.number)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -79,9 +79,12 @@ class Events:
 
         Raises RetentionPassed where events were removed that had not been read yet.
         """
-        coming = self._portal.call(_begun(self._events, type, key, case_id, after))
+        begin = self._portal.call(self._events.end()) if after is None else after
+        return self._coming(self._events.tail(type, key=key, case_id=case_id, after=begin))
+
+    def _coming(self, coming: AsyncIterator[EventInfo]) -> Iterator[EventInfo]:
         while True:
-            yield self._portal.call(anext(coming))
+            yield self._portal.call(_next(coming))
 
     def import_(
         self,
@@ -99,12 +102,8 @@ class Events:
         return self._portal.call(self._events.import_(events, service=service, rate=rate, dry_run=dry_run))
 
 
-async def _begun(
-    events: AsyncEvents, type: str | None, key: str | None, case_id: str | None, after: int | None
-) -> Any:
-    """Take the place on the log now, and not only when the first event is asked for."""
-    start = await events.end() if after is None else after
-    return events.tail(type, key=key, case_id=case_id, after=start)
+async def _next(coming: AsyncIterator[EventInfo]) -> EventInfo:
+    return await anext(coming)
 
 
 class Services:

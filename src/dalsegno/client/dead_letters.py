@@ -102,7 +102,7 @@ class AsyncDeadLetters:
     """Dead letters, in ``async def`` code."""
 
     def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+        self.desk = desk
         self._answers = Answers(desk)
 
     # -- looking
@@ -120,12 +120,12 @@ class AsyncDeadLetters:
         """List dead letters, the newest first; ``state=None`` those of all states."""
         wanted = await self._answers.query(service=service, handler=handler, cause=cause)
         query = msgspec.structs.replace(wanted, state=state, before=before, limit=limit)
-        titles = await handlers_of(self._desk)
-        return [await self._info(row, titles) for row in await self._desk.store.dead_letters(query)]
+        titles = await handlers_of(self.desk)
+        return [await self._info(row, titles) for row in await self.desk.store.dead_letters(query)]
 
     async def groups(self) -> DeadLetterGroups:
         """Count the open dead letters by what they failed of, the largest group first."""
-        titles = await handlers_of(self._desk)
+        titles = await handlers_of(self.desk)
         return [
             DeadLetterGroup(
                 cause=group.cause,
@@ -137,12 +137,12 @@ class AsyncDeadLetters:
                 example=group.example,
                 error=group.error,
             )
-            for group in await self._desk.store.dead_letter_groups(self._desk.namespace)
+            for group in await self.desk.store.dead_letter_groups(self.desk.namespace)
         ]
 
     async def show(self, number: int) -> DeadLetterStory:
         """Read a dead letter in full; raise ``DeadLetterNotFound``."""
-        store, row = self._desk.store, await self._answers.row(number)
+        store, row = self.desk.store, await self._answers.row(number)
         event = await store.event(row.event)
         journal = await store.journal(row.run)
         answers = [_answered(entry) for entry in journal if entry.kind is Kind.HOLD]
@@ -150,7 +150,7 @@ class AsyncDeadLetters:
         info = None if event is None else info_of(event)
         behind = await self._behind(row)
         return DeadLetterStory(
-            letter=await self._info(row, await handlers_of(self._desk)),
+            letter=await self._info(row, await handlers_of(self.desk)),
             event=info,
             data=edited[-1] if edited else None if info is None else info.data,
             traceback=_traceback(journal),
@@ -230,11 +230,11 @@ class AsyncDeadLetters:
     async def _behind(self, row: DeadLetterRow) -> Runs:
         if row.key is None:
             return []
-        lane = await self._desk.store.lane(row.service, row.key)
+        lane = await self.desk.store.lane(row.service, row.key)
         return lane[lane.index(row.run) + 1 :] if row.run in lane else []
 
     async def _run_id(self, number: int) -> str:
-        run = await self._desk.store.get(number)
+        run = await self.desk.store.get(number)
         return "" if run is None else run.id
 
 

@@ -157,7 +157,8 @@ class AsyncEvents:
     ) -> AsyncIterator[EventInfo]:
         """Yield events as they come, without end; ``after`` a number begins behind that one.
 
-        Raises RetentionPassed where events were removed that had not been read yet.
+        Without it, it begins with what comes once it is first asked. Raises RetentionPassed where events
+        were removed that had not been read yet.
         """
         query = EventQuery(namespace=self.desk.namespace, type=type, key=key, case_id=case_id)
         async for event in self.follow(query, await self.end() if after is None else after):
