@@ -113,10 +113,19 @@ class AsyncServices:
         """Have a service react again to all behind a number of the log, or from a time on; return that number.
 
         It is a new generation: the handlers are called again for what they have done, under the same
-        idempotency keys. Raises ServiceNotFound, and RetentionPassed for what the log no longer has.
+        idempotency keys. One that keeps states makes them anew, so it begins with all that the log has.
+        Raises ServiceNotFound, InvalidInput, and RetentionPassed for what the log no longer has.
         """
         row = await service_row(self._desk, name)
         position = await self.position(name, after, since)
+        first = (await self._desk.store.head()).first
+        if position >= first and msgspec.json.decode(row.declared or b"{}").get("state") is not None:
+            raise InvalidInput(
+                f"Service {name} keeps a state per key, and was to be replayed from event {position + 1} on.",
+                f"What came before, from event {first} on, is in its states: the rest would be counted twice.",
+                "Replay all of it: after=0.",
+                service=name,
+            )
         await self._steer(SteerService(self._desk.namespace, row.name, by, rewind=position))
         return position
 

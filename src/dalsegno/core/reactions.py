@@ -229,7 +229,8 @@ class SteerService(msgspec.Struct, frozen=True):
     """A person's order to a service. The verdict is ``Done`` with how many services it concerned.
 
     ``pause`` stops or resumes it, ``skip`` lets it pass over what retention has removed before it read
-    it, ``rewind`` lets all of it begin again after that position of the log, as a new generation;
+    it, ``rewind`` lets all of it begin again after that position of the log, as a new generation (and
+    from the beginning without the states that it keeps);
     ``circuit`` are a handler's number and until when its circuit is open.
     """
 

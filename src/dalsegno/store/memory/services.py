@@ -227,6 +227,9 @@ class ServiceVerbs(LogVerbs):
                 Partition(service.number, one.partition, item.rewind)
                 for one in self._partitions_of(service.number)
             )
+            if item.rewind < self._head.first:  # from the beginning: what was made of the log is made again
+                for place in [place for place in self._kept if place[0] == service.number]:
+                    del self._kept[place]
         if item.circuit is not None:
             handler = self._handlers.get(item.circuit[0])
             if handler is not None and handler.service == service.number:

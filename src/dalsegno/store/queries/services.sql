@@ -136,6 +136,9 @@ ON CONFLICT (service, key) DO UPDATE
 -- forget_kept(service, key)
 DELETE FROM kept WHERE service = :service AND key = :key;
 
+-- forget_states(service)
+DELETE FROM kept WHERE service = :service;
+
 -- read_kept(service, key)
 SELECT codec, data, rank, event, at FROM kept WHERE service = :service AND key = :key;
 

@@ -181,6 +181,9 @@ def steer(item: SteerService, group: Group) -> Verb:
     if item.rewind is not None:
         yield "begin_generation", (service.number, group.wall)
         yield "rewind_partitions", (service.number, item.rewind)
+        ((_, first, _),) = yield "read_ends", ()
+        if item.rewind < first:  # from the beginning: what was made of the log is made again
+            yield "forget_states", (service.number,)
     if item.circuit is not None:
         yield "open_circuit", (*item.circuit, service.number)
     return Done(1)

@@ -1,0 +1,212 @@
+"""A service that was away while a crowd of events came, and one that is too slow for the storm that comes."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from dalsegno.app import App
+from dalsegno.client import AsyncClient
+from dalsegno.core.clock import nap
+from dalsegno.errors import Overloaded
+from tests.real_faults import crowds
+from tests.real_faults.harness import until
+
+pytestmark = pytest.mark.promise("P1", "P8", "P10", "P11")
+
+BATCH = 500
+MOST_MEMORY = 300  # MB
+STALLED = 60.0  # seconds without any progress; how long all takes together is the machine's affair
+SIZES = [
+    10_000,
+    pytest.param(100_000, marks=[pytest.mark.slow, pytest.mark.timeout(600)]),
+]
+
+
+class Worker:
+    """One worker process with one service, and what its handler noted."""
+
+    def __init__(self, folder: Path, service: str) -> None:
+        self.store = f"sqlite:///{folder}/crowds.db"
+        self.ledger = folder / "ledger.txt"
+        self._log = (folder / "worker.log").open("a")
+        self._service = service
+        self._process: subprocess.Popen[str] | None = None
+
+    async def hire(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.real_faults.crowds", self.store, str(self.ledger), self._service],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+            cwd=Path(__file__).parents[2],
+        )
+        assert self._process.stdout is not None
+        assert await asyncio.to_thread(self._process.stdout.readline) == "ready\n"
+
+    def end(self, *, kill: bool = False) -> None:
+        """End it in order, or kill it."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if kill:
+            process.kill()
+        try:
+            process.communicate(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+
+    def close(self) -> None:
+        self.end(kill=True)
+        self._log.close()
+
+    def peak(self) -> float:
+        """Return the most memory that the process has had, in MB."""
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1024
+
+    def noted(self) -> dict[str, list[int]]:
+        """Return the places that were noted, key by key."""
+        noted: dict[str, list[int]] = defaultdict(list)
+        for line in self.ledger.read_text().splitlines():
+            key, place = line.split()
+            noted[key].append(int(place))
+        return noted
+
+
+def _places(events: int) -> dict[str, list[int]]:
+    places: dict[str, list[int]] = defaultdict(list)
+    for event in crowds.crowd(events):
+        places[event.key].append(event.place)
+    return places
+
+
+async def _emit(client: AsyncClient, events: list[crowds.Noted]) -> int:
+    """Put all events on the log, as fast as is allowed; return how often it was not."""
+    refused = 0
+    for at in range(0, len(events), BATCH):
+        while True:
+            try:
+                await client.emit(*events[at : at + BATCH])
+                break
+            except Overloaded as error:
+                refused += 1
+                await nap(error.retry_after)
+    return refused
+
+
+async def _caught_up(client: AsyncClient, service: str) -> None:
+    position = -1
+
+    async def moved() -> bool:
+        info = await client.services.get(service)
+        return info.position > position or info.lag_events == 0
+
+    while (info := await client.services.get(service)).lag_events:
+        position = info.position
+        await until(moved, STALLED, f"{service} gets further than event {position}")
+
+
+def _run(worker: Worker, scenario: Callable[[AsyncClient], Awaitable[None]]) -> None:
+    async def main() -> None:
+        app = App("crowds", include=[crowds], store=worker.store)
+        runtime = app.runtime(worker=False)
+        try:
+            await scenario(await runtime.open())
+        finally:
+            worker.close()
+            await runtime.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel is asked how much memory a process has had")
+@pytest.mark.parametrize("events", SIZES)
+@pytest.mark.parametrize("service", ["in threads", "on the loop", "counting"])
+def test_a_service_that_was_away_catches_up_in_order_and_in_bounded_memory(
+    tmp_path: Path, service: str, events: int, count: Callable[..., None]
+) -> None:
+    worker = Worker(tmp_path, service)
+    memory = 0.0
+
+    async def scenario(client: AsyncClient) -> None:
+        nonlocal memory
+        await worker.hire()
+        worker.end()  # it is known, and away
+        await _emit(client, crowds.crowd(events))
+        assert (await client.services.get(service)).lag_events == events
+        await worker.hire()
+        await _caught_up(client, service)
+        memory = worker.peak()
+        worker.end()
+
+    _run(worker, scenario)
+    assert worker.noted() == _places(events), "each event once, in the order of its key"
+    assert memory < MOST_MEMORY
+    count("events caught up with", events)
+
+
+@pytest.mark.parametrize("events", SIZES)
+def test_one_that_is_killed_while_it_catches_up_passes_over_nothing(tmp_path: Path, events: int) -> None:
+    worker = Worker(tmp_path, "on the loop")
+
+    async def scenario(client: AsyncClient) -> None:
+        await worker.hire()
+        worker.end()
+        await _emit(client, crowds.crowd(events))
+        for tenth in (2, 5, 8):
+            await worker.hire()
+            some = tenth * events // 10
+
+            async def there(some: int = some) -> bool:
+                parts = await client.services.partitions("on the loop")
+                return sum(part.position for part in parts) >= some * len(parts)
+
+            await until(there, STALLED, f"it is past event {some}")
+            worker.end(kill=True)
+        await worker.hire()
+        await _caught_up(client, "on the loop")
+        worker.end()
+
+    _run(worker, scenario)
+    for key, places in worker.noted().items():
+        assert list(dict.fromkeys(places)) == _places(events)[key], "in order, but for what was begun again"
+    assert worker.noted().keys() == _places(events).keys()
+
+
+@pytest.mark.parametrize("events", SIZES)
+def test_a_storm_upon_a_slow_service_slows_its_producers_and_loses_nothing(
+    tmp_path: Path, events: int
+) -> None:
+    worker = Worker(tmp_path, "storm")
+    lags: list[int] = []
+    refused = 0
+
+    async def watch(client: AsyncClient) -> None:
+        while True:
+            lags.append((await client.services.get("storm")).lag_events)
+            await nap(0.1)
+
+    async def scenario(client: AsyncClient) -> None:
+        nonlocal refused
+        await worker.hire()
+        watching = asyncio.create_task(watch(client))
+        refused = await _emit(client, crowds.crowd(events))
+        await _caught_up(client, "storm")
+        watching.cancel()
+        worker.end()
+
+    _run(worker, scenario)
+    assert worker.noted() == _places(events)
+    assert refused > 0, "producers were never told to wait"
+    assert max(lags) > 0, "the lag was never shown"
+    assert max(lags) < events / 2, "nothing held the producers back"
