@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 from dalsegno.events.schemas.alternatives import Alternative, Claims
 from dalsegno.events.schemas.documents import Node, value_key
@@ -85,9 +85,14 @@ class _Items:
 
 
 def _items(judge: Judge, one: Alternative, node: Node, path: str) -> Faults:
+    found = _each_item(judge, one, node, path)
+    if found or not judge.conventions:
+        return found
+    return _list_or_tuple(judge, one, node, path)
+
+
+def _each_item(judge: Judge, one: Alternative, node: Node, path: str) -> Faults:
     first, others, writes = _tuple_of(node), _others_of(node), _Items(one)
-    if judge.conventions and (fault := _list_or_tuple(judge, one, node, path)):
-        return [fault]
     found: Faults = []
     for place, wanted in enumerate(first[:_MOST_PLACES]):
         claims = writes.at(place) if place < writes.places or writes.has_rest else None
@@ -117,15 +122,15 @@ def _compare(judge: Judge, claims: Claims, wanted: Node, place: str) -> Faults:
     return [judge.fault(place, Rule.ITEM_TAKEN, (say("items", wanted.schema), "anything"), breaks)]
 
 
-def _list_or_tuple(judge: Judge, one: Alternative, node: Node, path: str) -> Any:
+def _list_or_tuple(judge: Judge, one: Alternative, node: Node, path: str) -> Faults:
     layer = next(
         (each for each in one.layers if "items" in each.schema or "prefixItems" in each.schema), None
     )
     if layer is None or one.has_value or bool(_tuple_of(layer)) == bool(_tuple_of(node)):
-        return None
+        return []
     names = ["a tuple" if _tuple_of(each) else "a list" for each in (node, layer)]
     breaks = f"{READER} reads {quoted(path)} as {names[0]}, {WRITER} writes {names[1]}"
-    return judge.fault(path, Rule.LIST_OR_TUPLE, (names[0], names[1]), breaks, Kind.CONVENTION)
+    return [judge.fault(path, Rule.LIST_OR_TUPLE, (names[0], names[1]), breaks, Kind.CONVENTION)]
 
 
 def _count(judge: Judge, one: Alternative, node: Node, path: str) -> Faults:
@@ -216,7 +221,7 @@ def _unevaluated(judge: Judge, one: Alternative, node: Node, path: str) -> Fault
     closed = Node(node.document, {"items": wanted.schema, **plain}, node.base)
     if "items" in plain:
         closed = Node(node.document, {**plain, "additionalItems": wanted.schema}, node.base)
-    return [] if not _items(judge, one, closed, path) else _not_shown(judge, wanted, path)
+    return [] if not _each_item(judge, one, closed, path) else _not_shown(judge, wanted, path)
 
 
 def _not_shown(judge: Judge, wanted: Node, path: str) -> Faults:

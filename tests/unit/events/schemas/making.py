@@ -37,7 +37,8 @@ def _combined(chance: Random, depth: int) -> Any:
         case "types":
             return {"type": chance.sample(["integer", "number", "string", "null", "object", "array"], 2)}
         case "ref":
-            return {"$ref": "#/$defs/tree"}
+            beside = _plain(chance, "object", depth) if chance.random() < 0.3 else {}
+            return {"$ref": "#/$defs/tree", **beside}
     return {word: parts} | (_plain(chance, "object", depth) if chance.random() < 0.3 else {})
 
 

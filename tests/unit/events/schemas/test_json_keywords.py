@@ -274,6 +274,7 @@ CHANGES: dict[str, tuple[Any, Any, Rule | None]] = {
         arr(NUMBER, prefixItems=[INTEGER]),
         None,
     ),
+    "an open tuple is read as a list": (arr(prefixItems=[INTEGER]), arr(INTEGER), Rule.ITEM_TAKEN),
     "more items are wanted": (arr(minItems=1), arr(minItems=2), Rule.ITEM_COUNT_NARROWED),
     "fewer items are taken": (arr(maxItems=2), arr(maxItems=1), Rule.ITEM_COUNT_NARROWED),
     "a closed tuple has no more items": (arr(False, prefixItems=[INTEGER]), arr(maxItems=1), None),
