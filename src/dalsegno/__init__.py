@@ -11,8 +11,10 @@ from dalsegno.engine.definitions import NOTHING, AsyncStep, Step, Workflow
 from dalsegno.engine.remedies import Escalate, Skip
 from dalsegno.engine.verbs import now, random, receive, sleep, uuid
 from dalsegno.events.converters import downcast, upcast
+from dalsegno.events.emit import emit, keep
 from dalsegno.events.options import Circuit
 from dalsegno.events.process import Process
+from dalsegno.events.retention import Retention
 from dalsegno.events.service import Service
 from dalsegno.events.types import event
 from dalsegno.events.ways import all_of
@@ -32,6 +34,7 @@ __all__ = [
     "Limits",
     "Process",
     "Promise",
+    "Retention",
     "Retry",
     "Run",
     "RunInfo",
@@ -43,7 +46,9 @@ __all__ = [
     "__version__",
     "all_of",
     "downcast",
+    "emit",
     "event",
+    "keep",
     "now",
     "random",
     "receive",
