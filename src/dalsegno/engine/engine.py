@@ -270,25 +270,26 @@ class Engine:
             return
         # Their last failure is to be written first.
         failing = {entry.op for entry in entries} if entries else ()
+        held_until = 0  # an event: those after it wait too
         for op in list(waiting.values()):
-            if op.number in failing or live.retries.get(op.number, 0) > now:
-                continue
+            due = live.retries.get(op.number, 0)
             if op.kind is Kind.EMIT:
-                entry = self._emit(live, op, now)
-            else:
+                held_until = max(held_until, due) if due > now or held_until else self._held_until(op, now)
+                if held_until:
+                    live.retries[op.number] = held_until
+                    continue
+                del waiting[op.number]
+                live.retries.pop(op.number, None)
+                entries.append(emission(live.execution, op))
+            elif op.number not in failing and due <= now:
                 entry = self._steps.begin(live, op, now, self._ended)
-            if entry is not None:
-                entries.append(entry)
+                if entry is not None:
+                    entries.append(entry)
 
-    def _emit(self, live: LiveRun, op: Op, now: int) -> Entry | None:
-        """Emit what the code wants on the log, unless services are too far behind: then it waits."""
+    def _held_until(self, op: Op, now: int) -> int:
+        """Say until when an event has to wait, since services are too far behind; 0 if it need not."""
         held = None if self.hold_back is None else self.hold_back(op.name)
-        if held is not None:
-            live.retries[op.number] = now + int(held * SECOND)
-            return None
-        del live.waiting[op.number]
-        live.retries.pop(op.number, None)
-        return emission(live.execution, op)
+        return 0 if held is None else now + int(held * SECOND)
 
     def _ended(self, whose: tuple[LiveRun, Op, StepInfo], value: Any, error: BaseException | None) -> None:
         live, op, info = whose

@@ -38,6 +38,7 @@ class Ended(msgspec.Struct, gc=False):
     """How a call has ended; ``took`` is in microseconds."""
 
     error: BaseException | None = None
+    among: bool = False  # it failed among others, and is yet to be tried alone
     filtered: bool = False
     stale: bool = False
     early: bool = False  # one is missing before it
@@ -221,7 +222,7 @@ class Calls:
                 return  # called off: nobody is there to hear it
             except BaseException as error:  # whatever a handler raises is its outcome
                 for place in wanted:
-                    ends[place] = Ended(error)
+                    ends[place] = Ended(error, among=len(wanted) > 1)
             else:
                 for place in wanted:
                     ends[place] = Ended()

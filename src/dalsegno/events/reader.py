@@ -158,9 +158,11 @@ class Reader:
         return idle
 
     def stop(self) -> None:
-        """Begin nothing more."""
+        """Begin nothing more, and write how far it has come."""
         self._stopping = True
         self._nudged.set()
+        if not self._dropped:
+            self._tell_position()
 
     def drop(self) -> None:
         """Let go of everything: others go on with it."""
@@ -339,7 +341,7 @@ class Reader:
             return
         self._running -= 1
         if how.error is not None:
-            self._as_run(work, plan, error=how.error)
+            self._as_run(work, plan, error=None if how.among else how.error)
         elif how.early:
             gap = plan.handler.options.gap
             self._as_run(work, plan, due=None if gap is None else self._store.now() + gap)
