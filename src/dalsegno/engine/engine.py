@@ -266,8 +266,12 @@ class Engine:
                     entries.append(family.detached(op))
             elif op.kind is Kind.EMIT:
                 waiting[op.number] = op
-        if not waiting or not self._may_begin:
-            return
+        if waiting and self._may_begin:
+            self._begin_waiting(live, now, entries)
+
+    def _begin_waiting(self, live: LiveRun, now: int, entries: list[Entry]) -> None:
+        """Begin the attempts that are due, and emit what need not wait."""
+        waiting = live.waiting
         # Their last failure is to be written first.
         failing = {entry.op for entry in entries} if entries else ()
         held_until = 0  # an event: those after it wait too
