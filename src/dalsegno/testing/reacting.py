@@ -141,7 +141,8 @@ class Reacting:
             self._breach("P5", f"{before} became {now}, and nobody released it")
         if now.session is not None and now.session not in taken_by:
             self._breach("P5", f"{now} belongs to a session that has not taken it")
-        if now.crashes < before.crashes and now.position == before.position:
+        same = (now.position, now.suspect) == (before.position, before.suspect)
+        if same and now.crashes < before.crashes:
             self._breach("P10", f"the crashes of {before} were forgotten: {now}")
 
     def _judge_reactions(
