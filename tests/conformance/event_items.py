@@ -26,6 +26,7 @@ from dalsegno.core.reactions import (
     SteerService,
     TakePartitions,
 )
+from dalsegno.core.sourcing import Clear, Expect, Project, Serve, Snapshot, Source
 from dalsegno.core.writes import Write
 from dalsegno.store.log import DeadLetterQuery, EventQuery
 from dalsegno.store.protocol import Store
@@ -48,7 +49,16 @@ class EventItems:
 
     def event_items(self) -> list[Callable[[], Write]]:
         often = [self.emit, self.react, self.react, self.react, self.take_partitions]
-        return often * 2 + [self.register, self.give_partitions, self.steer, self.forget]
+        return often * 2 + [
+            self.register,
+            self.give_partitions,
+            self.steer,
+            self.forget,
+            *self.sourcing_items(),
+        ]
+
+    def sourcing_items(self) -> list[Callable[[], Write]]:
+        return [self.source, self.snapshot, self.snapshot, self.project, self.serve, self.serve, self.clear]
 
     def event_reads(self) -> list[Callable[[Store], Awaitable[Any]]]:
         """Draw questions to ask both stores."""
@@ -75,6 +85,7 @@ class EventItems:
         )
         service, generation, after = pick([1, 2]), pick([1, 2]), pick([0, 3])
         event = pick([1, 2, 7])
+        prefix, behind, most = pick(["", "k", "k-1"]), pick(["", "k-1"]), pick([1, 9])
         return [
             lambda store: store.events(events),
             lambda store: store.dead_letters(letters),
@@ -82,6 +93,7 @@ class EventItems:
             lambda store: store.event(event),
             lambda store: store.known_event("default", "shop", "e-1"),
             lambda store: store.read_log(after, 3),
+            lambda store: store.kept_page(service, prefix, behind, most),
         ]
 
     # -- what there is
@@ -114,7 +126,36 @@ class EventItems:
     # -- items
 
     def emit(self) -> Emit:
-        return Emit(tuple(self.event() for _ in range(self.rng.randint(0, 3))))
+        return Emit(tuple(self.event() for _ in range(self.rng.randint(0, 3))), self.expects())
+
+    def expects(self) -> tuple[Expect, ...]:
+        """Expect now and then that nothing later has come; often nothing has."""
+        if not self.chance(4):
+            return ()
+        pick, head = self.rng.choice, self.runner.run(self.memory.store.head())
+        version, types = head.last - pick([0, 0, 0, 1, 5]), pick([TYPES, TYPES[:1]])
+        return (Expect(pick(KEYS), types, version, "Order", pick(NAMESPACES)),)
+
+    def source(self) -> Source:
+        return Source("other", "Order", self.rng.choice([("Paid",), TYPES]))
+
+    def snapshot(self) -> Snapshot:
+        pick, head = self.rng.choice, self.runner.run(self.memory.store.head())
+        version = max(0, head.last - pick([0, 0, 0, 1, 9]))
+        return Snapshot(
+            "other", "Order", pick(KEYS), version, 3, pick("ab"), pick([b"1", b"2"]), pick([1, 2])
+        )
+
+    def project(self) -> Project:
+        return Project("default", "status", self.rng.choice([1, 1, 1, 2]), rebuild=self.chance(3))
+
+    def serve(self) -> Write:
+        rows = self.runner.run(self.memory.store.projections("default"))
+        building = [row.generation for row in rows if row.state == "building"]
+        return Serve("default", "status", self.rng.choice([*building, 9])) if rows else self.project()
+
+    def clear(self) -> Clear:
+        return Clear("default", "status", self.rng.choice([1, 2, 3]), self.rng.choice([1, 100]))
 
     def event(self, *, own: bool = False) -> NewEvent:
         pick = self.rng.choice
@@ -146,6 +187,7 @@ class EventItems:
             "unsubscribes": self.chance(5),
             "kept": tuple(self.kept(1) for _ in range(self.rng.randrange(2))),
             "laned": laned,
+            "expects": self.expects(),
             "dead": self.dead_letter(pick(["ValueError", "KeyError"])) if self.chance(3) else None,
         }
 
@@ -209,6 +251,7 @@ class EventItems:
             laned=tuple(self.laned(service) for _ in range(self.rng.randrange(3))),
             joined=(self.joined(service),) if self.chance(3) else (),
             kept=(self.kept(service.number),) if self.chance(3) else (),
+            expects=self.expects(),
             suspects=((self.rng.randrange(3), self.some_event()),) if self.chance(4) else (),
         )
 

@@ -49,6 +49,7 @@ from dalsegno.core.entries import Entry, Kind, Outcome, Timer
 from dalsegno.core.notes import LongAttempt
 from dalsegno.core.reactions import Registered, Taken
 from dalsegno.core.runs import COMPENSATING, DIVERGED, Run, Status
+from dalsegno.core.sourcing import Conflict, Projected
 from dalsegno.core.writes import Verdict, Write
 from dalsegno.store.memory import MemoryStore
 from dalsegno.store.protocol import RunQuery
@@ -292,6 +293,8 @@ class Twins(EventItems, RuleBasedStateMachine):
         for item, verdict in zip(items, verdicts, strict=True):
             if _succeeded(verdict):
                 succeeded[type(item).__name__] += 1
+            if isinstance(verdict, Conflict):
+                succeeded["CONFLICT"] += 1
             if isinstance(verdict, Refused):
                 succeeded[verdict.name] += 1
 
@@ -342,11 +345,11 @@ def _succeeded(verdict: Verdict) -> bool:
             return bool(partitions)
         case Emitted(numbers=numbers, repeated=repeated):
             return len(numbers) > repeated
-    return isinstance(verdict, Committed | Registered)
+    return isinstance(verdict, Committed | Registered | Projected)
 
 
 VERBS = {item.__name__ for item in get_args(Write)}
-REFUSALS = {"FENCED", "STALE", "MISSED", "NUMBER_TAKEN", "CHILD_EXISTS"}
+REFUSALS = {"FENCED", "STALE", "MISSED", "NUMBER_TAKEN", "CHILD_EXISTS", "CONFLICT"}
 
 
 @pytest.mark.parametrize(("machine", "examples"), [(Twins, 120), (ThreadedTwins, 10)])
