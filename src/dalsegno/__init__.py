@@ -10,6 +10,7 @@ from dalsegno.engine.decorators import step, workflow
 from dalsegno.engine.definitions import NOTHING, AsyncStep, Step, Workflow
 from dalsegno.engine.remedies import Escalate, Skip
 from dalsegno.engine.verbs import now, random, receive, sleep, uuid
+from dalsegno.events.aggregate import Aggregate
 from dalsegno.events.converters import downcast, upcast
 from dalsegno.events.emit import emit, keep
 from dalsegno.events.options import Circuit
@@ -18,12 +19,14 @@ from dalsegno.events.retention import Retention
 from dalsegno.events.service import Service
 from dalsegno.events.types import event
 from dalsegno.events.ways import all_of
+from dalsegno.events.within import aggregate, async_aggregate
 from dalsegno.models.saga import saga
 
 __version__ = "0.1.0"
 
 __all__ = [
     "NOTHING",
+    "Aggregate",
     "App",
     "AsyncClient",
     "AsyncRun",
@@ -44,7 +47,9 @@ __all__ = [
     "StepInfo",
     "Workflow",
     "__version__",
+    "aggregate",
     "all_of",
+    "async_aggregate",
     "downcast",
     "emit",
     "event",

@@ -25,9 +25,11 @@ from dalsegno.engine.runner import StepRunner
 from dalsegno.engine.threads import Threads
 from dalsegno.errors import DefinitionError
 from dalsegno.events.known import Known
+from dalsegno.events.loading import Loading
 from dalsegno.events.pressure import Pressure
 from dalsegno.events.reacting import Reacting
 from dalsegno.events.retention import Retention
+from dalsegno.events.within import Within
 from dalsegno.store.memory import MemoryStore
 from dalsegno.store.protocol import Store
 from dalsegno.store.sqlite import SqliteLook, SqliteStore
@@ -208,6 +210,9 @@ class Runtime:
         self.engine = self._make_engine(runner or StepRunner(self._threads))
         self.reacting = self._make_reacting()
         registry.add(self.reacting.workflows)
+        self._within = Within(Loading(store, self.commits, self.known.types, options.namespace))
+        self.engine.give(self._within)
+        self.reacting.give(self._within)
         self.engine.hold_back = self._pressure.hold
         self.engine.on_emitted = self.reacting.on_written = self._emitted
         self.worker = self._make_worker() if worker else None
@@ -277,6 +282,7 @@ class Runtime:
         """Open the store and start the worker; return the client."""
         await self.store.open()
         self.commits.open()
+        self._within.open()
         self.engine.on_rest = self._rested
         if self.worker is not None:
             self._records.install()

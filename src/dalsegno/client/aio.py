@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Generic, TypeVar, overload
 
+from dalsegno.client.aggregates import FromOutside
 from dalsegno.client.dead_letters import AsyncDeadLetters
 from dalsegno.client.events import AsyncEvents
 from dalsegno.client.operations import Operations, RunInfo
 from dalsegno.client.services import AsyncServices
 from dalsegno.core.durations import Duration
+from dalsegno.core.retry import Retry
 from dalsegno.engine.definitions import Workflow
+from dalsegno.events.aggregate import Aggregate
+from dalsegno.events.commands import AsyncAggregateHandle
 from dalsegno.store.protocol import RunQuery
 
+A = TypeVar("A", bound=Aggregate)
 I = TypeVar("I")
 O = TypeVar("O")
 
@@ -107,6 +112,21 @@ class AsyncClient:
         for an event that cancels no case.
         """
         return await self._operations.cancel_case(event, sender)
+
+    def aggregate(self, cls: type[A], id: str, *, retry: Retry | None = None) -> AsyncAggregateHandle[A]:
+        """Return the handle of an aggregate; nothing is read yet.
+
+        With ``retry`` a command that others were quicker than is decided again, by what they have left.
+        """
+        work = FromOutside(cls, id, self._operations.loading, self._operations.emit_expecting, retry)
+        return AsyncAggregateHandle(cls, id, work)
+
+    async def compact(self, cls: type[Aggregate]) -> int:
+        """Write a snapshot of each aggregate of a class that has later events; return how many those were.
+
+        Retention removes no event that an aggregate is folded from before a snapshot has it.
+        """
+        return await self._operations.loading.compact(cls)
 
     def run(self, id: str) -> AsyncRun[Any]:
         """Return the handle of a run; nothing is read yet."""

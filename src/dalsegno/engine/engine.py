@@ -27,6 +27,7 @@ from dalsegno.core.limits import Limits
 from dalsegno.core.notes import LongAttempt, encode
 from dalsegno.core.ops import Op
 from dalsegno.core.runs import DIVERGED, UNWRITABLE, WAITS_FOR_NOTHING, Run, Status
+from dalsegno.core.sourcing import Conflict
 from dalsegno.core.writes import Verdict
 from dalsegno.engine import family
 from dalsegno.engine.cache import Cache
@@ -36,7 +37,7 @@ from dalsegno.engine.emitting import emission
 from dalsegno.engine.ending import ending
 from dalsegno.engine.live import LiveRun
 from dalsegno.engine.notes import long_attempts, notes_of, warn_of_excess
-from dalsegno.engine.outgoing import commit_of, written
+from dalsegno.engine.outgoing import commit_of, version_conflict, written
 from dalsegno.engine.reads import of_each, patiently
 from dalsegno.engine.registry import Registry
 from dalsegno.engine.runner import StepRunner
@@ -99,6 +100,10 @@ class Engine:
         self._cache = Cache(cache)
         self._alarms: dict[int, asyncio.TimerHandle] = {}
         self._background: set[asyncio.Task[None]] = set()
+
+    def give(self, within: object) -> None:
+        """Give the bodies of steps what they may reach of the store."""
+        self._steps.within = within
 
     @property
     def busy(self) -> bool:
@@ -378,11 +383,26 @@ class Engine:
             case Refused.CHILD_EXISTS | Refused.NUMBER_TAKEN:
                 live.committing = True  # until it is known which
                 self._later(self._refuse_children(live, commit))
+            case Conflict():
+                self._refute(live, commit, verdict)
             case Failed(error):
                 self._unwritable(live, error)
             case _:
                 log.warning("run %s moved on without this worker (%s)", live.run.id, verdict)
                 self._drop(live)
+
+    def _refute(self, live: LiveRun, commit: Commit, verdict: Conflict) -> None:
+        """Let the steps fail whose events were decided by what is not so any more; all else is tried again."""
+        outbox = live.execution.post()
+        refuted = {op for op, emitted in outbox.emitted.items() if verdict.expect in emitted}
+        live.take_back(commit, ())
+        live.answers = [
+            self._steps.refuted(live, live.execution.ops[entry.op], version_conflict(verdict))
+            if entry.op in refuted and entry.kind is _STEP
+            else entry
+            for entry in live.answers
+        ]
+        self.turn(live)
 
     def _committed(self, live: LiveRun, commit: Commit, at: int) -> None:
         if commit.timers or commit.dropped:

@@ -8,14 +8,16 @@ from typing import Any
 
 from dalsegno.core import failure
 from dalsegno.core.entries import Entry, Kind, Outcome
+from dalsegno.core.event import NewEvent
 from dalsegno.core.failure import Failure
 from dalsegno.core.ids import seeded
 from dalsegno.core.ops import Op
+from dalsegno.core.sourcing import Expect
 from dalsegno.engine.calls import StepCall, too_large
 from dalsegno.engine.context import StepInfo
 from dalsegno.engine.live import LiveRun, UnderWay
 from dalsegno.engine.runner import Ended, StepRunner
-from dalsegno.errors import InvalidInput, PayloadTooLarge, StepInterrupted, StepTimeout
+from dalsegno.errors import InvalidInput, PayloadTooLarge, StepInterrupted, StepTimeout, VersionConflict
 from dalsegno.store.protocol import Store
 
 _STEP, _VALUE = Kind.STEP, Outcome.VALUE
@@ -38,6 +40,23 @@ def _undone(op: Op) -> str:
     return f"#{call.undoes}" if isinstance(call, StepCall) and call.undoes else ""
 
 
+def _refuse_rival(live: LiveRun, emitted: Sequence[Any]) -> None:
+    """Refuse what was decided without events that another step of the run has in the same commit."""
+    before = [one for entry in live.answers for one in live.execution.post().emitted.get(entry.op, ())]
+    for expect in (one for one in emitted if isinstance(one, Expect)):
+        for event in before:
+            if isinstance(event, NewEvent) and (event.key, event.type in expect.types) == (expect.key, True):
+                raise VersionConflict(
+                    f"{expect.name} {expect.key} is being changed by another step of run {live.run.id}.",
+                    "Both have decided by the same version of it, so only the first was written.",
+                    "Let one begin when the other has ended, or give the step retry=.",
+                    aggregate=expect.name,
+                    key=expect.key,
+                    expected=expect.version,
+                    actual=expect.version,
+                )
+
+
 class Steps:
     """Begins attempts, and turns their ends into entries."""
 
@@ -45,6 +64,7 @@ class Steps:
         self._store = store
         self._runner = runner
         self._payload_limit = limit
+        self.within: object = None  # what bodies may reach of the store
 
     def begin(self, live: LiveRun, op: Op, now: int, ended: Ended) -> Entry | None:
         """Begin a step's next attempt, or return the entry that must be written instead, or first."""
@@ -64,7 +84,7 @@ class Steps:
             timeout = left if timeout is None else min(timeout, left)
         run = live.run
         key = call.key or op.execution.key_of(number)
-        info = StepInfo(run.id, run.workflow, op.name, attempt, key, run.case_id)
+        info = StepInfo(run.id, run.workflow, op.name, attempt, key, run.case_id, None, self.within)
         live.attempts[number] = UnderWay(
             op, self._runner.start(call, info, timeout, ended, (live, op, info)), now
         )
@@ -93,10 +113,18 @@ class Steps:
                 if len(data) > self._payload_limit:
                     raise too_large(call.step.result_label, len(data), self._payload_limit, live.run.id)
                 if info.emitted:
+                    _refuse_rival(live, info.emitted)
                     live.execution.post().emitted[op.number] = info.emitted
                 return settlement(op, _VALUE, data, attempt)
+            except VersionConflict as conflict:
+                return self._failed(live, op, conflict)
             except (InvalidInput, PayloadTooLarge) as refused:
                 return final_failure(op, refused, Outcome.UNKNOWN, attempt)
+        return self._failed(live, op, error)
+
+    def _failed(self, live: LiveRun, op: Op, error: BaseException) -> Entry:
+        call, attempt = op.request, op.attempts + 1
+        assert isinstance(call, StepCall)
         if op.cancelled() and isinstance(error, asyncio.CancelledError):
             return settlement(op, Outcome.CANCELLED, None, attempt)
         unknown = isinstance(error, StepTimeout)
@@ -109,6 +137,11 @@ class Steps:
         data = failure.encode(Failure.of(error))
         outcome = Outcome.UNKNOWN if unknown else Outcome.ERROR
         return Entry(0, Kind.ATTEMPT, op.number, op.name, op.digest, outcome, attempt, _undone(op), data=data)
+
+    def refuted(self, live: LiveRun, op: Op, error: BaseException) -> Entry:
+        """Turn the success of an attempt that could not be written as it was into its failure."""
+        live.execution.post().emitted.pop(op.number, None)
+        return self._failed(live, op, error)
 
     def _delay(self, live: LiveRun, op: Op, call: StepCall, error: BaseException) -> int | None:
         options = call.step.options

@@ -20,6 +20,7 @@ from dalsegno.core.commit import Kept
 from dalsegno.core.durations import text
 from dalsegno.core.event import Event, NewEvent
 from dalsegno.core.reactions import KeptRow
+from dalsegno.core.sourcing import Expect
 from dalsegno.engine.context import StepInfo, step_context
 from dalsegno.engine.runner import Spawner
 from dalsegno.errors import StepTimeout
@@ -44,6 +45,7 @@ class Ended(msgspec.Struct, gc=False):
     early: bool = False  # one is missing before it
     events: list[NewEvent] = []
     kept: list[Kept] = []
+    expects: tuple[Expect, ...] = ()
     took: int = 0
 
 
@@ -87,6 +89,7 @@ class Calls:
         self._takes: dict[Plan, float] = {}  # seconds, of late
         self._gates: dict[Plan, Gate] = {}
         self._batches: dict[Plan, Batches[Call]] = {}
+        self.within: object = None  # what handlers may reach of the store
 
     def prepare(self, plan: Plan, told: Callable[[float | None], None]) -> None:
         """Get ready to call a handler; ``told`` hears when its circuit opens or closes."""
@@ -171,7 +174,7 @@ class Calls:
 
     async def _await(self, call: Call) -> None:
         plan, event = call.plan, call.event
-        info = info_of(plan, event, call.caller.generation)
+        info = info_of(plan, event, call.caller.generation, self.within)
         step_context.set(info)  # in the task's own copy of the context
         began = self._clock.monotonic()
         try:
@@ -215,7 +218,9 @@ class Calls:
                 ends[place] = Ended(error)
         if wanted:
             last = calls[wanted[-1]]
-            info = info_of(plan, last.event, last.caller.generation)
+            info = info_of(
+                plan, last.event, last.caller.generation, None
+            )  # of many, no one could be tried again
             try:
                 how = await self._call_batch(last, info, values)
             except asyncio.CancelledError:
@@ -252,7 +257,7 @@ class Calls:
         while waiting:
             most = self._in_a_row(waiting[0].plan)
             calls, waiting = waiting[:most], waiting[most:]
-            self._threads.submit(_Row(self._running(), self._clock, calls, self._heard))
+            self._threads.submit(_Row(self._running(), self._clock, calls, self._heard, self.within))
 
     def _in_a_row(self, plan: Plan) -> int:
         takes = self._takes.get(plan)
@@ -275,7 +280,9 @@ class _Row:
         clock: Clock,
         calls: list[Call],
         heard: Callable[[list[tuple[Call, Ended]]], None],
+        within: object,
     ) -> None:
+        self._within = within
         self._loop = loop
         self._clock = clock
         self._calls = calls
@@ -288,7 +295,7 @@ class _Row:
 
     def _do(self, call: Call) -> Ended:
         plan, event = call.plan, call.event
-        info = info_of(plan, event, call.caller.generation)
+        info = info_of(plan, event, call.caller.generation, self._within)
         began = self._clock.monotonic()
         try:
             how = contextvars.copy_context().run(self._call, call, info)
@@ -325,7 +332,7 @@ async def _in_thread(threads: Spawner, function: Callable[[], Any]) -> Any:
     return await answer
 
 
-def info_of(plan: Plan, event: Event, generation: int) -> StepInfo:
+def info_of(plan: Plan, event: Event, generation: int, within: object) -> StepInfo:
     """Say what a handler can know about its call."""
     return StepInfo(
         run_id_of(plan.title, event.number, generation),
@@ -334,6 +341,8 @@ def info_of(plan: Plan, event: Event, generation: int) -> StepInfo:
         1,
         key_of(plan.title, event.number),
         event.case_id,
+        None,
+        within,
     )
 
 
@@ -363,7 +372,8 @@ def said(call: Call, info: StepInfo, value: Any, result: Any) -> Ended:
     if sequence is not None and event.key is not None:
         passed = sequence.passed(plan.calling.service, event.key, event.number, sequence.place(value))
         kept = [*kept, passed]
-    return Ended(events=[_after(event, one, plan) for one in events], kept=kept, stale=stale)
+    expects = tuple(one for one in emitted if isinstance(one, Expect))
+    return Ended(events=[_after(event, one, plan) for one in events], kept=kept, stale=stale, expects=expects)
 
 
 def _after(cause: Event, event: NewEvent, plan: Plan) -> NewEvent:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from dalsegno.core.event import NewEvent
 from dalsegno.engine.definitions import Workflow
 from dalsegno.errors import DefinitionError, InvalidInput
+from dalsegno.events.aggregate import AggregateType, is_aggregate, kind_of
 from dalsegno.events.converters import Converter
 from dalsegno.events.process import Process
 from dalsegno.events.registry import Types
@@ -25,6 +26,7 @@ class Known:
         self.types = Types()
         self.services: dict[str, Service] = {}
         self.processes: dict[str, Process] = {}
+        self._aggregates: list[AggregateType] = []
         self._workflows: list[Workflow[Any, Any]] = []
 
     def take(self, thing: object) -> bool:
@@ -35,6 +37,8 @@ class Known:
         elif isinstance(thing, Process):
             self._know(self.processes, thing)
             self.types.add(kind.cls for kind in thing.types)
+        elif is_aggregate(thing):
+            self._aggregates.append(kind_of(thing))
         elif isinstance(thing, Converter) or own_event_type(thing) is not None:
             self.types.add([thing])
         else:
@@ -63,6 +67,8 @@ class Known:
         """Read everything that was declared. Raises DefinitionError."""
         for service in self.services.values():
             service.check()
+        for aggregate in self._aggregates:
+            self.types.add(kind.cls for kind in aggregate.events)
         self.types.check()
         self._check_starts()
         self._check_order()

@@ -31,8 +31,10 @@ from dalsegno.core.reactions import (
     SteerService,
 )
 from dalsegno.core.runs import KILLS_ITS_WORKER
+from dalsegno.core.sourcing import Conflict
 from dalsegno.core.writes import Verdict
 from dalsegno.engine.commits import CommitQueue
+from dalsegno.engine.outgoing import version_conflict
 from dalsegno.errors import HopLimit, RetentionPassed, StoreError
 from dalsegno.events.calls import Calls, Ended
 from dalsegno.events.cancelled import Cancelled
@@ -131,6 +133,7 @@ class Reader:
         self._careful: asyncio.Queue[Work] | None = None
         self._out = Out()
         self._writing: React | None = None
+        self._alone: list[tuple[Work, Plan, Ended]] = []
         self._flush_soon = False
         self._told_at = 0.0
         self._nudged = asyncio.Event()
@@ -345,9 +348,11 @@ class Reader:
         elif how.early:
             gap = plan.handler.options.gap
             self._as_run(work, plan, due=None if gap is None else self._store.now() + gap)
+        elif how.expects:
+            self._write_alone(work, plan, how)
+            return  # it answers by ``_written_alone``
         else:
-            outcome = _FILTERED if how.filtered else _STALE if how.stale else _DONE
-            self._out.reactions.append(Reaction(work.event.number, plan.number, outcome, None, how.took))
+            self._out.reactions.append(_reaction(work, plan, how))
             if how.events:
                 self._out.events += how.events
             for kept in how.kept:
@@ -389,6 +394,39 @@ class Reader:
             behind = self._lines.leave(work.event.key)
             if behind is not None:
                 asyncio.get_running_loop().call_soon(self._begin, behind)
+
+    # -- what may turn out not to be so any more
+
+    def _write_alone(self, work: Work, plan: Plan, how: Ended) -> None:
+        """Write a reaction that was decided by an aggregate; its key waits, since it may have to be tried again."""
+        self._running += 1
+        keys = {kept.key for kept in how.kept}
+        if any(kept.key in keys for kept in self._out.kept):  # an earlier state of the key is written first
+            self._alone.append((work, plan, how))
+            return
+        react = React(
+            self.session,
+            self.row.number,
+            self.row.generation,
+            reactions=(_reaction(work, plan, how),),
+            events=tuple(how.events),
+            kept=tuple(how.kept),
+            expects=how.expects,
+        )
+        self._commits.put(react, partial(self._written_alone, work, plan))
+
+    def _written_alone(self, work: Work, plan: Plan, verdict: Verdict) -> None:
+        if self._dropped:
+            return
+        self._running -= 1
+        if isinstance(verdict, Committed):
+            self._on_written()
+        elif isinstance(verdict, Conflict):
+            self._as_run(work, plan, error=version_conflict(verdict))
+        else:
+            self._give_up(verdict)
+            return
+        self._react(work)
 
     # -- where a worker has died again and again
 
@@ -488,14 +526,26 @@ class Reader:
                 self._on_written()
             self._flush()
             self.nudge()
-        elif isinstance(verdict, Failed):
+            alone, self._alone = self._alone, []
+            for work, plan, how in alone:
+                self._running -= 1
+                self._write_alone(work, plan, how)
+        else:
+            self._give_up(verdict)
+
+    def _give_up(self, verdict: Verdict) -> None:
+        """Let go of everything: what was to be written was refused."""
+        if isinstance(verdict, Failed):
             log.error("service %s: its reactions could not be written: %r", self.row.name, verdict.error)
-            self.drop()
-            self.stale = True
         else:
             log.warning("service %s moved on without this worker (%s)", self.row.name, verdict)
-            self.drop()
-            self.stale = True
+        self.drop()
+        self.stale = True
+
+
+def _reaction(work: Work, plan: Plan, how: Ended) -> Reaction:
+    outcome = _FILTERED if how.filtered else _STALE if how.stale else _DONE
+    return Reaction(work.event.number, plan.number, outcome, None, how.took)
 
 
 def _too_many_hops(event: Event, limit: int) -> HopLimit:
