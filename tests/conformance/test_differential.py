@@ -102,7 +102,7 @@ class Twins(EventItems, RuleBasedStateMachine):
     def a_few_groups_are_written(self, seed: int) -> None:
         # Drawn by a generator of our own: Hypothesis draws the simplest too often to get far.
         self.rng = Random(seed)
-        for _ in range(self.rng.randint(1, 8)):
+        for _ in range(self.rng.randint(4, 16)):
             self.a_group_is_written()
 
     def a_group_is_written(self) -> None:
@@ -352,7 +352,7 @@ VERBS = {item.__name__ for item in get_args(Write)}
 REFUSALS = {"CONFLICT", "FENCED", "STALE", "MISSED", "NUMBER_TAKEN", "CHILD_EXISTS"}
 
 
-@pytest.mark.parametrize(("machine", "examples"), [(Twins, 120), (ThreadedTwins, 10)])
+@pytest.mark.parametrize(("machine", "examples"), [(Twins, 100), (ThreadedTwins, 8)])
 def test_memory_and_sqlite_answer_alike_whatever_is_written(
     machine: type[Twins], examples: int, count: Count
 ) -> None:

@@ -25,6 +25,7 @@ from dalsegno.core.reactions import (
     TakePartitions,
 )
 from dalsegno.core.runs import DEAD_LETTER, Run, Status
+from dalsegno.core.sourcing import Clear
 from dalsegno.core.writes import Verdict, Write
 from dalsegno.store.log import DeadLetterQuery, ReactionRow
 from dalsegno.store.protocol import Store
@@ -115,7 +116,8 @@ class Reacting:
     ) -> None:
         service = services[before.service]
         if now is None:
-            self._breach("P8", f"{before} is not there any more")
+            if not any(isinstance(item, Clear) for item in group):  # a read model of which nothing is left
+                self._breach("P8", f"{before} is not there any more")
             return
         steered = any(isinstance(item, SteerService) and item.name == service.name for item in group)
         if steered:

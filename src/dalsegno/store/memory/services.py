@@ -154,6 +154,9 @@ class ServiceVerbs(LogVerbs):
         for one in item.reactions[:1]:
             row = self._reactions.get((one.event, one.handler, item.generation))
             return None if row is None else Committed(row.at)
+        owned = self._owned_partitions(item.service, item.session)
+        if item.suspects and set(item.suspects) <= {(one.partition, one.suspect) for one in owned}:
+            return Committed(self.now())  # not counted again
         return None
 
     def _lane(self, item: Laned, service: int) -> None:

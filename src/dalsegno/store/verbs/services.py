@@ -121,6 +121,10 @@ def landed(item: React, group: Group) -> Verb:
         rows = yield "reaction_time", (reaction.event, reaction.handler, item.generation)
         if rows:
             return Committed(rows[0][0])
+    if item.suspects and not item.reactions:  # not counted again
+        rows = yield "owned_partitions", (item.service, item.session)
+        if set(item.suspects) <= {(row[1], row[5]) for row in rows}:
+            return Committed(group.wall)
     return None
 
 

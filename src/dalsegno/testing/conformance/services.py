@@ -165,6 +165,16 @@ async def a_suspect_is_counted_as_it_begins(world: World) -> None:
     expect(await work.partitions(), wanted, "the partition with another suspect")
 
 
+async def a_suspect_whose_reply_was_lost_is_counted_once(world: World) -> None:
+    """Where only the reply to a note of a suspect was lost, writing it again counts nothing."""
+    work = await at_work(world, fenced=True)
+    note, fence = work.a_react(suspects=((0, 1),)), Fence(work.session, 2, LEASE)
+    first = await world.one(note, fence)
+    after = await world.snapshot()
+    expect(await world.one(note, fence), first, "the verdict of the repetition")
+    expect(await world.snapshot(), after, "the store's rows after it")
+
+
 async def partitions_wait_for_the_runs(world: World) -> None:
     """A release that is not through with the runs of a session leaves its partitions for the next one."""
     work = await at_work(world)
@@ -291,6 +301,7 @@ CASES = (
     Case(partitions_of_the_dead_are_handed_on),
     Case(where_nothing_was_to_come_nothing_killed),
     Case(a_suspect_is_counted_as_it_begins),
+    Case(a_suspect_whose_reply_was_lost_is_counted_once),
     Case(partitions_wait_for_the_runs),
     Case(a_goodbye_hands_on_at_once),
     Case(who_has_ended_takes_nothing),
