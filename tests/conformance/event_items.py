@@ -161,7 +161,15 @@ class EventItems(SourcingItems):
 
     def kept(self, service: int) -> Kept:
         pick = self.rng.choice
-        return Kept(service, pick(KEYS), self.some_event(), pick([None, b"1", b"2"]), pick([0, 5]))
+        return Kept(
+            service,
+            pick(KEYS),
+            self.some_event(),
+            pick([None, b"1", b"2"]),
+            pick([0, 5]),
+            1,
+            pick([None, 1, 2]),
+        )
 
     def dead_letter(self, cause: str) -> DeadLetter:
         pick = self.rng.choice

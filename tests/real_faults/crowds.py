@@ -10,9 +10,8 @@ import os
 import sys
 from dataclasses import dataclass
 
-from dalsegno import App, Service, event
+from dalsegno import App, Service, event, keep
 from dalsegno.core.clock import nap
-from dalsegno.events.emit import keep
 
 KEYS = 257
 MAX_LAG = 1_000

@@ -61,7 +61,7 @@ class Plan:
 
     def start(self, event: Event, number: int, generation: int, namespace: str, queue: str) -> Start:
         """Make the start of the run that a reaction becomes."""
-        input_ = _ENCODER.encode(heard(event))
+        input_ = _ENCODER.encode(heard(event, generation))
         return Start(
             number=number,
             namespace=namespace,
@@ -78,7 +78,7 @@ class Plan:
         )
 
     def failed(
-        self, event: Event, error: BaseException, rng: random.Random
+        self, event: Event, generation: int, error: BaseException, rng: random.Random
     ) -> tuple[Entry | None, int | None]:
         """Return the journal's first entry of a reaction that has failed once, and when to try again."""
         if self.step_like is None:
@@ -88,7 +88,7 @@ class Plan:
         if self.keeping is not None or self.calling.sequence is not None:
             # its run reads what is kept first, and then tries again
             return None, delay
-        return self.step_like.failed(heard(event), error, final=delay is None), delay
+        return self.step_like.failed(heard(event, generation), error, final=delay is None), delay
 
     def joined(self, event: Event, start: Start) -> Joined:
         """Make what joins an event with others of its key."""

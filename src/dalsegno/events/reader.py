@@ -375,7 +375,7 @@ class Reader:
         laned = Laned(start, plan.number, plan.rank(event), key, due_at=due)
         if error is not None:
             rng = seeded("reaction", event.number, plan.number)
-            failed, delay = plan.failed(event, error, rng)
+            failed, delay = plan.failed(event, self.row.generation, error, rng)
             due = None if delay is None else self._store.now() + delay
             laned = msgspec.structs.replace(laned, failed=failed, due_at=due)
         self._out.laned.append(laned)

@@ -207,6 +207,9 @@ class ServiceVerbs(LogVerbs):
 
     def _keep(self, kept: Iterable[Kept]) -> None:
         for one in kept:
+            service = self._services.get(one.service)
+            if one.generation is not None and (service is None or service.generation != one.generation):
+                continue
             if one.data is None:
                 self._kept.pop((one.service, one.key), None)
             else:

@@ -165,6 +165,10 @@ def _join(item: Joined, generation: int, group: Group) -> Verb:
 def keep(kept: tuple[Kept, ...], group: Group) -> Verb:
     """Keep services' new states of keys."""
     for one in kept:
+        if one.generation is not None:
+            rows = yield "read_generation", (one.service,)
+            if [generation for (generation,) in rows] != [one.generation]:
+                continue
         if one.data is None:
             yield "forget_kept", (one.service, one.key)
         else:
