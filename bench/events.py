@@ -100,10 +100,9 @@ class Turns:
                 look.answers.append(do(look))
                 look.program.hold()
                 look.calibrations.append((before + calibrate()) / 2)
-                batches, seconds = self._floors.around()
-                commit_ms = seconds / ROWS_PER_WORKFLOW * 1000
+                batches, _ = self._floors.around()
                 events = batches * ROWS_PER_WORKFLOW / ROWS_PER_EVENT
-                look.floors.append(commit_ms if single else events)
+                look.floors.append(self._floors.commit * 1000 if single else events)
 
 
 def _is_ours(look: Looks) -> bool:

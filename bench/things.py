@@ -95,14 +95,15 @@ def end_of(file: Path) -> int:
 def copy(file: Path, times: int) -> None:
     """Put copies of the whole log behind it, with all that came of its events; who has read it has read them.
 
-    Keys of copies are their own, so that the index over them is met everywhere and not at its end.
+    Ids and keys of copies are their own, so that the indexes over them are met everywhere and not at their ends.
     """
     width = end_of(file)
     db = apsw.Connection(str(file))
     try:
         db.execute("PRAGMA synchronous = OFF")
         db.execute("PRAGMA cache_size = -400000")
-        events = _columns(db, "events", {"number": "number + ?1", "key": "lower(hex(randomblob(8)))"})
+        new = {"id": "lower(hex(randomblob(8)))", "key": "lower(hex(randomblob(8)))"}
+        events = _columns(db, "events", {"number": "number + ?1", **new})
         reactions = _columns(db, "reactions", {"event": "event + ?1"})
         for copied in range(1, times + 1):
             db.execute("BEGIN")
