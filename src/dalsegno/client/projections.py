@@ -88,13 +88,18 @@ class AsyncProjectionHandle(Generic[S]):
     async def wait(self, number: int | None = None, *, timeout: Duration = "10s") -> int:
         """Wait until everything up to an event, by default the last one now, is in it; return its position.
 
-        Raises ResultTimeout.
+        Raises ResultTimeout, and ProjectionNotFound where nobody has begun to build it by then.
         """
         wanted = (await self._desk.store.head()).last if number is None else number
         longest = microseconds(timeout, what="timeout")
         left = longest / SECOND
         while True:
-            position = (await self.info()).position
+            try:
+                position = (await self.info()).position
+            except ProjectionNotFound:  # a worker may be about to begin
+                if left <= 0:
+                    raise
+                position = -1
             if position >= wanted:
                 return position
             if left <= 0:
@@ -248,7 +253,7 @@ class ProjectionHandle(Generic[S]):
     def wait(self, number: int | None = None, *, timeout: Duration = "10s") -> int:
         """Wait until everything up to an event, by default the last one now, is in it; return its position.
 
-        Raises ResultTimeout.
+        Raises ResultTimeout, and ProjectionNotFound where nobody has begun to build it by then.
         """
         position: int = self._call(self._handle.wait(number, timeout=timeout))
         return position
