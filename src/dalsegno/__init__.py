@@ -15,6 +15,7 @@ from dalsegno.events.converters import downcast, upcast
 from dalsegno.events.emit import emit, keep
 from dalsegno.events.options import Circuit
 from dalsegno.events.process import Process
+from dalsegno.events.projection import Projection
 from dalsegno.events.retention import Retention
 from dalsegno.events.service import Service
 from dalsegno.events.types import event
@@ -36,6 +37,7 @@ __all__ = [
     "Escalate",
     "Limits",
     "Process",
+    "Projection",
     "Promise",
     "Retention",
     "Retry",

@@ -17,6 +17,7 @@
     ├── RetentionPassed          events were removed before a service had read them
     ├── VersionConflict          an aggregate was changed by others meanwhile
     ├── HistoryForgotten         what is to be folded is not on the log any more
+    ├── ProjectionNotFound
     ├── Overloaded               a service is too far behind for more events
     ├── LimitReached             a bound was met, before anything was written
     │   ├── PayloadTooLarge
@@ -176,6 +177,10 @@ class HistoryForgotten(DalsegnoError):
     """A fold needs events that retention has removed; ``first`` is the oldest one that is still there."""
 
     first: int = 0
+
+
+class ProjectionNotFound(DalsegnoError):
+    """No worker has begun to build this read model in this store."""
 
 
 class HopLimit(DalsegnoError):

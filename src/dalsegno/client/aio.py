@@ -8,17 +8,20 @@ from dalsegno.client.aggregates import FromOutside
 from dalsegno.client.dead_letters import AsyncDeadLetters
 from dalsegno.client.events import AsyncEvents
 from dalsegno.client.operations import Operations, RunInfo
+from dalsegno.client.projections import AsyncProjectionHandle
 from dalsegno.client.services import AsyncServices
 from dalsegno.core.durations import Duration
 from dalsegno.core.retry import Retry
 from dalsegno.engine.definitions import Workflow
 from dalsegno.events.aggregate import Aggregate
 from dalsegno.events.commands import AsyncAggregateHandle
+from dalsegno.events.projection import Projection
 from dalsegno.store.protocol import RunQuery
 
 A = TypeVar("A", bound=Aggregate)
 I = TypeVar("I")
 O = TypeVar("O")
+S = TypeVar("S")
 
 
 class AsyncRun(Generic[O]):
@@ -127,6 +130,10 @@ class AsyncClient:
         Retention removes no event that an aggregate is folded from before a snapshot has it.
         """
         return await self._operations.loading.compact(cls)
+
+    def projection(self, projection: Projection[S], /) -> AsyncProjectionHandle[S]:
+        """Return the handle of a read model; nothing is read yet."""
+        return AsyncProjectionHandle(projection, self._operations.desk)
 
     def run(self, id: str) -> AsyncRun[Any]:
         """Return the handle of a run; nothing is read yet."""

@@ -8,15 +8,18 @@ from dalsegno.client.aio import AsyncClient, AsyncRun
 from dalsegno.client.blocking import DeadLetters, Events, Services
 from dalsegno.client.operations import RunInfo
 from dalsegno.client.portal import Portal
+from dalsegno.client.projections import ProjectionHandle
 from dalsegno.core.durations import Duration
 from dalsegno.core.retry import Retry
 from dalsegno.engine.definitions import Workflow
 from dalsegno.events.aggregate import Aggregate
 from dalsegno.events.commands import AggregateHandle
+from dalsegno.events.projection import Projection
 
 A = TypeVar("A", bound=Aggregate)
 I = TypeVar("I")
 O = TypeVar("O")
+S = TypeVar("S")
 
 
 class Run(Generic[O]):
@@ -123,6 +126,10 @@ class Client:
         Retention removes no event that an aggregate is folded from before a snapshot has it.
         """
         return self._portal.call(self._client.compact(cls))
+
+    def projection(self, projection: Projection[S], /) -> ProjectionHandle[S]:
+        """Return the handle of a read model; nothing is read yet."""
+        return ProjectionHandle(self._client.projection(projection), self._portal.call)
 
     def run(self, id: str) -> Run[Any]:
         """Return the handle of a run; nothing is read yet."""

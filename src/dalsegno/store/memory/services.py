@@ -75,6 +75,8 @@ class ServiceVerbs(LogVerbs):
         return row
 
     def _beginning(self, service: Service) -> int:
+        if service.complete:
+            return 0
         if service.start is not None:
             return max(service.start, self._head.first - 1)
         return self._head.last if service.start_at is None else self._last_before(service.start_at)

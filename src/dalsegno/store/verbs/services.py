@@ -47,6 +47,8 @@ def register(item: Register, group: Group) -> Verb:
 def _beginning(service: Service) -> Verb:
     """Return the position that a new service begins after; what retention has removed is not its loss."""
     ((last, first, _),) = yield "read_ends", ()
+    if service.complete:
+        return 0
     if service.start is not None:
         return max(service.start, first - 1)
     if service.start_at is not None:
