@@ -262,7 +262,7 @@ class Twins(EventItems, RuleBasedStateMachine):
         return Release(self.rng.choice([1, 2, 500]), self.rng.choice([0, 1, 5]))
 
     def retry(self) -> Retry:
-        return Retry("default", self.rng.choice(IDS), "kim")
+        return Retry("default", self.rng.choice(IDS), "kim", why=self.rng.choice(("", "mended")))
 
     def fence(self) -> Fence | None:
         session = self.some_session()

@@ -150,9 +150,11 @@ class World:
             fail(f"signalling answered {verdict!r}")
         return verdict
 
-    async def retry(self, sender: str = "kim", id: str = "run", data: bytes | None = None) -> Sent:
+    async def retry(
+        self, sender: str = "kim", id: str = "run", data: bytes | None = None, why: str = ""
+    ) -> Sent:
         """Have a person retry a run."""
-        verdict = await self.one(Retry("default", id, sender, data))
+        verdict = await self.one(Retry("default", id, sender, data, why))
         if not isinstance(verdict, Sent):
             fail(f"retrying answered {verdict!r}")
         return verdict
