@@ -184,6 +184,41 @@ def test_one_that_is_killed_while_it_catches_up_passes_over_nothing(tmp_path: Pa
 
 
 @pytest.mark.parametrize("events", SIZES)
+@pytest.mark.parametrize("kill", [False, True], ids=["they leave", "they are killed"])
+def test_workers_that_come_and_go_hand_their_keys_on_in_order(
+    tmp_path: Path, events: int, *, kill: bool
+) -> None:
+    stays, *others = workers = [Worker(tmp_path, "slowly") for _ in range(3)]
+
+    async def come_and_go(worker: Worker, seconds: float) -> None:
+        while True:
+            await worker.hire()
+            await nap(seconds)
+            await asyncio.to_thread(worker.end, kill=kill)
+
+    async def scenario(client: AsyncClient) -> None:
+        await stays.hire()
+        restless = [asyncio.create_task(come_and_go(worker, 0.7 + n)) for n, worker in enumerate(others)]
+        for at in range(0, events, events // 12):
+            await _emit(client, crowds.crowd(events)[at : at + events // 12])
+            await nap(0.3)
+        for task in restless:
+            task.cancel()
+        await asyncio.gather(*restless, return_exceptions=True)
+        for worker in others:
+            worker.end(kill=kill)
+        await _caught_up(client, "slowly")
+        for worker in workers:
+            worker.close()
+
+    _run(stays, scenario)
+    noted = stays.noted()
+    if kill:
+        noted = defaultdict(list, {key: list(dict.fromkeys(places)) for key, places in noted.items()})
+    assert noted == _places(events)
+
+
+@pytest.mark.parametrize("events", SIZES)
 def test_a_storm_upon_a_slow_service_slows_its_producers_and_loses_nothing(
     tmp_path: Path, events: int
 ) -> None:
