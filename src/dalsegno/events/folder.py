@@ -17,7 +17,7 @@ import msgspec
 from dalsegno.core.clock import nap
 from dalsegno.core.commit import Committed, Kept
 from dalsegno.core.event import Event
-from dalsegno.core.reactions import KeptRow, Partition, React, ServiceRow, SteerService
+from dalsegno.core.reactions import CAREFUL_AFTER, KeptRow, Partition, React, ServiceRow, SteerService
 from dalsegno.core.runs import KILLS_ITS_WORKER
 from dalsegno.core.sourcing import BUILDING, ProjectionRow, Serve
 from dalsegno.core.writes import Write
@@ -34,7 +34,7 @@ _ROWS = 10_000  # rows that are remembered between batches
 _LOOK = 0.05  # seconds between looks at the change mark
 _IDLE = 0.5  # seconds after which it writes how far it has come though nothing was for it
 _FAR = 256  # events after which it does so in any case
-_CAREFUL, _MANY_CRASHES = 3, 5
+_DEATHS = 3  # of workers that were at one event and nothing else, after which it is begun no more
 
 
 class Row(msgspec.Struct):
@@ -81,9 +81,9 @@ class Folder:
         """Begin to fold, after the position of whoever had it before."""
         self.owned = True
         self.position = self._cursor = partition.position
-        self._careful = partition.crashes >= _CAREFUL
-        if partition.suspect is not None:
-            self._suspect = partition.suspect, partition.crashes
+        self._careful = partition.crashes >= CAREFUL_AFTER
+        if self._careful and partition.suspect is not None:
+            self._suspect = partition.suspect, partition.crashes - CAREFUL_AFTER + 1
         self.nudge()
 
     def resume(self) -> None:
@@ -222,7 +222,7 @@ class Folder:
             log.warning("projection %s moved on without this worker (%s)", self._name, verdict)
             self.stop()
             return None
-        self.position = self._cursor
+        self.position, self._careful, self._suspect = self._cursor, False, None
         self._remember(kept)
         return None
 
@@ -236,7 +236,7 @@ class Folder:
 
     async def _begin_carefully(self, event: int) -> bool:
         """Note which event is begun, where worker after worker has died; tell whether to begin it at all."""
-        if self._suspect is not None and self._suspect[0] == event and self._suspect[1] > _MANY_CRASHES:
+        if self._suspect is not None and self._suspect[0] == event and self._suspect[1] >= _DEATHS:
             await self._stop_here(f"event {event}: {KILLS_ITS_WORKER}")
             return False
         service, generation = self.service.number, self.service.generation
