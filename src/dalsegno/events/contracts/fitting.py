@@ -20,15 +20,18 @@ def unread(flow: Flow) -> Iterator[Finding]:
     """Find versions that somebody emits and a handler cannot read."""
     for name, handlers in flow.taking.items():
         written = {end.kind: end for end in reversed(flow.emitters.get(name, []))}
+        lacking: dict[tuple[EventType[Any], EventType[Any]], list[Handler]] = {}
         for handler in handlers:
-            for kind, end in written.items():
+            for kind in written:
                 wanted = handler.wanted(name, kind.version)
                 if wanted and wanted.version != kind.version and not flow.known.types.leads(kind, wanted):
-                    yield _unread(handler, wanted, end)
+                    lacking.setdefault((kind, wanted), []).append(handler)
+        for (kind, wanted), concerned in lacking.items():
+            yield _unread(concerned, wanted, written[kind])
 
 
-def _unread(handler: Handler, wanted: EventType[Any], end: End) -> Finding:
-    kind = end.kind
+def _unread(handlers: list[Handler], wanted: EventType[Any], end: End) -> Finding:
+    kind, handler = end.kind, handlers[0]
     decorator = "@upcast" if kind.version < wanted.version else "@downcast"
     return Finding(
         Rule.NO_CONVERTER,
@@ -37,7 +40,7 @@ def _unread(handler: Handler, wanted: EventType[Any], end: End) -> Finding:
         handler.place,
         _difference(wanted, kind),
         f"Write {decorator} above def convert(old: {kind.cls.__qualname__}) -> {wanted.cls.__qualname__}.",
-        tuple(dict.fromkeys([end.place, kind.place, wanted.place])),
+        tuple(dict.fromkeys([*(h.place for h in handlers[1:]), end.place, kind.place, wanted.place])),
     )
 
 
