@@ -50,9 +50,9 @@ def write_fee(e: FeeBooked) -> LetterSent:
 
 @writing.on(batch=20, linger="1s")
 def send_leaflets(events: list[CampaignBegun]) -> list[LeafletSent]:
-    sent = []
+    sent: list[LeafletSent] = []
     for each in events:
-        sent.append(LeafletSent(each.loan))
+        sent.extend([LeafletSent(each.loan)] if each.loan else [])
     return sent
 
 

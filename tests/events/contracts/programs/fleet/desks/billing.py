@@ -73,8 +73,8 @@ file_tax = follows(taxes, "file_tax", TaxDue, TaxFiled)
 
 @billing.on(all_of(GuestOut, Paid))
 def end(out: GuestOut, paid: Paid) -> RideEnded:
-    both = {"out": out.ride, "paid": paid.ride}
-    return (lambda number: RideEnded(number))(both["out"])
+    ended = {"ride": lambda: RideEnded(out.ride), "never": lambda: RideEnded(paid.ride)}
+    return ended["ride"]()
 
 
 @billing.on()
