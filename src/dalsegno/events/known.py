@@ -31,6 +31,11 @@ class Known:
         self._aggregates: list[AggregateType] = []
         self._workflows: list[Workflow[Any, Any]] = []
 
+    @property
+    def aggregates(self) -> tuple[AggregateType, ...]:
+        """All aggregates, in the order in which they were found."""
+        return tuple(dict.fromkeys(self._aggregates))
+
     def take(self, thing: object) -> bool:
         """Take in one thing, and tell whether it was ours."""
         if isinstance(thing, Service):

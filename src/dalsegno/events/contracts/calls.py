@@ -67,7 +67,7 @@ def call(frame: Frame, node: ast.Call) -> Value:
     if callee.unknown or not callee.refs:
         frame.notes.blind = frame.notes.blind or not _is_of_data(frame, node.func)
         found.append(_foreign(frame, arguments, node))
-    return join(found)
+    return join(found).possible if callee.vague else join(found)
 
 
 def _arguments(frame: Frame, node: ast.Call) -> Arguments:

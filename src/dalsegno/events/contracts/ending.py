@@ -43,7 +43,8 @@ class Step(NamedTuple):
 class Walk:
     """All states that a case of one process may be in.
 
-    ``settled`` are events that another finding is about: what hangs on them is taken to be well.
+    ``settled`` are events that another finding is about: what hangs on them is taken to be well. So it is
+    taken that an event comes of which another finding says that nobody emits it.
     """
 
     def __init__(self, flow: Flow, process: Process, settled: frozenset[str]) -> None:
@@ -58,7 +59,8 @@ class Walk:
         self._ways = [self._ways_of(each) for each in self._handlers]
         first = {kind.name for kind in process.starts}
         cancel = {process.cancel.name} if process.cancel else set()
-        self._spontaneous = (flow.spontaneous & self._near) - first - cancel
+        lacking = flow.wanted.keys() - flow.emitters.keys()
+        self._spontaneous = ((flow.spontaneous | lacking) & self._near) - first - cancel
         self.steps: list[Step] = []
         self.good: set[State] = set()
         self.begins = [

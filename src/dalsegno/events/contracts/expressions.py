@@ -39,7 +39,8 @@ def value_of(frame: Frame, node: ast.expr) -> Value:
             return ref(Local(node, frame.names, frame))
         case ast.Subscript(base, index):
             value_of(frame, index)
-            return items(value_of(frame, base))
+            told = (index.value,) if isinstance(index, ast.Constant) else ()
+            return items(value_of(frame, base), *told)
         case ast.Yield(inner):
             frame.yielded.append(NOTHING if inner is None else value_of(frame, inner))
             return UNKNOWN

@@ -9,7 +9,7 @@ import jsonschema_rs
 import msgspec
 
 from dalsegno.errors import DalsegnoError
-from dalsegno.events.contracts.flow import End, Flow
+from dalsegno.events.contracts.flow import End, Flow, Reader
 from dalsegno.events.contracts.report import Finding, Rule
 from dalsegno.events.handlers import Handler
 from dalsegno.events.schemas import Format, Side, compare
@@ -17,27 +17,30 @@ from dalsegno.events.types import EventType, own_event_type
 
 
 def unread(flow: Flow) -> Iterator[Finding]:
-    """Find versions that somebody emits and a handler cannot read."""
-    for name, handlers in flow.taking.items():
+    """Find versions that somebody emits and a handler, a projection or an aggregate cannot read."""
+    for name, readers in flow.readers.items():
         written = {end.kind: end for end in reversed(flow.emitters.get(name, []))}
-        for handler in handlers:
-            for kind, end in written.items():
-                wanted = handler.wanted(name, kind.version)
+        lacking: dict[tuple[EventType[Any], EventType[Any]], list[Reader]] = {}
+        for reader in readers:
+            for kind in written:
+                wanted = reader.wanted(name, kind.version)
                 if wanted and wanted.version != kind.version and not flow.known.types.leads(kind, wanted):
-                    yield _unread(handler, wanted, end)
+                    lacking.setdefault((kind, wanted), []).append(reader)
+        for (kind, wanted), concerned in lacking.items():
+            yield _unread(concerned, wanted, written[kind])
 
 
-def _unread(handler: Handler, wanted: EventType[Any], end: End) -> Finding:
-    kind = end.kind
+def _unread(readers: list[Reader], wanted: EventType[Any], end: End) -> Finding:
+    kind, first = end.kind, readers[0]
     decorator = "@upcast" if kind.version < wanted.version else "@downcast"
     return Finding(
         Rule.NO_CONVERTER,
-        f"{handler.what} takes {wanted.title}, {end.who} emits version {kind.version}, "
+        f"{first.what} takes {wanted.title}, {end.who} emits version {kind.version}, "
         "and no converter leads from one to the other.",
-        handler.place,
+        first.place,
         _difference(wanted, kind),
         f"Write {decorator} above def convert(old: {kind.cls.__qualname__}) -> {wanted.cls.__qualname__}.",
-        tuple(dict.fromkeys([end.place, kind.place, wanted.place])),
+        tuple(dict.fromkeys([*(each.place for each in readers[1:]), end.place, kind.place, wanted.place])),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from dalsegno.engine.definitions import Definition, Workflow
 from dalsegno.events.contract import Role
@@ -29,6 +29,24 @@ class End(NamedTuple):
     kind: EventType[Any]
     who: str
     place: str
+
+
+class Reader(Protocol):
+    """Whoever reads events as the class that it names: a handler, a fold of a projection, an aggregate."""
+
+    @property
+    def what(self) -> str:
+        """Name it in a message, with its place."""
+        ...
+
+    @property
+    def place(self) -> str:
+        """Where it stands."""
+        ...
+
+    def wanted(self, name: str, version: int) -> EventType[Any] | None:
+        """Say as which type it takes an event of a name and version."""
+        ...
 
 
 class Flow:
@@ -55,6 +73,19 @@ class Flow:
         for handler in self.handlers:
             for name in dict.fromkeys(kind.name for kind in handler.takes):
                 found.setdefault(name, []).append(handler)
+        return found
+
+    @functools.cached_property
+    def readers(self) -> dict[str, list[Reader]]:
+        """Who reads an event from the log, by its name."""
+        found: dict[str, list[Reader]] = {name: list(handlers) for name, handlers in self.taking.items()}
+        for projection in self.known.projections.values():
+            for fold in projection.folds:
+                for name in dict.fromkeys(kind.name for kind in fold.takes):
+                    found.setdefault(name, []).append(fold)
+        for aggregate in self.known.aggregates:
+            for name in dict.fromkeys(kind.name for kind in aggregate.events):
+                found.setdefault(name, []).append(aggregate)
         return found
 
     @functools.cached_property
@@ -94,6 +125,9 @@ class Flow:
         for kind in self.known.types.all.values():
             if kind.meant.outside:
                 yield End(kind, "the outside", kind.place)
+        for aggregate in self.known.aggregates:  # its commands decide on what it applies
+            for kind in aggregate.events:
+                yield End(kind, aggregate.what, aggregate.place)
         for process in self.known.processes.values():
             for kind in process.starts:
                 yield End(kind, f"whoever starts process {process.name}", process.place)
@@ -101,6 +135,7 @@ class Flow:
                 yield End(process.cancel, f"whoever cancels a case of {process.name}", process.place)
 
     def _takers(self) -> Iterator[End]:
+        yield from self._folded()
         for handler in self.handlers:
             for kind in handler.takes:
                 yield End(kind, handler.what, handler.place)
@@ -110,6 +145,16 @@ class Flow:
         for handler in self.handlers:
             for made in self.readings[handler].awaited:
                 yield End(made.kind, handler.what, made.place)
+
+    def _folded(self) -> Iterator[End]:
+        """List what is folded: projections and aggregates take it."""
+        for projection in self.known.projections.values():
+            for fold in projection.folds:
+                for kind in fold.takes:
+                    yield End(kind, fold.what, fold.place)
+        for aggregate in self.known.aggregates:
+            for kind in aggregate.events:
+                yield End(kind, aggregate.what, aggregate.place)
 
     def _wanted(self) -> Iterator[End]:
         yield from self._takers()

@@ -9,7 +9,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from dalsegno.engine.definitions import Definition
-from dalsegno.events.contracts.values import NOTHING, UNKNOWN, Bound, Instance, Value, join, ref
+from dalsegno.events.contracts.values import NOTHING, UNKNOWN, Bound, Instance, Local, Value, join, ref
 from dalsegno.events.types import event_type, own_event_type
 
 _ABSENT = object()
@@ -81,14 +81,25 @@ def _member(found: Any, thing: Any) -> Value:
     return known(found)
 
 
-def items(value: Value) -> Value:
-    """Find what may come out of a container: by index, by key, or one after the other."""
-    found = [Value(value.made, value.maybe, unknown=value.unknown)]
+def items(value: Value, index: object = _ABSENT) -> Value:
+    """Find what may come out of a container: at an index if one is told, else by any, or one after the other."""
+    found = [Value(value.made, value.maybe, unknown=value.unknown, vague=value.vague)]
     for thing in value.refs.values():
-        if isinstance(thing, dict):
-            found += [known(each) for each in list(thing.values())[:_MOST]]
-        elif isinstance(thing, list | tuple | set | frozenset) and not isinstance(thing, Bound | Instance):
-            found += [known(each) for each in list(thing)[:_MOST]]
+        if isinstance(thing, dict | list | tuple | set | frozenset) and not isinstance(
+            thing, Bound | Instance | Local
+        ):
+            found.append(_out_of(thing, index))
         else:
             found.append(ref(thing))  # one of several that were written side by side
     return join(found)
+
+
+def _out_of(table: Any, index: object) -> Value:
+    if index is not _ABSENT and not isinstance(table, set | frozenset):
+        try:
+            return known(table[index])
+        except (KeyError, IndexError, TypeError):
+            return UNKNOWN
+    entries = list(table.values() if isinstance(table, dict) else table)[:_MOST]
+    one = join([known(each) for each in entries])
+    return one.possible if len(entries) > 1 else one

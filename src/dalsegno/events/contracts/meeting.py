@@ -21,10 +21,9 @@ def unmet(flow: Flow) -> Iterator[Finding]:
                 f"Emit it, or write outside=True above {first.kind.cls.__qualname__} if another program does.",
                 tuple(dict.fromkeys([first.kind.place, *(end.place for end in ends[1:])])),
             )
-    ending = {kind.name for process in flow.known.processes.values() for kind in process.ends.types}
+    alone = unhandled(flow)
     for name, ends in flow.emitters.items():
-        kinds = flow.kinds(name)
-        if name not in flow.takers and name not in ending and not any(kind.meant.nobody for kind in kinds):
+        if name in alone:
             first = ends[0]
             yield Finding(
                 Rule.NO_HANDLER,
@@ -45,3 +44,10 @@ def unmet(flow: Flow) -> Iterator[Finding]:
                     "Leave out nobody=True.",
                     (ends[0].place,),
                 )
+
+
+def unhandled(flow: Flow) -> frozenset[str]:
+    """Name the events that somebody emits and nobody handles; an end of a process needs no handler."""
+    ending = {kind.name for process in flow.known.processes.values() for kind in process.ends.types}
+    meant = {kind.name for kind in flow.known.types.all.values() if kind.meant.nobody}
+    return frozenset(flow.emitters.keys() - flow.takers.keys() - ending - meant)

@@ -27,7 +27,7 @@ class Reading:
     ``returned`` and ``emitted`` are surely made and given on, where that is written. ``may_return`` and
     ``may_emit`` are all kinds that were seen on the way there. ``open_return``: it may return others too;
     ``open_emit``: it may emit others too. ``emits_at`` is where it calls ``emit``. ``awaited`` are the
-    kinds that it waits for, with where. ``read`` is False where there is no source, or no body yet.
+    kinds that it waits for, with where. ``read`` is False where there is no source, or too much of it.
     """
 
     returned: frozenset[Made] = frozenset()
@@ -63,8 +63,10 @@ def read(function: Any, parameters: Mapping[str, Value] | None = None) -> Readin
     """Read a function, or method, whose parameters are these, and anything where they are not told."""
     body = plain(function)
     node = None if body is None else node_of(body)
-    if body is None or node is None or is_stub(node):
+    if body is None or node is None:
         return Reading()
+    if is_stub(node):
+        return Reading(open_emit=False, read=True)
     notes = Notes(Ours(body))
     frame = Frame(notes, body, node, {})
     frame.bind(dict(_self(function, body)) | dict(parameters or {}), UNKNOWN)

@@ -12,26 +12,52 @@ from dalsegno.events.handlers import Handler
 
 def left_standing(flow: Flow, settled: frozenset[str]) -> Iterator[Finding]:
     """Find failures that nobody undoes anything for, and what is left standing behind others."""
-    undoers = _undoers(flow)
-    failures = {kind.name: kind.place for kind in flow.known.types.all.values() if kind.meant.failure}
-    bare = {name for name in failures if name in flow.taking and not _answered(flow.taking[name])}
-    for name in bare:
-        first = flow.taking[name][0]
-        yield Finding(
-            Rule.NO_COMPENSATION,
-            f"{name} tells of a failure, and no handler of it compensates anything.",
-            first.place,
-            "What was done before it is left standing.",
-            f'Write on(compensates=…) above {first.title}, or compensates="none" if nothing is to be undone.',
-            (failures[name],),
-        )
-    taken = {
+    told = {kind.name: kind.place for kind in flow.known.types.all.values() if kind.meant.failure}
+    bare = {name for name in told if name in flow.taking and not _answered(flow.taking[name])}
+    by_handler: dict[Handler, list[str]] = {}
+    for name in sorted(bare):
+        by_handler.setdefault(flow.taking[name][0], []).append(name)
+    for handler, names in by_handler.items():
+        yield _bare(handler, names, tuple(told[name] for name in names))
+    undone = {
         kind.name: kind.place for h in flow.handlers if isinstance(h.compensates, tuple) for kind in h.takes
     }
-    for name, place in ({**taken, **failures}).items():
-        handlers = flow.taking.get(name, [])
-        if name not in bare and any(isinstance(each.compensates, tuple) for each in handlers):
-            yield from _forgotten(flow, name, place, undoers, settled)
+    failures = {
+        name: place
+        for name, place in (undone | told).items()
+        if any(isinstance(each.compensates, tuple) for each in flow.taking.get(name, []))
+    }
+    for done, handlers in _undoers(flow).items():
+        forgotten = [name for name in failures if _is_forgotten(flow, name, done, handlers, settled)]
+        if forgotten:
+            yield _forgotten(forgotten, done, handlers[0], tuple(failures[name] for name in forgotten))
+
+
+def _bare(handler: Handler, names: list[str], places: tuple[str, ...]) -> Finding:
+    return Finding(
+        Rule.NO_COMPENSATION,
+        f"{_listed(names)} {'tells of a failure' if len(names) == 1 else 'tell of failures'}, "
+        f"which {handler.what} takes, and no handler of it compensates anything.",
+        handler.place,
+        "What was done before it is left standing.",
+        f'Write on(compensates=…) above {handler.title}, or compensates="none" if nothing is to be undone.',
+        places,
+    )
+
+
+def _forgotten(failures: list[str], done: str, undo: Handler, places: tuple[str, ...]) -> Finding:
+    return Finding(
+        Rule.NO_COMPENSATION,
+        f"Behind {_listed(failures)}, nothing leads to {undo.what}, which undoes {done}.",
+        undo.place,
+        f"Such a failure only comes after {done}, which is left standing.",
+        f"Let {undo.title} take {_listed(failures)} too, or what follows.",
+        places,
+    )
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(names)
 
 
 def _undoers(flow: Flow) -> dict[str, list[Handler]]:
@@ -47,26 +73,16 @@ def _answered(handlers: Iterable[Handler]) -> bool:
     return any(handler.compensates is not None for handler in handlers)
 
 
-def _forgotten(
-    flow: Flow, failure: str, place: str, undoers: dict[str, list[Handler]], settled: frozenset[str]
-) -> Iterator[Finding]:
-    """Find what surely was done before a failure, can be undone, and is not, neither before nor behind it."""
-    for done, handlers in undoers.items():
-        if done == failure or _possible(flow, failure, without=done):
-            continue  # the failure may come without it
-        if not _possible(flow, failure, spared=handlers):
-            continue  # it is undone on each way to the failure
-        ahead = frozenset(kind.name for handler in handlers for kind in handler.takes) | settled
-        if failure not in leading_to(flow, ahead):
-            undo = handlers[0]
-            yield Finding(
-                Rule.NO_COMPENSATION,
-                f"Behind {failure}, nothing leads to {undo.what}, which undoes {done}.",
-                place,
-                f"{failure} only comes after {done}, which is left standing.",
-                f"Let {undo.title} take {failure} too, or what follows it.",
-                (undo.place,),
-            )
+def _is_forgotten(
+    flow: Flow, failure: str, done: str, undoers: list[Handler], settled: frozenset[str]
+) -> bool:
+    """Tell whether something surely was done before a failure, and is undone neither before nor behind it."""
+    if done == failure or _possible(flow, failure, without=done):
+        return False  # the failure may come without it
+    if not _possible(flow, failure, spared=undoers):
+        return False  # it is undone on each way to the failure
+    ahead = frozenset(kind.name for handler in undoers for kind in handler.takes) | settled
+    return failure not in leading_to(flow, ahead)
 
 
 def _possible(flow: Flow, wanted: str, *, without: str | None = None, spared: Iterable[Handler] = ()) -> bool:

@@ -44,13 +44,15 @@ class Value:
 
     ``made`` are events that are surely made on the way here, or within it, ``maybe`` the kinds of those
     that it may hold besides. ``refs`` are objects of the program that it may be (classes, functions,
-    modules, tables), by identity. ``unknown``: it may be anything else.
+    modules, tables), by identity; ``vague``: it is one of them, and perhaps never some of the others.
+    ``unknown``: it may be anything else.
     """
 
     made: frozenset[Made] = frozenset()
     maybe: frozenset[EventType[Any]] = frozenset()
     refs: Mapping[int, Any] = field(default_factory=dict)
     unknown: bool = False
+    vague: bool = False
 
     @property
     def kinds(self) -> frozenset[EventType[Any]]:
@@ -60,7 +62,12 @@ class Value:
     @property
     def doubtful(self) -> Value:
         """The same, where it is not sure any more that the events get through."""
-        return Value(maybe=self.kinds, refs=self.refs, unknown=True)
+        return Value(maybe=self.kinds, refs=self.refs, unknown=True, vague=self.vague)
+
+    @property
+    def possible(self) -> Value:
+        """The same, where it may well be that its events are never made."""
+        return Value(maybe=self.kinds, refs=self.refs, unknown=self.unknown, vague=True)
 
 
 NOTHING = Value()
@@ -77,10 +84,11 @@ def join(values: Iterable[Value]) -> Value:
     made: frozenset[Made] = frozenset()
     maybe: frozenset[EventType[Any]] = frozenset()
     refs: dict[int, Any] = {}
-    unknown = False
+    unknown = vague = False
     for each in values:
         made |= each.made
         maybe |= each.maybe
         refs.update(each.refs)
         unknown = unknown or each.unknown
-    return Value(made, maybe, refs, unknown)
+        vague = vague or each.vague
+    return Value(made, maybe, refs, unknown, vague)
