@@ -40,6 +40,11 @@ class StepInfo(msgspec.Struct, frozen=True, gc=False):
         force_setattr(self, "_emitted", all_of_it or None)
 
     @property
+    def has_emitted(self) -> bool:
+        """Whether this attempt has emitted anything so far."""
+        return self._emitted is not None
+
+    @property
     def emitted(self) -> tuple[Any, ...]:
         """What this attempt has emitted so far."""
         return tuple(self._emitted or ())

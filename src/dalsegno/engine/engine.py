@@ -50,7 +50,7 @@ log = logging.getLogger("dalsegno.engine")
 
 T = TypeVar("T")
 
-_STEP = Kind.STEP
+_STEP, _EMIT = Kind.STEP, Kind.EMIT  # asked for at each step; an enum's member is a slow read before 3.12
 _LONG = SECOND  # an attempt that has run for longer is reported by the heartbeat
 _MOST_REPORTED = 1_000
 _HELD_FOR = 50_000  # microseconds until a worker that did not renew looks again
@@ -269,26 +269,26 @@ class Engine:
                 starts.append(self._child(live, op))
                 if family.is_detached(op):
                     entries.append(family.detached(op))
-            elif op.kind is Kind.EMIT:
+            elif op.kind is _EMIT:
                 waiting[op.number] = op
         if waiting and self._may_begin:
             self._begin_waiting(live, now, entries)
 
     def _begin_waiting(self, live: LiveRun, now: int, entries: list[Entry]) -> None:
         """Begin the attempts that are due, and emit what need not wait."""
-        waiting = live.waiting
+        waiting, retries = live.waiting, live.retries
         # Their last failure is to be written first.
         failing = {entry.op for entry in entries} if entries else ()
         held_until = 0  # an event: those after it wait too
         for op in list(waiting.values()):
-            due = live.retries.get(op.number, 0)
-            if op.kind is Kind.EMIT:
+            due = retries.get(op.number, 0) if retries else 0
+            if op.kind is _EMIT:
                 held_until = max(held_until, due) if due > now or held_until else self._held_until(op, now)
                 if held_until:
-                    live.retries[op.number] = held_until
+                    retries[op.number] = held_until
                     continue
                 del waiting[op.number]
-                live.retries.pop(op.number, None)
+                retries.pop(op.number, None)
                 entries.append(emission(live.execution, op))
             elif op.number not in failing and due <= now:
                 entry = self._steps.begin(live, op, now, self._ended)

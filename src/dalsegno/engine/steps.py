@@ -112,7 +112,7 @@ class Steps:
                 data, _ = call.step.output.journal(value, call.step.result_label)
                 if len(data) > self._payload_limit:
                     raise too_large(call.step.result_label, len(data), self._payload_limit, live.run.id)
-                if info.emitted:
+                if info.has_emitted:
                     _refuse_rival(live, info.emitted)
                     live.execution.post().emitted[op.number] = info.emitted
                 return settlement(op, _VALUE, data, attempt)
