@@ -242,3 +242,35 @@ class DeadLetters:
                 dry_run=dry_run,
             )
         )
+
+    def discard_many(
+        self,
+        *numbers: int,
+        why: str,
+        alike: int | None = None,
+        service: str | None = None,
+        handler: str | None = None,
+        cause: str | None = None,
+        by: str = "",
+        rate: float = 50.0,
+        limit: int = 10_000,
+        dry_run: bool = True,
+    ) -> RedriveReport:
+        """Give dead letters up, for a reason: these, those that failed as ``alike`` did, or those of a query.
+
+        With ``dry_run``, which is the default, it only says what would be done.
+        """
+        return self._portal.call(
+            self._letters.discard_many(
+                *numbers,
+                why=why,
+                alike=alike,
+                service=service,
+                handler=handler,
+                cause=cause,
+                by=by,
+                rate=rate,
+                limit=limit,
+                dry_run=dry_run,
+            )
+        )

@@ -205,6 +205,27 @@ class AsyncDeadLetters:
         many = Redriving(self._answers, Answer("redrive", why), by, rate=rate, force=force)
         return await many.run(await many.choose(query, numbers, limit), dry_run=dry_run)
 
+    async def discard_many(
+        self,
+        *numbers: int,
+        why: str,
+        alike: int | None = None,
+        service: str | None = None,
+        handler: str | None = None,
+        cause: str | None = None,
+        by: str = "",
+        rate: float = 50.0,
+        limit: int = 10_000,
+        dry_run: bool = True,
+    ) -> RedriveReport:
+        """Give dead letters up, for a reason: these, those that failed as ``alike`` did, or those of a query.
+
+        With ``dry_run``, which is the default, it only says what would be done.
+        """
+        query = await self._answers.query(service=service, handler=handler, cause=cause, alike=alike)
+        many = Redriving(self._answers, Answer("discard", _reason(why)), by, rate=rate, force=True)
+        return await many.run(await many.choose(query, numbers, limit), dry_run=dry_run)
+
     # -- parts
 
     async def _info(self, row: DeadLetterRow, titles: Titles) -> DeadLetterInfo:
