@@ -12,7 +12,8 @@ from dalsegno.client.dead_letters import (
     DeadLetterInfos,
     DeadLetterStory,
 )
-from dalsegno.client.events import AsyncEvents, EventInfo, EventInfos, EventStory
+from dalsegno.client.event_views import EventInfo, EventStory
+from dalsegno.client.events import AsyncEvents, EventInfos
 from dalsegno.client.importing import ImportReport
 from dalsegno.client.portal import Portal
 from dalsegno.client.redriving import RedriveReport

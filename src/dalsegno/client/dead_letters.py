@@ -10,7 +10,8 @@ import msgspec
 
 from dalsegno.client.answers import Answers
 from dalsegno.client.desk import Desk
-from dalsegno.client.events import EventInfo, handlers_of, info_of
+from dalsegno.client.event_views import EventInfo, info_of
+from dalsegno.client.events import handlers_of
 from dalsegno.client.redriving import RedriveReport, Redriving
 from dalsegno.core import failure
 from dalsegno.core.clock import to_datetime
