@@ -51,6 +51,13 @@ def test_dead_letters_are_listed_and_grouped(cli: Cli) -> None:
 
 
 @pytest.mark.usefixtures("dead")
+def test_the_doctor_finds_them(cli: Cli) -> None:
+    said = cli("doctor")
+    assert said.exit_code == 1
+    assert "2 dead letters wait for a person: ValueError in authorize" in said.stdout
+
+
+@pytest.mark.usefixtures("dead")
 def test_a_dead_letter_is_shown_in_full_and_where_points_to_it(cli: Cli) -> None:
     number = next(one["number"] for one in letters(cli) if one["key"] == "1")
     place(cli, "1", 6)
