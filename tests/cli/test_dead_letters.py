@@ -51,6 +51,13 @@ def test_dead_letters_are_listed_and_grouped(cli: Cli) -> None:
 
 
 @pytest.mark.usefixtures("dead")
+def test_the_doctor_finds_them(cli: Cli) -> None:
+    said = cli("doctor")
+    assert said.exit_code == 1
+    assert "2 dead letters wait for a person: ValueError in authorize" in said.stdout
+
+
+@pytest.mark.usefixtures("dead")
 def test_a_dead_letter_is_shown_in_full_and_where_points_to_it(cli: Cli) -> None:
     number = next(one["number"] for one in letters(cli) if one["key"] == "1")
     place(cli, "1", 6)
@@ -90,7 +97,7 @@ def test_one_is_redriven_at_once_and_twice_is_a_no_op(shop: Path, cli: Cli) -> N
 @pytest.mark.usefixtures("dead")
 def test_a_group_is_shown_before_it_is_redriven(shop: Path, cli: Cli) -> None:
     plan = cli("dead-letters", "redrive", "--group", "1")
-    assert "2 would be redriven, 0 came back too often; --yes does it" in plan.stderr
+    assert "2 would be redriven; --yes does it" in plan.stderr
     assert len(plan.stdout.splitlines()) == 2
     (shop / "mended").touch()
     done = cli("dead-letters", "redrive", "--service", "payments", "--yes", "--json")
@@ -143,9 +150,22 @@ def test_one_is_discarded_for_a_reason(cli: Cli) -> None:
     until(lambda: len(letters(cli, "--state", "discarded")) == 1, "it is discarded")
     again = cli("dead-letters", "discard", "1", "--why", "again")
     assert again.exit_code == 4
-    assert "is discarded, not open" in again.stderr
+    assert "it is not open any more" in again.stderr
     (letter,) = letters(cli, "--state", "discarded")
     assert "discard: a test order, says ann" in cli("where", letter["run"]).stdout
+
+
+@pytest.mark.usefixtures("dead")
+def test_a_group_is_shown_before_it_is_discarded(cli: Cli) -> None:
+    plan = cli("dead-letters", "discard", "--group", "2", "--why", "test orders")
+    assert "2 would be discarded; --yes does it" in plan.stderr
+    assert len(letters(cli)) == 2
+    done = cli(
+        "dead-letters", "discard", "--cause", "ValueError in authorize", "--why", "test orders", "--yes"
+    )
+    assert "2 of 2 discarded" in done.stderr
+    until(lambda: len(letters(cli, "--state", "discarded")) == 2, "both are discarded")
+    assert {one["why"] for one in letters(cli, "--state", "discarded")} == {"test orders"}
 
 
 def test_what_is_not_there_is_not_found(shop: Path, cli: Cli) -> None:

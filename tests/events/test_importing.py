@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dalsegno import App, Process, Service, event, receive, workflow
-from dalsegno.errors import InvalidInput, ServiceNotFound
+from dalsegno import App, AsyncClient, Process, Service, event, receive, workflow
+from dalsegno.errors import InvalidInput, Overloaded, ServiceNotFound
 from dalsegno.events.envelope import Envelope
 from dalsegno.events.files import Columns, read_csv, read_lines
 from dalsegno.events.json_mode import read_json
@@ -139,6 +139,47 @@ async def test_an_import_is_no_faster_than_its_rate_and_refuses_what_is_too_larg
         with pytest.raises(InvalidInput, match="rate"):
             await client.events.import_([], rate=0)
         await eventually(client.services.list, "the worker is up")
+
+
+@pytest.mark.asyncio
+async def test_an_import_waits_while_a_service_that_is_to_react_is_too_far_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    naps: list[float] = []
+    shop, slow = Shop(), Service("slow", max_lag=1)
+    slow.on(name="note")(shop.note_old)
+    async with App("shop", include=[slow, shop.new], store=f"sqlite:///{tmp_path}/shop.db") as client:
+        await eventually(client.services.list, "the services are known")
+    async with App(
+        "shop", include=[slow, shop.new], store=f"sqlite:///{tmp_path}/shop.db", slots=0
+    ) as client:
+        await client.events.import_(envelopes("1", "2", "3"), dry_run=False)
+
+        class Enough(Exception):
+            pass
+
+        async def nap(seconds: float) -> None:
+            naps.append(seconds)
+            if len(naps) == 3:
+                raise Enough
+
+        monkeypatch.setattr("dalsegno.client.importing.nap", nap)
+        await eventually(lambda: _too_far_behind(client), "the service is too far behind")
+        with pytest.raises(Enough):
+            await client.events.import_(envelopes("4"), dry_run=False)
+        assert await client.events.end() == 3
+        naps.clear()
+        report = await client.events.import_(envelopes("4"), service="new", dry_run=False)
+        assert (report.new, len(naps)) == (1, 1)
+
+
+async def _too_far_behind(client: AsyncClient) -> bool:
+    assert client.events.desk.pressure is not None
+    try:
+        await client.events.desk.pressure.refuse_if_behind({"Ordered"})
+    except Overloaded:
+        return True
+    return False
 
 
 # -- files

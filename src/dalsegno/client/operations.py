@@ -136,7 +136,7 @@ class Operations:
         self._emitted = emitted
         self._pressure = pressure
         self.loading = Loading(store, commits, self._declared.types, namespace)
-        self.desk = Desk(store, namespace, commits, self._declared, limits, self._written)
+        self.desk = Desk(store, namespace, commits, self._declared, limits, self._written, pressure)
 
     def _written(self) -> None:
         """Have this process's worker look at once."""
