@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from dalsegno.core.clock import nap
 
 KEYS = 257
 MAX_LAG = 1_000
+DEADLY = "kills who reads it"
 
 
 @event(key="key")
@@ -34,8 +36,8 @@ class Count:
 
 in_threads, on_the_loop = Service("in threads"), Service("on the loop")
 slowly, counting = Service("slowly"), Service("counting", state=Count)
-storm = Service("storm", max_lag=MAX_LAG)
-SERVICES = {service.name: service for service in (in_threads, on_the_loop, slowly, counting, storm)}
+storm, deadly = Service("storm", max_lag=MAX_LAG), Service("deadly")
+SERVICES = {service.name: service for service in (in_threads, on_the_loop, slowly, counting, storm, deadly)}
 _ledger = -1
 
 
@@ -68,6 +70,14 @@ async def count(e: Noted, state: Count | None) -> None:
 @storm.on(max_in_flight=4)
 async def note_slowly(e: Noted) -> None:
     await nap(0.001)
+    _note(e)
+
+
+@deadly.on()
+async def note_unless_it_kills(e: Noted) -> None:
+    if e.note == DEADLY:
+        os.kill(os.getpid(), signal.SIGKILL)
+    await nap(0.01)
     _note(e)
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,9 @@ class Worker:
     def close(self) -> None:
         self.end(kill=True)
         self._log.close()
+
+    def is_dead(self) -> bool:
+        return self._process is None or self._process.poll() is not None
 
     def peak(self) -> float:
         """Return the most memory that the process has had, in MB."""
@@ -245,3 +249,40 @@ def test_a_storm_upon_a_slow_service_slows_its_producers_and_loses_nothing(
     assert refused > 0, "producers were never told to wait"
     assert max(lags) > 0, "the lag was never shown"
     assert max(lags) < events / 2, "nothing held the producers back"
+
+
+def test_an_event_that_kills_its_worker_is_put_aside_and_all_others_are_handled(tmp_path: Path) -> None:
+    worker = Worker(tmp_path, "deadly")
+    events = crowds.crowd(3 * crowds.KEYS)
+    bad = next(event for event in events if event.key == "key-7" and event.place == 1)
+    deaths = 0
+
+    async def scenario(client: AsyncClient) -> None:
+        nonlocal deaths
+        await worker.hire()
+        worker.end()
+        await client.emit(*(replace(e, note=crowds.DEADLY) if e is bad else e for e in events))
+        while True:
+            await worker.hire()
+
+            async def over() -> bool:
+                return worker.is_dead() or not (await client.services.get("deadly")).lag_events
+
+            await until(over, STALLED, "it has died, or come to the end of the log")
+            if not worker.is_dead():
+                break
+            deaths += 1
+            worker.end()
+            assert deaths < 20, "it is never put aside"
+        (info,) = await client.runs("waiting")
+        assert info.id == f"deadly.note_unless_it_kills#{events.index(bad) + 1}"
+        assert info.reason == "parked: kills its worker"
+        assert (await client.services.get("deadly")).blocked_keys == 1
+        worker.end()
+
+    _run(worker, scenario)
+    noted = {key: list(dict.fromkeys(places)) for key, places in worker.noted().items()}
+    expected = _places(len(events))
+    expected[bad.key] = [0]  # what is behind it waits for a person
+    assert noted == expected
+    print(f"{deaths} workers died")
