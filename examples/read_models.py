@@ -8,6 +8,7 @@ The log is the truth. A view can be thrown away and built anew, and asked what i
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from dalsegno import Aggregate, App, Projection, Retry, event
 
@@ -118,7 +119,7 @@ class Figures:
     paid: int = 0
     cancelled: int = 0
     cents: int = 0
-    by_reason: dict[str, int] = field(default_factory=dict)
+    by_reason: dict[str, int] = field(default_factory=dict[str, int])
 
 
 order_analytics = Projection("order_analytics", state=Figures, key=lambda _: "all orders")
@@ -149,7 +150,7 @@ def count_cancelled(e: OrderCancelled, state: Figures | None) -> Figures:
 @dataclass
 class History:
     cents: int = 0
-    lines: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list[str])
 
 
 customer_history = Projection("customer_history", state=History, key="customer")
@@ -187,7 +188,8 @@ if __name__ == "__main__":
         except CannotDo as error:
             print(error)
 
-        for projection in (order_status, order_analytics, customer_history):
+        projections: list[Projection[Any]] = [order_status, order_analytics, customer_history]
+        for projection in projections:
             view = client.projection(projection)
             view.wait()
             for key, row in view.list():
