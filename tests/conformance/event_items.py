@@ -31,6 +31,7 @@ from dalsegno.store.log import DeadLetterQuery, EventQuery
 from dalsegno.store.protocol import Store
 from dalsegno.testing.conformance import SetClock, World
 from dalsegno.testing.conformance.world import KEYS
+from tests.conformance.schema_items import SchemaItems
 from tests.conformance.sourcing_items import SourcingItems
 
 NAMESPACES = ("default", "default", "default", "other")
@@ -38,7 +39,7 @@ TYPES = ("Placed", "Paid")
 CASES = ("c-1", "c-2")
 
 
-class EventItems(SourcingItems):
+class EventItems(SourcingItems, SchemaItems):
     """Draws them; what the store in memory holds tells which of them may succeed."""
 
     rng: Random
@@ -50,7 +51,7 @@ class EventItems(SourcingItems):
     def event_items(self) -> list[Callable[[], Write]]:
         often = [self.emit, self.react, self.react, self.react, self.take_partitions]
         rare = [self.register, self.give_partitions, self.steer, self.forget]
-        return often * 2 + rare + self.sourcing_items()
+        return often * 2 + rare + self.sourcing_items() + [self.register_schemas]
 
     def event_reads(self) -> list[Callable[[Store], Awaitable[Any]]]:
         """Draw questions to ask both stores."""
@@ -85,6 +86,8 @@ class EventItems(SourcingItems):
             lambda store: store.known_event("default", "shop", "e-1"),
             lambda store: store.read_log(after, 3),
             lambda store: store.kept_page(service, "k-", "k-1", 2),
+            lambda store: store.schemas("default", "Placed"),
+            lambda store: store.versions("default", "Placed", after),
         ]
 
     # -- what there is

@@ -49,6 +49,7 @@ from dalsegno.core.entries import Entry, Kind, Outcome, Timer
 from dalsegno.core.notes import LongAttempt
 from dalsegno.core.reactions import Registered, Taken
 from dalsegno.core.runs import COMPENSATING, DIVERGED, Run, Status
+from dalsegno.core.schemas import SchemasKnown
 from dalsegno.core.sourcing import Conflict, Projected
 from dalsegno.core.writes import Verdict, Write
 from dalsegno.store.memory import MemoryStore
@@ -341,6 +342,8 @@ def _succeeded(verdict: Verdict) -> bool:
             return bool(runs)
         case Done(count=count):
             return count > 0
+        case SchemasKnown(registered=registered):
+            return registered
         case Taken(partitions=partitions):
             return bool(partitions)
         case Emitted(numbers=numbers, repeated=repeated):

@@ -34,6 +34,7 @@ from dalsegno.core.reactions import (
     Taken,
     TakePartitions,
 )
+from dalsegno.core.schemas import RegisterSchemas, SchemasKnown
 from dalsegno.core.sourcing import Clear, Conflict, Project, Projected, Serve, Snapshot, Source
 
 OWNED = (Commit, Claim, TakePartitions, React)
@@ -61,6 +62,7 @@ Write: TypeAlias = (
     | Project
     | Serve
     | Clear
+    | RegisterSchemas
 )
 
 Verdict: TypeAlias = (
@@ -76,4 +78,5 @@ Verdict: TypeAlias = (
     | Taken
     | Conflict
     | Projected
+    | SchemasKnown
 )

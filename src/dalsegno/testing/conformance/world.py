@@ -188,7 +188,7 @@ class World:
                 rows += [(key, await read.kept(service.number, key)) for key in KEYS]
             letters = DeadLetterQuery(namespace=namespace, state=None, limit=1_000_000)
             rows += [await read.dead_letters(letters), await read.dead_letter_groups(namespace)]
-            rows += [await read.projections(namespace)]
+            rows += [await read.projections(namespace), await read.schemas(namespace)]
             rows += [await read.snapshot(namespace, "Order", key) for key in KEYS]
         return rows
 
