@@ -35,9 +35,19 @@ from dalsegno.core.reactions import (
     TakePartitions,
 )
 from dalsegno.core.sourcing import Clear, Conflict, Project, Projected, Serve, Snapshot, Source
+from dalsegno.core.transact import RolledBack, Transact, Transacted
 
 OWNED = (Commit, Claim, TakePartitions, React)
 """What only the session that wants it may write, and only under its fence."""
+
+
+_OWNED = (*OWNED, Transact)
+
+
+def owner(item: Write) -> int:
+    """Return the session that alone may write an item, 0 for what anybody may."""
+    return item.session if isinstance(item, _OWNED) else 0
+
 
 Write: TypeAlias = (
     Start
@@ -61,6 +71,7 @@ Write: TypeAlias = (
     | Project
     | Serve
     | Clear
+    | Transact
 )
 
 Verdict: TypeAlias = (
@@ -76,4 +87,6 @@ Verdict: TypeAlias = (
     | Taken
     | Conflict
     | Projected
+    | Transacted
+    | RolledBack
 )

@@ -13,6 +13,7 @@ from dalsegno.core.reactions import DeadLetterRow, HandlerRow, KeptRow, Partitio
 from dalsegno.core.runs import Run
 from dalsegno.core.sourcing import ProjectionRow, SnapshotRow
 from dalsegno.store.log import ReactionRow
+from dalsegno.store.memory.guest_tables import GuestTables
 
 
 class Rows(msgspec.Struct):
@@ -71,6 +72,7 @@ class Tables:
         self._sources: set[tuple[str, str, str]] = set()  # namespace, type, aggregate
         self._snapshots: dict[tuple[str, str, str], SnapshotRow] = {}
         self._projections: dict[tuple[str, str, int], ProjectionRow] = {}
+        self._tables = GuestTables(clock)
         self._mark = 0
 
     def now(self) -> int:
