@@ -34,6 +34,7 @@ class Plan:
         self.keeping = keeping
         self.joins = bool(handler.contract.joins)
         self.is_run = self.joins or handler.workflow is not None
+        self.transactional = handler.options.transaction
         self.batched = handler.options.batch is not None
         self.in_order = handler.workflow is None or handler.options.ordered
         self.step_like = StepLike(self.calling) if handler.workflow is None else None
