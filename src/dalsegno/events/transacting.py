@@ -25,7 +25,7 @@ class Alone(msgspec.Struct):
     plan: Plan
     body: Callable[[OpenTx], Ended]
     told: Callable[[Ended], None]
-    how: Ended = Ended()
+    how: Ended = msgspec.field(default_factory=Ended)
 
     def transact(self, react: React) -> Transact:
         """Make the transaction: the handler's rows, and what it says with all that ended meanwhile."""
