@@ -56,8 +56,13 @@ class OpenTx(Tx, Protocol):
         """Whether anything can still be done in it."""
         ...
 
-    def write(self, item: Write, then: Callable[[], None] | None = None) -> Verdict:
-        """Write an item of ours in it; ``then`` is called on the loop once all of it is durable."""
+    @property
+    def address(self) -> str:
+        """The store that it is a transaction of."""
+        ...
+
+    def write(self, item: Write, then: Callable[[Verdict], None] | None = None) -> Verdict:
+        """Write an item of ours in it; ``then`` hears the verdict, on the loop, once all of it is durable."""
         ...
 
 

@@ -16,9 +16,10 @@ import msgspec
 
 from dalsegno.core.clock import Clock, nap
 from dalsegno.core.commit import Beat, Failed, Fence, Refused
-from dalsegno.core.transact import RolledBack, Transact, Transacted
+from dalsegno.core.transact import RolledBack, Transact, Transacted, inside
 from dalsegno.core.writes import OWNED, Verdict, Write, owner
 from dalsegno.errors import (
+    NestedTransaction,
     SessionFenced,
     StoreDamaged,
     StoreError,
@@ -108,6 +109,7 @@ class CommitQueue:
         ``heard`` is told the verdict in any case, also when the caller waits no more. A ``patient``
         caller waits as long as it takes: what the store did may concern it though the reply was lost.
         """
+        _refuse_nested(item)
         answer: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
 
         def tell(verdict: Verdict) -> None:
@@ -254,3 +256,15 @@ def _stopped() -> SessionFenced:
         "What was asked for may have been written, or not.",
         "Ask again under the same id, once the store answers.",
     )
+
+
+def _refuse_nested(item: Write) -> None:
+    """Refuse what would wait for the transaction that its caller is in."""
+    tx = inside.get()
+    if tx is not None and tx.open:
+        what = "Another transaction" if isinstance(item, Transact) else f"A {type(item).__name__}"
+        raise NestedTransaction(
+            f"{what} was asked for inside a transaction.",
+            "It would wait for the transaction's end, which waits for it.",
+            "Let it join the transaction with tx=tx, or do it after the block.",
+        )

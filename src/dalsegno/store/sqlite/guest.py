@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Generator, Iterable
+from functools import partial
 from typing import Any
 
 import apsw
@@ -32,7 +33,7 @@ class Guest:
         connection: apsw.Connection,
         bars: Bars,
         clock: Clock,
-        path: str,
+        address: str,
         item: Transact,
         write: Callable[[Write], Verdict],
     ) -> None:
@@ -43,12 +44,17 @@ class Guest:
         self._connection = connection
         self._bars = bars
         self._clock = clock
-        self._path = path
+        self._address = address
         self._item = item
         self._write = write
         self._mutex = threading.Lock()
         self._ends = clock.monotonic() + item.bound / SECOND
         connection.set_progress_handler(self._is_late, _LOOK, id=self)
+
+    @property
+    def address(self) -> str:
+        """The store that it is a transaction of."""
+        return self._address
 
     @property
     def open(self) -> bool:
@@ -65,7 +71,7 @@ class Guest:
         with self._asking(sql):
             self._connection.executemany(sql, rows, can_cache=False).fetchall()
 
-    def write(self, item: Write, then: Callable[[], None] | None = None) -> Verdict:
+    def write(self, item: Write, then: Callable[[Verdict], None] | None = None) -> Verdict:
         """Write an item of ours; one that fails, or is refused, leaves nothing behind."""
         with self._mutex:
             self._check()
@@ -74,7 +80,7 @@ class Guest:
                 self.items.append(item)
                 self.verdicts.append(verdict)
                 if then is not None:
-                    self._item.afterwards.append(then)
+                    self._item.afterwards.append(partial(then, verdict))
         return verdict
 
     def check(self) -> None:
@@ -132,7 +138,7 @@ class Guest:
         if isinstance(error, apsw.InterruptError):
             self.over = self.too_long()
             return self.over
-        self.over = translate(error, self._path)
+        self.over = translate(error, self._address.removeprefix("sqlite:///"))
         if self.over is not None:
             return self.over
         return StatementFailed(
@@ -150,7 +156,7 @@ class Guest:
             verdict = self._write(item)
         except Exception as error:
             self.over = self.too_long() if isinstance(error, apsw.InterruptError) else None
-            self.over = self.over or translate(error, self._path)
+            self.over = self.over or translate(error, self._address.removeprefix("sqlite:///"))
             if self.over is not None:
                 raise self.over from error
             verdict = Failed(error)

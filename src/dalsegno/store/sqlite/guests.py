@@ -41,14 +41,14 @@ class Guests:
     def __init__(
         self,
         clock: Clock,
-        path: str,
+        address: str,
         drive: Callable[[Generator[Ask, Any, Any]], Any],
         begun: Callable[[], Group],
         *,
         threaded: bool,
     ) -> None:
         self._clock = clock
-        self._path = path
+        self._address = address
         self._drive = drive
         self._begun = begun
         self._apart = Apart("dalsegno-guest", threaded=threaded)
@@ -66,7 +66,7 @@ class Guests:
         item.afterwards.clear()
         group = self._begun()
         write = partial(self._write, group)
-        guest = Guest(connection, self._bars_of(connection), self._clock, self._path, item, write)
+        guest = Guest(connection, self._bars_of(connection), self._clock, self._address, item, write)
         try:
             self._conclude(self._invite(item, guest), guest, group, fence)
         finally:

@@ -50,7 +50,7 @@ class Writer:
         self._threaded = threaded
         self._patient = Lane("dalsegno-writer", threaded=threaded)
         self._committing = Lane("dalsegno-commit", threaded=threaded)
-        self._guests = Guests(clock, file.path, self._drive, self._begun, threaded=threaded)
+        self._guests = Guests(clock, f"sqlite:///{file.path}", self._drive, self._begun, threaded=threaded)
         self._mine = threading.Lock()  # whoever uses the connection holds it, from BEGIN to COMMIT
         self._connection: apsw.Connection | None = None
         self._commit_takes = 0.0  # seconds, of late
