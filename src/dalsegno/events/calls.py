@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from dalsegno.core.clock import SECOND, Clock
 from dalsegno.core.commit import Kept
@@ -237,7 +238,7 @@ class Calls:
                 ends[place] = Ended(error)
         if wanted:
             last = calls[wanted[-1]]
-            info = info_of(plan, last.event, last.caller.generation)
+            info = replace(info_of(plan, last.event, last.caller.generation), batch=True)
             try:
                 how = await self._call_batch(last, info, values)
             except asyncio.CancelledError:
