@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterable
 from contextvars import Token
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 from dalsegno.client.portal import Portal
 from dalsegno.core.clock import SECOND
@@ -160,7 +160,7 @@ def bound_of(timeout: Duration) -> int:
 
 def wrapped(tx: Tx | None) -> AsyncTx | None:
     """Return a transaction as the awaited client takes it."""
-    return None if tx is None else AsyncTx(tx)  # type: ignore[arg-type]  # whose it is is looked at there
+    return None if tx is None else AsyncTx(cast("OpenTx", tx))  # whose it is is looked at where it is used
 
 
 def open_tx(tx: Any, address: str) -> OpenTx | None:
