@@ -46,6 +46,14 @@
     │   ├── ChildFailed
     │   └── ChildCancelled
     ├── Diverged                 the journal and the code disagree
+    ├── TransactionError         user code in a transaction of ours cannot go on
+    │   ├── StatementFailed      the database refuses a statement
+    │   ├── StatementBarred      it touches tables of dalsegno's, or the transaction itself
+    │   ├── TransactionTooLong   it took longer than it may (also a TimeoutError)
+    │   ├── TransactionOver      it is used after its end
+    │   ├── TransactionInDoubt   whether it was committed cannot be told
+    │   ├── NestedTransaction    another write was begun inside one
+    │   └── NoTransactions       the store has none for user code
     ├── SessionFenced            this worker was judged dead; another owns its runs
     └── StoreError               the store cannot do what it must
         ├── StoreUnreachable
@@ -335,6 +343,45 @@ class Diverged(DalsegnoError):
 
 class SessionFenced(DalsegnoError):
     """This worker's session was ended by another worker; it can commit nothing any more."""
+
+
+class TransactionError(DalsegnoError):
+    """User code in a transaction of ours did what it cannot, or cannot go on; nothing of it was written."""
+
+
+class StatementFailed(TransactionError):
+    """The database refuses a statement; ``constraint`` tells whether a rule of the table does."""
+
+    sql: str = ""
+    constraint: bool = False
+
+
+class StatementBarred(TransactionError):
+    """A statement touches tables of dalsegno's, or the transaction that it runs in."""
+
+    sql: str = ""
+
+
+class TransactionTooLong(TransactionError, TimeoutError):
+    """A transaction with user code in it took longer than it may, and was rolled back."""
+
+    seconds: float = 0.0
+
+
+class TransactionOver(TransactionError):
+    """A transaction was used after its end, or after it was rolled back."""
+
+
+class TransactionInDoubt(TransactionError):
+    """The store's reply was lost, and nothing in it tells whether the transaction was committed."""
+
+
+class NestedTransaction(TransactionError):
+    """Another write was begun inside a transaction, and would wait for it."""
+
+
+class NoTransactions(TransactionError):
+    """The store has no transactions that a program could hold open."""
 
 
 class StoreError(DalsegnoError):

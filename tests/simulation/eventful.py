@@ -88,15 +88,19 @@ def _text(key: str | None) -> str:
 
 
 async def _answer(world: World, run: int) -> None:
-    for letter in peek(world.store.dead_letters(DeadLetterQuery(namespace="default", state="open", limit=1_000))):
+    for letter in peek(
+        world.store.dead_letters(DeadLetterQuery(namespace="default", state="open", limit=1_000))
+    ):
         if letter.run != run:
             continue
         event = world.invariants.chronicle.events[letter.event]
         number = letter.number
         if _data(event).get("mood") == "lost":
-            await world.ask(lambda client: client.dead_letters.discard(number, why="it is lost"))
+            await world.ask(
+                lambda client, number=number: client.dead_letters.discard(number, why="it is lost")
+            )
         else:
-            await world.ask(lambda client: client.dead_letters.redrive(number, force=True))
+            await world.ask(lambda client, number=number: client.dead_letters.redrive(number, force=True))
 
 
 # -- at rest
@@ -143,7 +147,9 @@ def _follows(world: World, events: Collection[Event]) -> None:
             continue
         for follower in _followers(event, names):
             if found[follower] != 1:
-                raise Broken(f"P8: of {what(event)} follows {follower}, which is {found[follower]} times there")
+                raise Broken(
+                    f"P8: of {what(event)} follows {follower}, which is {found[follower]} times there"
+                )
     lost = {(event.key, _data(event)["place"]) for event in events if _data(event).get("mood") == "lost"}
     for kind, key, place in found:
         if kind in ("sim.Paid", "sim.Rumoured") and (key, place) in lost:

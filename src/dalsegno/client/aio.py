@@ -10,6 +10,7 @@ from dalsegno.client.events import AsyncEvents
 from dalsegno.client.operations import Operations, RunInfo
 from dalsegno.client.projections import AsyncProjectionHandle
 from dalsegno.client.services import AsyncServices
+from dalsegno.client.transactions import AsyncTransaction, AsyncTx
 from dalsegno.core.durations import Duration
 from dalsegno.core.retry import Retry
 from dalsegno.engine.definitions import Workflow
@@ -74,38 +75,69 @@ class AsyncClient:
 
     @overload
     async def start(
-        self, workflow: Workflow[None, O], /, *, id: str | None = None, case_id: str | None = None
+        self,
+        workflow: Workflow[None, O],
+        /,
+        *,
+        id: str | None = None,
+        case_id: str | None = None,
+        tx: AsyncTx | None = None,
     ) -> AsyncRun[O]: ...
     @overload
     async def start(
-        self, workflow: Workflow[I, O], input: I, /, *, id: str | None = None, case_id: str | None = None
+        self,
+        workflow: Workflow[I, O],
+        input: I,
+        /,
+        *,
+        id: str | None = None,
+        case_id: str | None = None,
+        tx: AsyncTx | None = None,
     ) -> AsyncRun[O]: ...
     @overload
     async def start(
-        self, workflow: str, input: Any = None, /, *, id: str | None = None, case_id: str | None = None
+        self,
+        workflow: str,
+        input: Any = None,
+        /,
+        *,
+        id: str | None = None,
+        case_id: str | None = None,
+        tx: AsyncTx | None = None,
     ) -> AsyncRun[Any]: ...
     async def start(
-        self, workflow: Any, input: Any = None, /, *, id: str | None = None, case_id: str | None = None
+        self,
+        workflow: Any,
+        input: Any = None,
+        /,
+        *,
+        id: str | None = None,
+        case_id: str | None = None,
+        tx: AsyncTx | None = None,
     ) -> AsyncRun[Any]:
         """Start a run and return its handle; idempotent by ``id``.
 
         When this returns, the start survives a crash. The same id with the same input gives the same
-        run; with another input or workflow it raises ``RunConflict`` and changes nothing.
+        run; with another input or workflow it raises ``RunConflict`` and changes nothing. With ``tx=``
+        it joins a transaction, and is there when that is.
         """
-        run_id, row = await self._operations.start(workflow, input, id, case_id)
+        run_id, row = await self._operations.start(workflow, input, id, case_id, tx)
         return AsyncRun(
             run_id, self._operations, self._operations.registry.workflows.get((row.workflow, row.version))
         )
 
-    async def emit(self, *events: Any, id: str | None = None, case_id: str | None = None) -> list[int]:
+    async def emit(
+        self, *events: Any, id: str | None = None, case_id: str | None = None, tx: AsyncTx | None = None
+    ) -> list[int]:
         """Put events on the log, in this order; return their numbers there.
 
         When this returns, they survive a crash. ``id`` makes it idempotent: an event of that id is
         written once, and its number is that of the first. A foreign event, read as an ``Envelope``, is
         known by its own source and id. Raises NotEncodable, PayloadTooLarge, InvalidInput, and Overloaded
-        where a service that takes it is further behind than it may be.
+        where a service that takes it is further behind than it may be. With ``tx=`` they join a
+        transaction: they get their numbers at its end, and the list is empty.
         """
-        return await self._operations.emit(events, id, case_id)
+        return await self._operations.emit(events, id, case_id, tx)
 
     async def cancel_case(self, event: Any, /, *, sender: str = "") -> int:
         """Cancel a case: put its process's ``cancel=`` event on the log, and cancel the case's runs.
@@ -135,15 +167,35 @@ class AsyncClient:
         """Return the handle of a read model; nothing is read yet."""
         return AsyncProjectionHandle(projection, self._operations.desk)
 
+    def transaction(self, *, timeout: Duration = "1s") -> AsyncTransaction:
+        """Open a transaction on the store's own database: ``async with client.transaction() as tx``.
+
+        Your rows (``await tx.execute(…)``) and what is started, signalled and emitted with ``tx=tx`` are
+        committed together at the end of the block, or not at all if it raises. Nobody else can write
+        to the store meanwhile: after ``timeout``, at most 5 s, it is rolled back. Raises
+        TransactionTooLong, NestedTransaction, NoTransactions and StoreError.
+        """
+        return AsyncTransaction(self._operations.commits, timeout)
+
     def run(self, id: str) -> AsyncRun[Any]:
         """Return the handle of a run; nothing is read yet."""
         return AsyncRun(id, self._operations)
 
     async def signal(
-        self, run_id: str, payload: Any, *, name: str | None = None, id: str | None = None, sender: str = ""
+        self,
+        run_id: str,
+        payload: Any,
+        *,
+        name: str | None = None,
+        id: str | None = None,
+        sender: str = "",
+        tx: AsyncTx | None = None,
     ) -> bool:
-        """Send a signal to a run; False when one of this id had been accepted before."""
-        return await self._operations.signal(run_id, payload, name, id, sender)
+        """Send a signal to a run; False when one of this id had been accepted before.
+
+        With ``tx=`` it joins a transaction, and is sent when that is committed.
+        """
+        return await self._operations.signal(run_id, payload, name, id, sender, tx)
 
     async def cancel(self, run_id: str, *, sender: str = "") -> bool:
         """Ask for a run to be cancelled; False when it has ended, or was asked before."""

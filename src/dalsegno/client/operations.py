@@ -13,10 +13,11 @@ from msgspec.structs import replace
 
 from dalsegno.client.desk import Desk
 from dalsegno.client.endings import Endings
+from dalsegno.client.transactions import open_tx
 from dalsegno.core import failure
 from dalsegno.core.clock import SECOND, Clock, to_datetime
 from dalsegno.core.codec import shape_of
-from dalsegno.core.commit import Emit, Emitted, Refused, Rest, Retry, Send, Sent, SentHow, Started
+from dalsegno.core.commit import Emit, Emitted, Failed, Refused, Rest, Retry, Send, Sent, SentHow, Started
 from dalsegno.core.durations import Duration, microseconds
 from dalsegno.core.entries import Kind
 from dalsegno.core.event import NewEvent
@@ -27,7 +28,7 @@ from dalsegno.core.limits import Limits
 from dalsegno.core.runs import Ending, Status
 from dalsegno.core.runs import Run as Row
 from dalsegno.core.sourcing import Conflict, Expect
-from dalsegno.core.writes import Verdict
+from dalsegno.core.writes import Verdict, Write
 from dalsegno.engine.calls import too_large
 from dalsegno.engine.commits import CommitQueue
 from dalsegno.engine.definitions import Workflow
@@ -138,6 +139,11 @@ class Operations:
         self.loading = Loading(store, commits, self._declared.types, namespace)
         self.desk = Desk(store, namespace, commits, self._declared, limits, self._written, pressure)
 
+    @property
+    def commits(self) -> CommitQueue:
+        """The queue to its store."""
+        return self._commits
+
     def _written(self) -> None:
         """Have this process's worker look at once."""
         self._local.nudge()
@@ -146,12 +152,17 @@ class Operations:
 
     # -- emit
 
-    async def emit(self, events: Sequence[Any], event_id: str | None, case_id: str | None) -> list[int]:
-        """Put events on the log; return their numbers, for one that was there before its first."""
+    async def emit(
+        self, events: Sequence[Any], event_id: str | None, case_id: str | None, tx: Any = None
+    ) -> list[int]:
+        """Put events on the log; return their numbers, for one that was there before its first.
+
+        In a transaction they get their numbers at its end, and none are returned.
+        """
         if event_id is not None and len(events) != 1:
             raise _needs_no_id(event_id, f"{len(events)} events")
         made = tuple(self._new_event(event, event_id, case_id) for event in events)
-        numbers = await self._emit(Emit(made))
+        numbers = await self._emit(Emit(made), tx)
         assert not isinstance(numbers, Conflict)
         return numbers
 
@@ -161,16 +172,28 @@ class Operations:
         """Put events on the log if what they were decided by is still so."""
         return await self._emit(Emit(tuple(self._new_event(event, None, None) for event in events), expects))
 
-    async def _emit(self, item: Emit) -> list[int] | Conflict:
+    async def _emit(self, item: Emit, tx: Any = None) -> list[int] | Conflict:
         if self._pressure is not None:
             await self._pressure.refuse_if_behind({event.type for event in item.events})
-        verdict = await self._commits.submit(item)
+        verdict = await self._submit(item, tx, self._have_emitted)
         if isinstance(verdict, Conflict):
             return verdict
         assert isinstance(verdict, Emitted)
+        return verdict.numbers if tx is None else []
+
+    def _have_emitted(self, _: Verdict) -> None:
         if self._emitted is not None:
             self._emitted()
-        return verdict.numbers
+
+    async def _submit(self, item: Write, tx: Any, heard: Callable[[Verdict], None]) -> Verdict:
+        """Have an item written, at once or in a transaction; ``heard`` hears the verdict once it is durable."""
+        inner = open_tx(tx, self.store.address)
+        if inner is None:
+            return await self._commits.submit(item, heard)
+        verdict = await asyncio.to_thread(inner.write, item, heard)
+        if isinstance(verdict, Failed):
+            raise verdict.error
+        return verdict
 
     async def cancel_case(self, event: Any, sender: str) -> int:
         """Cancel a case by its declared event, and the runs that belong to it; return the event's number."""
@@ -205,7 +228,12 @@ class Operations:
     # -- start
 
     async def start(
-        self, workflow: Workflow[Any, Any] | str, input: Any, run_id: str | None, case_id: str | None
+        self,
+        workflow: Workflow[Any, Any] | str,
+        input: Any,
+        run_id: str | None,
+        case_id: str | None,
+        tx: Any = None,
     ) -> tuple[str, Row]:
         """Start a run, or find the one that this id already has; return its id and row."""
         if isinstance(workflow, str):
@@ -223,13 +251,13 @@ class Operations:
             namespace=self.namespace,
             case_id=check_id(case_id, "case id") if case_id is not None else None,
             queue=self._queue,
-            session=self._local.free_session() if self._here(workflow) else None,
+            session=self._local.free_session() if tx is None and self._here(workflow) else None,
         )
-        verdict = await self._commits.submit(row, partial(self._started, row.session))
+        verdict = await self._submit(row, tx, partial(self._started, row.session))
         while verdict is Refused.NUMBER_TAKEN:  # two processes drew one number: draw another
             self._numbers.renew()
             row = replace(row, number=self._numbers.take()[0], session=None)
-            verdict = await self._commits.submit(row, partial(self._started, None))
+            verdict = await self._submit(row, tx, partial(self._started, None))
         assert isinstance(verdict, Started)
         if not verdict.created:
             _refuse_conflict(workflow, input_digest, verdict.run)
@@ -252,7 +280,13 @@ class Operations:
     # -- messages to a run
 
     async def signal(
-        self, run_id: str, payload: Any, name: str | None, signal_id: str | None, sender: str
+        self,
+        run_id: str,
+        payload: Any,
+        name: str | None,
+        signal_id: str | None,
+        sender: str,
+        tx: Any = None,
     ) -> bool:
         """Send a signal; False when one of this id had been accepted before."""
         name = check_id(signal_name(type(payload)) if name is None else name, "signal name")
@@ -273,7 +307,7 @@ class Operations:
             source=sender,
             data=data,
         )
-        sent = await self._send(send)
+        sent = await self._send(send, tx)
         if sent.how is SentHow.ENDED:
             raise RunEnded(
                 f"Run {run_id} has ended ({sent.status}), so signal {name} was not accepted.",
@@ -305,12 +339,10 @@ class Operations:
         self._local.nudge()
         return sent.how is SentHow.ACCEPTED
 
-    async def _send(self, send: Send) -> Sent:
+    async def _send(self, send: Send, tx: Any = None) -> Sent:
         check_id(send.run_id)
         _check_sender(send.source)
-        sent = self._known(send.run_id, await self._commits.submit(send))
-        self._local.nudge()
-        return sent
+        return self._known(send.run_id, await self._submit(send, tx, lambda _: self._local.nudge()))
 
     def _known(self, run_id: str, verdict: object) -> Sent:
         assert isinstance(verdict, Sent)

@@ -9,8 +9,10 @@ from dalsegno.client.blocking import DeadLetters, Events, Services
 from dalsegno.client.operations import RunInfo
 from dalsegno.client.portal import Portal
 from dalsegno.client.projections import ProjectionHandle
+from dalsegno.client.transactions import Transaction, wrapped
 from dalsegno.core.durations import Duration
 from dalsegno.core.retry import Retry
+from dalsegno.core.transact import Tx
 from dalsegno.engine.definitions import Workflow
 from dalsegno.events.aggregate import Aggregate
 from dalsegno.events.commands import AggregateHandle
@@ -72,37 +74,69 @@ class Client:
 
     @overload
     def start(
-        self, workflow: Workflow[None, O], /, *, id: str | None = None, case_id: str | None = None
+        self,
+        workflow: Workflow[None, O],
+        /,
+        *,
+        id: str | None = None,
+        case_id: str | None = None,
+        tx: Tx | None = None,
     ) -> Run[O]: ...
     @overload
     def start(
-        self, workflow: Workflow[I, O], input: I, /, *, id: str | None = None, case_id: str | None = None
+        self,
+        workflow: Workflow[I, O],
+        input: I,
+        /,
+        *,
+        id: str | None = None,
+        case_id: str | None = None,
+        tx: Tx | None = None,
     ) -> Run[O]: ...
     @overload
     def start(
-        self, workflow: str, input: Any = None, /, *, id: str | None = None, case_id: str | None = None
+        self,
+        workflow: str,
+        input: Any = None,
+        /,
+        *,
+        id: str | None = None,
+        case_id: str | None = None,
+        tx: Tx | None = None,
     ) -> Run[Any]: ...
     def start(
-        self, workflow: Any, input: Any = None, /, *, id: str | None = None, case_id: str | None = None
+        self,
+        workflow: Any,
+        input: Any = None,
+        /,
+        *,
+        id: str | None = None,
+        case_id: str | None = None,
+        tx: Tx | None = None,
     ) -> Run[Any]:
         """Start a run and return its handle; idempotent by ``id``.
 
         When this returns, the start survives a crash. The same id with the same input gives the same
-        run; with another input or workflow it raises ``RunConflict`` and changes nothing.
+        run; with another input or workflow it raises ``RunConflict`` and changes nothing. With ``tx=``
+        it joins a transaction, and is there when that is.
         """
         return Run(
-            self._portal.call(self._client.start(workflow, input, id=id, case_id=case_id)), self._portal
+            self._portal.call(self._client.start(workflow, input, id=id, case_id=case_id, tx=wrapped(tx))),
+            self._portal,
         )
 
-    def emit(self, *events: Any, id: str | None = None, case_id: str | None = None) -> list[int]:
+    def emit(
+        self, *events: Any, id: str | None = None, case_id: str | None = None, tx: Tx | None = None
+    ) -> list[int]:
         """Put events on the log, in this order; return their numbers there.
 
         When this returns, they survive a crash. ``id`` makes it idempotent: an event of that id is
         written once, and its number is that of the first. A foreign event, read as an ``Envelope``, is
         known by its own source and id. Raises NotEncodable, PayloadTooLarge, InvalidInput, and Overloaded
-        where a service that takes it is further behind than it may be.
+        where a service that takes it is further behind than it may be. With ``tx=`` they join a
+        transaction: they get their numbers at its end, and the list is empty.
         """
-        return self._portal.call(self._client.emit(*events, id=id, case_id=case_id))
+        return self._portal.call(self._client.emit(*events, id=id, case_id=case_id, tx=wrapped(tx)))
 
     def cancel_case(self, event: Any, /, *, sender: str = "") -> int:
         """Cancel a case: put its process's ``cancel=`` event on the log, and cancel the case's runs.
@@ -131,15 +165,37 @@ class Client:
         """Return the handle of a read model; nothing is read yet."""
         return ProjectionHandle(self._client.projection(projection), self._portal.call)
 
+    def transaction(self, *, timeout: Duration = "1s") -> Transaction:
+        """Open a transaction on the store's own database: ``with client.transaction() as tx``.
+
+        Your rows (``tx.execute(…)``) and what is started, signalled and emitted with ``tx=tx`` are
+        committed together at the end of the block, or not at all if it raises. Nobody else can write
+        to the store meanwhile: after ``timeout``, at most 5 s, it is rolled back. Raises
+        TransactionTooLong, NestedTransaction, NoTransactions and StoreError.
+        """
+        return Transaction(self._client.transaction(timeout=timeout), self._portal)
+
     def run(self, id: str) -> Run[Any]:
         """Return the handle of a run; nothing is read yet."""
         return Run(self._client.run(id), self._portal)
 
     def signal(
-        self, run_id: str, payload: Any, *, name: str | None = None, id: str | None = None, sender: str = ""
+        self,
+        run_id: str,
+        payload: Any,
+        *,
+        name: str | None = None,
+        id: str | None = None,
+        sender: str = "",
+        tx: Tx | None = None,
     ) -> bool:
-        """Send a signal to a run; False when one of this id had been accepted before."""
-        return self._portal.call(self._client.signal(run_id, payload, name=name, id=id, sender=sender))
+        """Send a signal to a run; False when one of this id had been accepted before.
+
+        With ``tx=`` it joins a transaction, and is sent when that is committed.
+        """
+        return self._portal.call(
+            self._client.signal(run_id, payload, name=name, id=id, sender=sender, tx=wrapped(tx))
+        )
 
     def cancel(self, run_id: str, *, sender: str = "") -> bool:
         """Ask for a run to be cancelled; False when it has ended, or was asked before."""

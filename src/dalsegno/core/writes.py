@@ -36,9 +36,19 @@ from dalsegno.core.reactions import (
 )
 from dalsegno.core.schemas import RegisterSchemas, SchemasKnown
 from dalsegno.core.sourcing import Clear, Conflict, Project, Projected, Serve, Snapshot, Source
+from dalsegno.core.transact import RolledBack, Transact, Transacted
 
 OWNED = (Commit, Claim, TakePartitions, React)
 """What only the session that wants it may write, and only under its fence."""
+
+
+_OWNED = (*OWNED, Transact)
+
+
+def owner(item: Write) -> int:
+    """Return the session that alone may write an item, 0 for what anybody may."""
+    return item.session if isinstance(item, _OWNED) else 0
+
 
 Write: TypeAlias = (
     Start
@@ -63,6 +73,7 @@ Write: TypeAlias = (
     | Serve
     | Clear
     | RegisterSchemas
+    | Transact
 )
 
 Verdict: TypeAlias = (
@@ -79,4 +90,6 @@ Verdict: TypeAlias = (
     | Conflict
     | Projected
     | SchemasKnown
+    | Transacted
+    | RolledBack
 )

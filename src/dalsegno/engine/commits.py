@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable
 
 import msgspec
 
 from dalsegno.core.clock import Clock, nap
 from dalsegno.core.commit import Beat, Failed, Fence, Refused
-from dalsegno.core.writes import OWNED, Verdict, Write
+from dalsegno.core.transact import RolledBack, Transact, Transacted, inside
+from dalsegno.core.writes import OWNED, Verdict, Write, owner
 from dalsegno.errors import (
+    NestedTransaction,
     SessionFenced,
     StoreDamaged,
     StoreError,
@@ -52,6 +55,7 @@ class CommitQueue:
         self._clock = clock
         self._patience = patience
         self._pending: list[Pending] = []
+        self._alone: deque[Pending] = deque()  # those with user code in them
         self._filled = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._closing = False
@@ -91,6 +95,10 @@ class CommitQueue:
 
     def put(self, item: Write, answer: Answer, *, impatient_at: float | None = None) -> None:
         """Have an item written; ``answer`` is called with its verdict, on this loop."""
+        if isinstance(item, Transact):
+            self._filled.set()
+            self._alone.append(Pending(item, answer, impatient_at))
+            return
         if not self._pending:
             self._filled.set()
         self._pending.append(Pending(item, answer, impatient_at))
@@ -101,6 +109,7 @@ class CommitQueue:
         ``heard`` is told the verdict in any case, also when the caller waits no more. A ``patient``
         caller waits as long as it takes: what the store did may concern it though the reply was lost.
         """
+        _refuse_nested(item)
         answer: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
 
         def tell(verdict: Verdict) -> None:
@@ -111,15 +120,15 @@ class CommitQueue:
 
         self.put(item, tell, impatient_at=None if patient else self._clock.monotonic() + self._patience)
         verdict = await answer
-        if isinstance(verdict, Failed):
+        if isinstance(verdict, Failed | RolledBack):
             raise verdict.error
         return verdict
 
     # -- the writer
 
     async def _run(self) -> None:
-        while not self._closing or self._pending:
-            if not self._pending:
+        while not self._closing or self._pending or self._alone:
+            if not self._pending and not self._alone:
                 await self._filled.wait()
             self._filled.clear()
             group, self._pending = self._pending[:_LARGEST], self._pending[_LARGEST:]
@@ -127,6 +136,8 @@ class CommitQueue:
                 self._filled.set()
             if group:
                 await self._land(group)
+            if self._alone:  # between two groups: neither holds up the other for longer than one of its kind
+                await self._land([self._alone.popleft()])
 
     async def _land(self, group: list[Pending]) -> None:
         delay = _FIRST_DELAY
@@ -140,6 +151,7 @@ class CommitQueue:
                 group = self._dismiss_impatient(group, trouble)
                 if not self._closing:  # nor do callers wait for ever who came after the group was formed
                     self._pending = self._dismiss_impatient(self._pending, trouble)
+                    self._alone = deque(self._dismiss_impatient([*self._alone], trouble))
                 await nap(delay)
                 delay = min(delay * 2, _LONGEST_DELAY)
             else:
@@ -165,7 +177,7 @@ class CommitQueue:
         past: list[Pending] = []
         present: list[Pending] = []
         for pending in group:
-            owned = isinstance(pending.item, OWNED) and pending.item.session != self._session
+            owned = owner(pending.item) not in (0, self._session)
             (past if owned else present).append(pending)
         if past:
             verdicts: list[Verdict] = [Refused.FENCED] * len(past)
@@ -178,6 +190,8 @@ class CommitQueue:
         if not self._session:
             return await self._store.write(items), False
         began, turned = self._clock.monotonic(), self._store.lease_now()
+        if isinstance(items[0], Transact):
+            return await self._transact(items[0], began, turned)
         fence = Fence(self._session, self._commits + 1, self._lease, turned)
         if not any(isinstance(item, OWNED) for item in items):
             # What a fenced session may write as well does not tell that it is fenced; a heartbeat does.
@@ -189,11 +203,23 @@ class CommitQueue:
             self.renewed_at = max(self.renewed_at, began)
         return verdicts[: len(group)], fenced and fence.session == self._session
 
+    async def _transact(self, item: Transact, began: float, turned: int) -> tuple[list[Verdict], bool]:
+        """Write user code's transaction, which is fenced without being counted: what it wrote tells that it landed."""
+        fence = Fence(self._session, self._commits, self._lease, turned) if item.session else None
+        verdicts = await self._store.write([item], fence)
+        fenced = fence is not None and fence.session == self._session and Refused.FENCED in verdicts
+        if fence is not None and isinstance(verdicts[0], Transacted):
+            self.renewed_at = max(self.renewed_at, began)
+        return verdicts, fenced
+
     def _answer(self, group: list[Pending], verdicts: list[Verdict], fenced: bool) -> None:
         if fenced and self.on_fenced is not None:
             self.on_fenced()
         for pending, verdict in zip(group, verdicts, strict=True):
             try:
+                if isinstance(verdict, Transacted) and isinstance(pending.item, Transact):
+                    for then in pending.item.afterwards:
+                        then()
                 pending.answer(verdict)
             except Exception:  # one run's trouble must not keep the others from their answers
                 log.exception("the answer to %s failed", type(pending.item).__name__)
@@ -202,7 +228,9 @@ class CommitQueue:
         now = self._clock.monotonic()
         kept = []
         for pending in group:
-            if pending.impatient_at is not None and (self._closing or pending.impatient_at <= now):
+            begun = isinstance(pending.item, Transact) and pending.item.begun  # its end is to be told
+            impatient = pending.impatient_at is not None and pending.impatient_at <= now and not begun
+            if impatient or (self._closing and pending.impatient_at is not None):
                 pending.answer(Failed(error))
             elif self._closing:
                 pending.answer(Failed(_stopped()))
@@ -228,3 +256,15 @@ def _stopped() -> SessionFenced:
         "What was asked for may have been written, or not.",
         "Ask again under the same id, once the store answers.",
     )
+
+
+def _refuse_nested(item: Write) -> None:
+    """Refuse what would wait for the transaction that its caller is in."""
+    tx = inside.get()
+    if tx is not None and tx.open:
+        what = "Another transaction" if isinstance(item, Transact) else f"A {type(item).__name__}"
+        raise NestedTransaction(
+            f"{what} was asked for inside a transaction.",
+            "It would wait for the transaction's end, which waits for it.",
+            "Let it join the transaction with tx=tx, or do it after the block.",
+        )

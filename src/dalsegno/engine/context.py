@@ -15,7 +15,8 @@ class StepInfo(msgspec.Struct, frozen=True, gc=False):
     """One attempt of a step.
 
     ``idempotency_key`` is the same for every attempt of this step of this run, before and after
-    crashes: hand it to the service that you call, and it can tell a repetition.
+    crashes: hand it to the service that you call, and it can tell a repetition. In a ``batch`` it is
+    that of the last event.
     """
 
     run_id: str
@@ -24,6 +25,7 @@ class StepInfo(msgspec.Struct, frozen=True, gc=False):
     attempt: int
     idempotency_key: str
     case_id: str | None = None
+    batch: bool = False
     _emitted: list[Any] | None = None
     _within: Any = None  # what its body may reach of the store
     _seen: dict[Any, Any] | None = None

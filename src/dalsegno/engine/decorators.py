@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, overload
 
 from dalsegno.core.durations import Duration
 from dalsegno.core.retry import Retry
+from dalsegno.core.transact import Tx
 from dalsegno.engine.definitions import (
     AsyncStep,
     AsyncWorkflow,
@@ -31,6 +32,12 @@ class StepDecorator(Protocol):
     def __call__(self, function: Callable[P, Coroutine[Any, Any, T]], /) -> AsyncStep[P, T]: ...
     @overload
     def __call__(self, function: Callable[P, T], /) -> Step[P, T]: ...
+
+
+class TransactionalStepDecorator(Protocol):
+    """What ``step(transaction=True, …)`` returns: who calls the step does not pass ``tx``."""
+
+    def __call__(self, function: Callable[Concatenate[Tx, P], T], /) -> Step[P, T]: ...
 
 
 class WorkflowDecorator(Protocol):
@@ -60,7 +67,19 @@ def step(
     on_failure: OnFailure = "raise",
     at_most_once: bool = False,
     compensate: Callable[..., Any] | Nothing | None = None,
+    transaction: Literal[False] = False,
 ) -> StepDecorator: ...
+@overload
+def step(
+    *,
+    transaction: Literal[True],
+    name: str | None = None,
+    retry: Retry | None = None,
+    timeout: Duration | None = None,
+    total_timeout: Duration | None = None,
+    on_failure: OnFailure = "raise",
+    compensate: Callable[..., Any] | Nothing | None = None,
+) -> TransactionalStepDecorator: ...
 def step(function: Any = None, /, **options: Any) -> Any:
     """Declare a function as a step: one side effect, done and recorded.
 
@@ -69,7 +88,9 @@ def step(function: Any = None, /, **options: Any) -> Any:
     ``timeout`` bounds each attempt, ``total_timeout`` all of them with their delays. ``on_failure`` is
     "raise", ``Skip(default)`` or ``Escalate(other_step)``. ``at_most_once`` never runs it twice: after
     a crash in flight the run gets ``StepInterrupted``. ``compensate`` names the step that undoes it in
-    a saga, or ``NOTHING``.
+    a saga, or ``NOTHING``. ``transaction=True`` gives the function, a ``def``, an open transaction on
+    the store's own database as its first argument: its rows and the step's entry are one commit,
+    bounded by ``timeout`` (1 s, at most 5 s).
     """
     if function is not None:
         return make_step(function, **options)

@@ -19,6 +19,7 @@ from dalsegno.core.durations import Duration, microseconds
 from dalsegno.core.failure import Visible
 from dalsegno.core.promise import Promise
 from dalsegno.core.retry import Retry
+from dalsegno.core.transact import LONGEST
 from dalsegno.engine import verbs
 from dalsegno.engine.remedies import Escalate, OnFailure, Skip
 from dalsegno.errors import DefinitionError
@@ -49,6 +50,7 @@ class StepOptions:
     on_failure: OnFailure = "raise"
     at_most_once: bool = False
     compensate: StepDefinition | Nothing | None = None
+    transaction: bool = False
 
 
 class Definition:
@@ -114,6 +116,8 @@ class StepDefinition(Definition):
                 "A step that may never run twice cannot be tried again.",
                 "Leave out one of them.",
             )
+        if options.transaction:
+            self.signature = _without_tx(self)
         if isinstance(options.compensate, StepDefinition):
             _check_accepts(options.compensate, self, "compensation", optional="result")
         if isinstance(options.on_failure, Escalate):
@@ -252,6 +256,7 @@ def make_step(
     on_failure: OnFailure = "raise",
     at_most_once: bool = False,
     compensate: StepDefinition | Callable[..., Any] | Nothing | None = None,
+    transaction: bool = False,
 ) -> StepDefinition:
     """Declare a step; ``dalsegno.step`` is this with types."""
     undo = compensate
@@ -270,6 +275,7 @@ def make_step(
         on_failure=on_failure,
         at_most_once=at_most_once,
         compensate=undo,
+        transaction=transaction,
     )
     kind: type[StepDefinition] = AsyncStep if inspect.iscoroutinefunction(function) else Step
     return kind(function, name, options)
@@ -303,6 +309,25 @@ def _check_accepts(other: StepDefinition, step: StepDefinition, role: str, *, op
             f"It is called with the step's own arguments, and with {optional}= if it has a parameter of that name.",
             f"Give {other.name} the parameters of {step.name}.",
         )
+
+
+def _without_tx(step: StepDefinition) -> inspect.Signature:
+    """Return what callers of a step in a transaction pass; refuse what such a step cannot be."""
+    options, parameters = step.options, list(step.signature.parameters.values())
+    by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    for wrong, why, mend in (
+        (step.is_async, "is async def", "A transaction is held by one thread, and blocks it. Write def."),
+        (options.at_most_once, "is at_most_once=True", "Its rows and its entry are written exactly once already."),
+        (not parameters or parameters[0].kind not in by_place, "takes no transaction",
+         "Write a first parameter for it: def f(tx: Tx, order)."),
+        ((options.timeout or 0) > LONGEST, "has a timeout over 5 s",
+         "Nobody else can write to the store meanwhile. Do less in it, and the rest in other steps."),
+    ):  # fmt: skip
+        if wrong:
+            raise DefinitionError(
+                f"Step {step.name} ({step.place}) has transaction=True and {why}.", "", mend
+            )
+    return step.signature.replace(parameters=parameters[1:])
 
 
 def _names(step: StepDefinition) -> set[str]:

@@ -28,6 +28,7 @@ from dalsegno.core.notes import LongAttempt, encode
 from dalsegno.core.ops import Op
 from dalsegno.core.runs import DIVERGED, UNWRITABLE, WAITS_FOR_NOTHING, Run, Status
 from dalsegno.core.sourcing import Conflict
+from dalsegno.core.transact import RolledBack, Transacted
 from dalsegno.core.writes import Verdict
 from dalsegno.engine import family
 from dalsegno.engine.cache import Cache
@@ -41,7 +42,7 @@ from dalsegno.engine.outgoing import commit_of, version_conflict, written
 from dalsegno.engine.reads import of_each, patiently
 from dalsegno.engine.registry import Registry
 from dalsegno.engine.runner import StepRunner
-from dalsegno.engine.steps import Steps
+from dalsegno.engine.steps import Steps, is_transactional
 from dalsegno.errors import Diverged, NotDecodable
 from dalsegno.store.protocol import Store
 from dalsegno.store.rows import is_child
@@ -247,6 +248,8 @@ class Engine:
             self._begin_wants(live, now, entries, starts)
         if entries or starts or consumed or sends:
             self._commit(live, entries, consumed, starts, sends, None)
+        elif live.waiting and (op := self._alone(live, now)) is not None:
+            self._transact(live, op, now)
         elif live.attempts or live.waiting.keys() - live.retries.keys():
             if self._alarms or live.due or live.retries or live.waiting:
                 self._wake_at(live, live.next_due() if self._may_begin else now + _HELD_FOR)
@@ -290,7 +293,7 @@ class Engine:
                 del waiting[op.number]
                 retries.pop(op.number, None)
                 entries.append(emission(live.execution, op))
-            elif op.number not in failing and due <= now:
+            elif op.number not in failing and due <= now and not is_transactional(op):
                 entry = self._steps.begin(live, op, now, self._ended)
                 if entry is not None:
                     entries.append(entry)
@@ -305,6 +308,34 @@ class Engine:
         if not live.dropped:
             live.answers.append(self._steps.end(live, op, info, value, error))
             self.turn(live)
+
+    def _alone(self, live: LiveRun, now: int) -> Op | None:
+        """Return a step that is to begin now, alone in its commit."""
+        due = (op for op in live.waiting.values() if is_transactional(op))
+        found = next((op for op in due if live.retries.get(op.number, 0) <= now), None)
+        return found if found is not None and self._may_begin else None
+
+    def _transact(self, live: LiveRun, op: Op, now: int) -> None:
+        live.committing = True
+        item = self._steps.transact(live, op, now, self.session)
+        self._commits.put(item, partial(self._transacted, live, op))
+
+    def _transacted(self, live: LiveRun, op: Op, verdict: Verdict) -> None:
+        live.committing = False
+        if live.dropped:
+            return
+        match verdict:
+            case Transacted((*_, Commit() as commit), (*_, Committed(at))):
+                if commit.events:
+                    live.execution.post()  # they were emitted in the body: others are to hear of them
+                self._committed(live, commit, at)
+            case RolledBack(error):
+                live.answers.append(self._steps.rolled_back(live, op, error))
+                self.turn(live)
+            case Failed(error):
+                self._unwritable(live, error)
+            case _:
+                self._drop(live)
 
     def _child(self, live: LiveRun, op: Op) -> Start:
         return family.start(live.run, op, self._numbers.take()[0], self._queue)

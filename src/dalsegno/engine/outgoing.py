@@ -69,6 +69,15 @@ def _with_outbox(commit: Commit, live: LiveRun, entries: Sequence[Entry]) -> Com
     )
 
 
+def with_step(commit: Commit, run: Run, data: bytes, emitted: Sequence[NewEvent | Kept]) -> Commit:
+    """Complete the commit of a step that runs in its transaction: with its result, and what its body emitted."""
+    (entry,) = commit.entries
+    events = tuple(addressed(one, run) for one in emitted if isinstance(one, NewEvent))
+    kept = tuple(one for one in emitted if isinstance(one, Kept))
+    settled = replace(entry, data=data)
+    return replace(commit, entries=(settled,), events=commit.events + events, kept=commit.kept + kept)
+
+
 def addressed(event: NewEvent, run: Run) -> NewEvent:
     """Say of an event who emitted it, and to what it belongs."""
     return replace(

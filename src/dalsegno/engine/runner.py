@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from dalsegno.core.durations import text
+from dalsegno.core.transact import OpenTx, inside
 from dalsegno.engine.calls import StepCall
 from dalsegno.engine.context import StepInfo, step_context
 from dalsegno.errors import StepTimeout
@@ -59,6 +60,12 @@ class StepRunner:
         if call.step.is_async:
             return AsyncAttempt(self._loop, call, info, timeout, ended, whose)
         return ThreadAttempt(self._loop, call, info, timeout, ended, whose, self._threads)
+
+    def transact(self, call: StepCall, info: StepInfo, tx: OpenTx) -> Any:
+        """Run a body in a transaction, in the thread and the context that it is called in."""
+        step_context.set(info)
+        inside.set(tx)
+        return call.step.function(tx, *call.args, **call.kwargs)
 
 
 def timed_out(info: StepInfo, timeout: int) -> StepTimeout:

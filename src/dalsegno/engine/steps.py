@@ -3,24 +3,51 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Sequence
 from typing import Any
 
 from dalsegno.core import failure
+from dalsegno.core.commit import Commit
 from dalsegno.core.entries import Entry, Kind, Outcome
 from dalsegno.core.event import NewEvent
 from dalsegno.core.failure import Failure
 from dalsegno.core.ids import seeded
 from dalsegno.core.ops import Op
 from dalsegno.core.sourcing import Expect
+from dalsegno.core.transact import OpenTx, Transact, bound_of
 from dalsegno.engine.calls import StepCall, too_large
 from dalsegno.engine.context import StepInfo
+from dalsegno.engine.definitions import StepOptions
 from dalsegno.engine.live import LiveRun, UnderWay
+from dalsegno.engine.outgoing import commit_of, with_step
 from dalsegno.engine.runner import Ended, StepRunner
 from dalsegno.errors import InvalidInput, PayloadTooLarge, StepInterrupted, StepTimeout, VersionConflict
 from dalsegno.store.protocol import Store
 
 _STEP, _VALUE = Kind.STEP, Outcome.VALUE
+
+
+class _Unkept(Exception):  # says what happened
+    """What a step has returned cannot be written down."""
+
+    def __init__(self, why: Exception) -> None:
+        super().__init__()
+        self.why = why
+
+
+def is_transactional(op: Op) -> bool:
+    """Whether an op is a step whose rows and entry are one commit."""
+    call = op.request
+    return isinstance(call, StepCall) and call.step.options.transaction
+
+
+def _time_left(options: StepOptions, op: Op, now: int) -> int | None:
+    """Return how long an attempt that begins now may take."""
+    if options.total_timeout is None:
+        return options.timeout
+    left = max(0, op.tried_at + options.total_timeout - now)
+    return left if options.timeout is None else min(options.timeout, left)
 
 
 def settlement(op: Op, outcome: Outcome, data: bytes | None, attempt: int) -> Entry:
@@ -78,17 +105,52 @@ class Steps:
         live.waiting.pop(number, None)
         live.retries.pop(number, None)
         op.tried_at = op.tried_at or now
-        timeout = options.timeout
-        if options.total_timeout is not None:
-            left = max(0, op.tried_at + options.total_timeout - now)
-            timeout = left if timeout is None else min(timeout, left)
-        run = live.run
-        key = call.key or op.execution.key_of(number)
-        info = StepInfo(run.id, run.workflow, op.name, attempt, key, run.case_id, None, self.within)
+        timeout = _time_left(options, op, now)
+        info = self._info(live, op, call, attempt)
         live.attempts[number] = UnderWay(
             op, self._runner.start(call, info, timeout, ended, (live, op, info)), now
         )
         return None
+
+    def transact(self, live: LiveRun, op: Op, now: int, session: int) -> Transact:
+        """Begin the next attempt of a step whose rows and entry are one commit."""
+        call = op.request
+        assert isinstance(call, StepCall)
+        attempt = op.attempts + 1
+        live.waiting.pop(op.number, None)
+        live.retries.pop(op.number, None)
+        op.tried_at = op.tried_at or now
+        commit = commit_of(live, session, [settlement(op, _VALUE, None, attempt)], [], [], [], None)
+        context = contextvars.copy_context()
+
+        def work(tx: OpenTx) -> Commit:
+            info = self._info(live, op, call, attempt)
+            value = context.copy().run(self._runner.transact, call, info, tx)
+            return with_step(commit, live.run, self._value(call, value, live.run.id), info.emitted)
+
+        bound = bound_of(_time_left(call.step.options, op, now))
+        return Transact(work, f"step {op.name} of run {live.run.id}", session, bound)
+
+    def rolled_back(self, live: LiveRun, op: Op, error: BaseException) -> Entry:
+        """Turn the failure of a step in a transaction into its entry: of its rows nothing is there."""
+        if isinstance(error, _Unkept):
+            return final_failure(op, error.why, Outcome.ERROR, op.attempts + 1)
+        return self._failed(live, op, error)
+
+    def _info(self, live: LiveRun, op: Op, call: StepCall, attempt: int) -> StepInfo:
+        key = call.key or op.execution.key_of(op.number)
+        run = live.run
+        return StepInfo(run.id, run.workflow, op.name, attempt, key, run.case_id, _within=self.within)
+
+    def _value(self, call: StepCall, value: Any, run_id: str) -> bytes:
+        """Write a step's result down. Raises _Unkept."""
+        try:
+            data, _ = call.step.output.journal(value, call.step.result_label)
+            if len(data) > self._payload_limit:
+                raise too_large(call.step.result_label, len(data), self._payload_limit, run_id)
+        except (InvalidInput, PayloadTooLarge) as refused:
+            raise _Unkept(refused) from refused
+        return data
 
     def interrupted(self, live: LiveRun, op: Op) -> Entry:
         """Settle an at_most_once step that was under way when its worker died."""
@@ -109,20 +171,20 @@ class Steps:
         attempt = op.attempts + 1
         if error is None:
             try:
-                data, _ = call.step.output.journal(value, call.step.result_label)
-                if len(data) > self._payload_limit:
-                    raise too_large(call.step.result_label, len(data), self._payload_limit, live.run.id)
+                data = self._value(call, value, live.run.id)
                 if info.has_emitted:
                     _refuse_rival(live, info.emitted)
-                    live.execution.post().emitted[op.number] = info.emitted
-                return settlement(op, _VALUE, data, attempt)
             except VersionConflict as conflict:
                 return self._failed(live, op, conflict)
-            except (InvalidInput, PayloadTooLarge) as refused:
-                return final_failure(op, refused, Outcome.UNKNOWN, attempt)
+            except _Unkept as refused:
+                return final_failure(op, refused.why, Outcome.UNKNOWN, attempt)
+            if info.has_emitted:
+                live.execution.post().emitted[op.number] = info.emitted
+            return settlement(op, _VALUE, data, attempt)
         return self._failed(live, op, error)
 
     def _failed(self, live: LiveRun, op: Op, error: BaseException) -> Entry:
+        """Make the entry of an attempt that has failed; a retry's delay is noted in ``live``."""
         call, attempt = op.request, op.attempts + 1
         assert isinstance(call, StepCall)
         if op.cancelled() and isinstance(error, asyncio.CancelledError):

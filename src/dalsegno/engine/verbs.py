@@ -61,6 +61,8 @@ def call_step(step: StepDefinition, args: tuple[Any, ...], kwargs: dict[str, Any
     """Do a step in the colour of its function."""
     execution = current()
     if execution is None:
+        if step.options.transaction:
+            raise _no_transaction(step)
         return step.function(*args, **kwargs)
     if step.is_async:
         if execution.loop.fiber is not None:
@@ -69,6 +71,14 @@ def call_step(step: StepDefinition, args: tuple[Any, ...], kwargs: dict[str, Any
     if execution.loop.fiber is None:
         _wrong_colour(f"The def step {step.name}", f"await {step.name}.start(…)", "async def")
     return open_step(execution, StepCall(step, args, kwargs, None, scope.get())).result()
+
+
+def _no_transaction(step: StepDefinition) -> NotInRun:
+    return NotInRun(
+        f"Step {step.name} was called outside a run, and has transaction=True.",
+        "Only a worker can give it a transaction, which has the step's entry as well as its rows.",
+        f"Call it in a workflow; where you have a tx yourself: {step.name}.function(tx, …).",
+    )
 
 
 async def _awaited(

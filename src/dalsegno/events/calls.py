@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
+from msgspec.structs import replace
 
 from dalsegno.core.clock import SECOND, Clock
 from dalsegno.core.commit import Kept
@@ -21,6 +22,7 @@ from dalsegno.core.durations import text
 from dalsegno.core.event import Event, NewEvent
 from dalsegno.core.reactions import KeptRow
 from dalsegno.core.sourcing import Expect
+from dalsegno.core.transact import OpenTx, inside
 from dalsegno.engine.context import StepInfo, step_context
 from dalsegno.engine.runner import Spawner
 from dalsegno.errors import StepTimeout
@@ -47,6 +49,7 @@ class Ended(msgspec.Struct, gc=False):
     kept: list[Kept] = []
     expects: tuple[Expect, ...] = ()
     took: int = 0
+    written: bool = False  # its reaction is, in its own transaction
 
 
 class Caller(Protocol):
@@ -63,6 +66,12 @@ class Caller(Protocol):
 
     def ended(self, work: Any, plan: Plan, how: Ended) -> None:
         """Hear it, on the loop."""
+        ...
+
+    def transact(
+        self, work: Any, plan: Plan, body: Callable[[OpenTx], Ended], told: Callable[[Ended], None]
+    ) -> None:
+        """Call a handler in a transaction that has its reaction as well; ``told`` hears how that ended."""
         ...
 
 
@@ -119,7 +128,22 @@ class Calls:
         elif plan.calling.is_async:
             self.spawn(caller, self._await(call))
         else:
+            self._go(call)
+
+    def _go(self, call: Call) -> None:
+        if call.plan.transactional:
+            body = partial(self._in_transaction, call, contextvars.copy_context())
+            call.caller.transact(call.work, call.plan, body, partial(self._tell, call))
+        else:
             self._wait(call)
+
+    def _in_transaction(self, call: Call, context: contextvars.Context, tx: OpenTx) -> Ended:
+        """Call a handler, in the thread that has its transaction. Raises what it raises."""
+        info = info_of(call.plan, call.event, call.caller.generation, self.within)
+        began = self._clock.monotonic()
+        how = context.copy().run(_called, call, info, tx)
+        how.took = int((self._clock.monotonic() - began) * SECOND)
+        return how
 
     async def _with_state(self, call: Call, key: str) -> None:
         """Read the state first: what earlier events of the key have kept is there, written or not."""
@@ -134,7 +158,7 @@ class Calls:
         if call.plan.calling.is_async:
             await self._await(call)
         else:
-            self._wait(call)
+            self._go(call)
 
     def _tell(self, call: Call, how: Ended) -> None:
         gate = self._gates.get(call.plan)
@@ -218,9 +242,8 @@ class Calls:
                 ends[place] = Ended(error)
         if wanted:
             last = calls[wanted[-1]]
-            info = info_of(
-                plan, last.event, last.caller.generation, None
-            )  # of many, no one could be tried again
+            # Of many, no one could be tried again.
+            info = replace(info_of(plan, last.event, last.caller.generation, None), batch=True)
             try:
                 how = await self._call_batch(last, info, values)
             except asyncio.CancelledError:
@@ -298,21 +321,25 @@ class _Row:
         info = info_of(plan, event, call.caller.generation, self._within)
         began = self._clock.monotonic()
         try:
-            how = contextvars.copy_context().run(self._call, call, info)
+            how = contextvars.copy_context().run(_called, call, info)
         except BaseException as error:  # whatever a handler raises is its outcome
             how = Ended(error)
         how.took = int((self._clock.monotonic() - began) * SECOND)
         return how
 
-    def _call(self, call: Call, info: StepInfo) -> Ended:
-        step_context.set(info)
-        plan = call.plan
-        value = plan.calling.read(call.event)
-        passed_over = admit(call, value)
-        if passed_over is not None:
-            return passed_over
-        arguments = plan.calling.arguments([value], plan.calling.state(call.row))
-        return said(call, info, value, plan.handler.function(*arguments))
+
+def _called(call: Call, info: StepInfo, tx: OpenTx | None = None) -> Ended:
+    """Call a handler where it may block, in a context of its own."""
+    step_context.set(info)
+    if tx is not None:
+        inside.set(tx)
+    plan = call.plan
+    value = plan.calling.read(call.event)
+    passed_over = admit(call, value)
+    if passed_over is not None:
+        return passed_over
+    arguments = plan.calling.arguments([value], plan.calling.state(call.row), tx)
+    return said(call, info, value, plan.handler.function(*arguments))
 
 
 async def _in_thread(threads: Spawner, function: Callable[[], Any]) -> Any:
@@ -341,8 +368,7 @@ def info_of(plan: Plan, event: Event, generation: int, within: object) -> StepIn
         1,
         key_of(plan.title, event.number),
         event.case_id,
-        None,
-        within,
+        _within=within,
     )
 
 

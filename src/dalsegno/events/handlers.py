@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeAlias
 
+from dalsegno.core.transact import LONGEST
 from dalsegno.engine.definitions import Definition, Workflow
 from dalsegno.errors import DefinitionError
 from dalsegno.events.annotations import Annotations, events_in
@@ -184,6 +185,10 @@ def _check_together(handler: Handler, joins: Ways | None) -> None:
         (options.gap is not None and not options.sequence, "gap= and no sequence=", "It bounds the wait for a gap."),
         (options.transaction and handler.is_async, "transaction=True and async def",
          "A transaction is held by one thread, and blocks it."),
+        (options.transaction and options.batch, "transaction=True and batch=",
+         "Its rows and its reaction to one event are one commit."),
+        (options.transaction and (options.timeout or 0) > LONGEST, "transaction=True and a timeout over 5 s",
+         "Nobody else can write to the store meanwhile."),
     ):  # fmt: skip
         if wrong:
             raise DefinitionError(f"{handler.what} has {why}.", mend, "Leave one of them out.")

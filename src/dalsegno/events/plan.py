@@ -34,6 +34,7 @@ class Plan:
         self.keeping = keeping
         self.joins = bool(handler.contract.joins)
         self.is_run = self.joins or handler.workflow is not None
+        self.transactional = handler.options.transaction
         self.batched = handler.options.batch is not None
         self.in_order = handler.workflow is None or handler.options.ordered
         self.step_like = StepLike(self.calling) if handler.workflow is None else None
@@ -97,3 +98,15 @@ class Plan:
             Kind.SIGNAL, name=event_signal(event.type), id=delivery_id(event.number), data=told(event)
         )
         return Joined(start, send, self.number, event.key, self._bits[event.type], sum(self._bits.values()))
+
+
+def too_many_hops(event: Event, limit: int) -> HopLimit:
+    """Make the error of an event that too many have led to."""
+    return HopLimit(
+        f"Event {event.number} ({event.type}) came after {event.hops} others, one after the other; "
+        f"{limit} are allowed.",
+        "Services that answer each other's events without end go round in a circle.",
+        "Break the circle, or raise Limits(hops=…); then redrive it.",
+        event=event.number,
+        limit=limit,
+    )

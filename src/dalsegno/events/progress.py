@@ -37,9 +37,13 @@ class Progress(msgspec.Struct):
         """An event is passed for all handlers."""
         self.open.pop(number, None)
 
-    def reached(self, read_to: int) -> int:
-        """Return the position up to which all is passed, where the log was read up to ``read_to``."""
-        return next(iter(self.open)) - 1 if self.open else max(read_to, self.taken, self.position)
+    def reached(self, read_to: int, passing: int = 0) -> int:
+        """Return the position up to which all is passed, where the log was read up to ``read_to``.
+
+        ``passing`` is an event that is passed with the commit that tells the position.
+        """
+        first = next((number for number in self.open if number != passing), None)
+        return max(read_to, self.taken, self.position) if first is None else first - 1
 
 
 class Lines(Generic[W]):

@@ -27,6 +27,7 @@ from dalsegno.core.ops import Op
 from dalsegno.core.reactions import KeptRow
 from dalsegno.core.retry import Retry
 from dalsegno.core.runs import DEAD_LETTER
+from dalsegno.core.transact import Tx
 from dalsegno.engine.calls import StepCall, open_step
 from dalsegno.engine.context import step_info
 from dalsegno.engine.definitions import StepDefinition, StepOptions, Workflow, make_step, make_workflow
@@ -79,7 +80,9 @@ class StepLike:
         handler = calling.handler
         options = handler.options
         self.step: StepDefinition = make_step(self._function(), name=handler.name)
-        self.step.options = StepOptions(retry=options.retry, timeout=options.timeout)
+        self.step.options = StepOptions(
+            retry=options.retry, timeout=options.timeout, transaction=options.transaction
+        )
         self._reading = make_step(self._read_state, name="state", retry=Retry(attempts=None))
 
     def workflow(self) -> Workflow[Any, Any]:
@@ -126,13 +129,16 @@ class StepLike:
 
             return react_async
 
-        def react(events: list[Heard], row: KeptRow | None = None) -> None:
+        def react(events: list[Heard], row: KeptRow | None = None, tx: Tx | None = None) -> None:
             values = calling.read_all(events)
             if calling.wants(values):
-                arguments = calling.arguments(values, calling.state(row))
+                arguments = calling.arguments(values, calling.state(row), tx)
                 said(events, row, values, calling.handler.function(*arguments))
 
-        return react
+        def react_in(tx: Tx, events: list[Heard], row: KeptRow | None = None) -> None:
+            react(events, row, tx)
+
+        return react_in if calling.handler.options.transaction else react
 
     async def _read_state(self, key: str) -> KeptRow | None:
         return await self._calling.load(key)

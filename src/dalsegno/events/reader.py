@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -32,15 +33,18 @@ from dalsegno.core.reactions import (
 )
 from dalsegno.core.runs import KILLS_ITS_WORKER
 from dalsegno.core.sourcing import Conflict
+from dalsegno.core.transact import OpenTx, RolledBack, Transacted
 from dalsegno.core.writes import Verdict
 from dalsegno.engine.commits import CommitQueue
 from dalsegno.engine.outgoing import version_conflict
-from dalsegno.errors import HopLimit, RetentionPassed, StoreError
+from dalsegno.errors import RetentionPassed, StoreError
 from dalsegno.events.calls import Calls, Ended
 from dalsegno.events.cancelled import Cancelled
 from dalsegno.events.keeping import kept_row
-from dalsegno.events.plan import Plan
+from dalsegno.events.plan import Plan, too_many_hops
 from dalsegno.events.progress import Lines, Progress
+from dalsegno.events.retention import retention_passed
+from dalsegno.events.transacting import Alone, outcome_of
 from dalsegno.store.protocol import Store
 
 log = logging.getLogger("dalsegno.events")
@@ -53,7 +57,6 @@ _TRIES = 5  # times that an event may begin alone and not end
 
 
 _NOTHING = React(0, 0, 0)
-_DONE, _FILTERED, _STALE = ReactedAs.DONE, ReactedAs.FILTERED, ReactedAs.STALE
 
 
 class Work(msgspec.Struct, gc=False):
@@ -64,6 +67,7 @@ class Work(msgspec.Struct, gc=False):
     progress: Progress
     next: int = 0
     lined: bool = False
+    told: bool = False  # the store knows already that it is passed
 
 
 class Out(msgspec.Struct):
@@ -78,6 +82,17 @@ class Out(msgspec.Struct):
 
     def __bool__(self) -> bool:
         return bool(self.touched or self.reactions or self.laned)
+
+    def before(self, later: Out) -> Out:
+        """Return this and what ended later."""
+        return Out(
+            self.reactions + later.reactions,
+            self.events + later.events,
+            self.laned + later.laned,
+            self.joined + later.joined,
+            self.kept + later.kept,
+            self.touched | later.touched,
+        )
 
 
 class Reader:
@@ -132,8 +147,9 @@ class Reader:
         self._already: set[tuple[int, int]] = set()
         self._careful: asyncio.Queue[Work] | None = None
         self._out = Out()
+        self._alone: deque[Alone] = deque()  # handlers that wait for their transaction
         self._writing: React | None = None
-        self._alone: list[tuple[Work, Plan, Ended]] = []
+        self._expecting: list[tuple[Work, Plan, Ended]] = []  # reactions that are written each by itself
         self._flush_soon = False
         self._told_at = 0.0
         self._nudged = asyncio.Event()
@@ -170,6 +186,7 @@ class Reader:
     def drop(self) -> None:
         """Let go of everything: others go on with it."""
         self._dropped = self._stopping = True
+        self._alone.clear()
         self._calls.abandon(self)
         self._nudged.set()
 
@@ -252,15 +269,7 @@ class Reader:
 
     def _lose(self, first: int, last: int) -> None:
         """Stand still: events that this service has not read are not there any more."""
-        name = self.row.name
-        self.lost = RetentionPassed(
-            f"Service {name} has not read the events {first} to {last}, and retention has removed them.",
-            "Going on would leave a hole in what it knows, so it stands still. Other services go on.",
-            f"Bring it up to date by other means, then `dalsegno services skip {name}`.",
-            service=name,
-            first_lost=first,
-            last_lost=last,
-        )
+        self.lost = retention_passed(self.row.name, first, last)
         log.error("%s", self.lost)
 
     async def _still_blocked(self, key: str) -> bool:
@@ -329,7 +338,7 @@ class Reader:
             elif self._cancelled.stops(event, plan):
                 self._out.reactions.append(Reaction(event.number, plan.number, ReactedAs.CANCELLED))
             elif event.hops > self._hops:
-                self._as_run(work, plan, error=_too_many_hops(event, self._hops))
+                self._as_run(work, plan, error=too_many_hops(event, self._hops))
             elif plan.is_run or (event.key is not None and event.key in self._blocked):
                 self._as_run(work, plan)
             else:
@@ -351,7 +360,7 @@ class Reader:
         elif how.expects:
             self._write_alone(work, plan, how)
             return  # it answers by ``_written_alone``
-        else:
+        elif not how.written:
             self._out.reactions.append(_reaction(work, plan, how))
             if how.events:
                 self._out.events += how.events
@@ -359,6 +368,14 @@ class Reader:
                 self._out.kept.append(kept)
                 self._fresh[kept.key] = kept
         self._react(work)
+
+    def transact(
+        self, work: Work, plan: Plan, body: Callable[[OpenTx], Ended], told: Callable[[Ended], None]
+    ) -> None:
+        """Call a handler in a transaction that has its reaction as well; ``told`` hears how that ended."""
+        if not self._dropped:
+            self._alone.append(Alone(work, plan, body, told))
+            self._flush()
 
     def _as_run(
         self, work: Work, plan: Plan, *, error: BaseException | None = None, due: int | None = None
@@ -386,10 +403,11 @@ class Reader:
         """All handlers of an event are done with it: the next of its key may begin."""
         self._open -= 1
         work.progress.end(work.event.number)
-        self._out.touched.add(work.progress.partition)
-        if not self._flush_soon:
-            self._flush_soon = True
-            asyncio.get_running_loop().call_soon(self._flush)
+        if not work.told:
+            self._out.touched.add(work.progress.partition)
+            if not self._flush_soon:
+                self._flush_soon = True
+                asyncio.get_running_loop().call_soon(self._flush)
         if work.lined and work.event.key is not None:
             behind = self._lines.leave(work.event.key)
             if behind is not None:
@@ -402,7 +420,7 @@ class Reader:
         self._running += 1
         keys = {kept.key for kept in how.kept}
         if any(kept.key in keys for kept in self._out.kept):  # an earlier state of the key is written first
-            self._alone.append((work, plan, how))
+            self._expecting.append((work, plan, how))
             return
         react = React(
             self.session,
@@ -486,17 +504,28 @@ class Reader:
     def _flush(self) -> None:
         """Write what has ended, unless something is being written: then it follows."""
         self._flush_soon = False
-        if self._writing is not None or self._dropped or not self._out:
+        if self._writing is not None or self._dropped or not (self._out or self._alone):
             return
         if asyncio.get_running_loop().time() >= self._told_at + _TELL:
             self._out.touched |= self._behind()
         out, self._out = self._out, Out()
+        if self._alone:
+            self._transact(self._alone.popleft(), out)
+        else:
+            self._writing = self._react_of(out)
+            self._commits.put(self._writing, self._written)
+
+    def _react_of(self, out: Out, passing: Work | None = None) -> React:
+        """Make what is to be written of what has ended, and, of ``passing``, ends with it."""
         positions = []
-        for partition in out.touched:
+        passed = {} if passing is None else {passing.progress.partition: passing.event.number}
+        for partition in out.touched | passed.keys():
             progress = self.owned.get(partition)
-            if progress is not None and (reached := progress.reached(self._cursor)) > progress.position:
-                positions.append((partition, reached))
-        self._writing = React(
+            if progress is not None:
+                reached = progress.reached(self._cursor, passed.get(partition, 0))
+                if reached > progress.position:
+                    positions.append((partition, reached))
+        return React(
             self.session,
             self.row.number,
             self.row.generation,
@@ -507,7 +536,29 @@ class Reader:
             joined=tuple(out.joined),
             kept=tuple(out.kept),
         )
-        self._commits.put(self._writing, self._written)
+
+    def _transact(self, alone: Alone, out: Out) -> None:
+        """Let a handler have its transaction; what has ended meanwhile is written with it."""
+        work: Work = alone.work
+        work.told = work.next == len(work.plans)
+        self._writing = self._react_of(out, work if work.told else None)
+        self._commits.put(alone.transact(self._writing), partial(self._transacted, alone, out))
+
+    def _transacted(self, alone: Alone, out: Out, verdict: Verdict) -> None:
+        if self._dropped:
+            return
+        match verdict:
+            case Transacted((*_, React() as react), (*_, Committed() as committed)):
+                self._writing = react
+                alone.told(alone.how)
+                self._written(committed)
+            case RolledBack(error):
+                self._writing, self._out = None, out.before(self._out)
+                alone.work.told = False
+                alone.told(alone.rolled_back(error))
+                self._flush()
+            case _:
+                self._written(verdict)
 
     def _written(self, verdict: Verdict) -> None:
         react, self._writing = self._writing, None
@@ -526,8 +577,8 @@ class Reader:
                 self._on_written()
             self._flush()
             self.nudge()
-            alone, self._alone = self._alone, []
-            for work, plan, how in alone:
+            expecting, self._expecting = self._expecting, []
+            for work, plan, how in expecting:
                 self._running -= 1
                 self._write_alone(work, plan, how)
         else:
@@ -544,16 +595,4 @@ class Reader:
 
 
 def _reaction(work: Work, plan: Plan, how: Ended) -> Reaction:
-    outcome = _FILTERED if how.filtered else _STALE if how.stale else _DONE
-    return Reaction(work.event.number, plan.number, outcome, None, how.took)
-
-
-def _too_many_hops(event: Event, limit: int) -> HopLimit:
-    return HopLimit(
-        f"Event {event.number} ({event.type}) came after {event.hops} others, one after the other; "
-        f"{limit} are allowed.",
-        "Services that answer each other's events without end go round in a circle.",
-        "Break the circle, or raise Limits(hops=…); then redrive it.",
-        event=event.number,
-        limit=limit,
-    )
+    return Reaction(work.event.number, plan.number, outcome_of(how), None, how.took)

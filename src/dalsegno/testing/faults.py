@@ -17,6 +17,7 @@ from random import Random
 from typing import Any, NamedTuple, NoReturn, Protocol, cast
 
 from dalsegno.core.commit import Claimed, Failed, Fence, Refused
+from dalsegno.core.transact import Transacted
 from dalsegno.core.writes import Verdict, Write
 from dalsegno.errors import StoreBusy, StoreUnreachable
 from dalsegno.store.protocol import Store
@@ -227,7 +228,12 @@ class FaultyStore:
         if fault in (Fault.BUSY, Fault.UNREACHABLE):
             self._fail(fault)
         seam.appends.appending(group)
-        verdicts = await seam.store.write(group, fence)
+        verdicts = answers = await seam.store.write(group, fence)
+        if isinstance(verdicts[0] if verdicts else None, Transacted):  # what it holds is what was written
+            (told,) = verdicts
+            assert isinstance(told, Transacted)
+            seam.appends.appending(told.items)
+            group, verdicts = told.items, [*told.verdicts]
         for verdict in verdicts:
             if isinstance(verdict, Claimed) and verdict.runs:
                 seam.tell(f"{self._host} has claimed {', '.join(run.id for run in verdict.runs)}")
@@ -242,7 +248,7 @@ class FaultyStore:
             await self._stand_still()
         await self._take_time()
         seam.appends.appended(group, verdicts)
-        return verdicts
+        return answers
 
     def _tell(self, number: int, group: Sequence[Write], fault: Fault | None) -> None:
         names = ", ".join(type(item).__name__ for item in group)

@@ -13,6 +13,7 @@ from dalsegno.core.commit import (
     Claimed,
     Commit,
     Committed,
+    Done,
     Emit,
     EndSession,
     Failed,
@@ -36,7 +37,9 @@ from dalsegno.core.reactions import (
 )
 from dalsegno.core.schemas import RegisterSchemas
 from dalsegno.core.sourcing import Clear, Project, Serve, Snapshot, Source
+from dalsegno.core.transact import RolledBack, Transact, Transacted
 from dalsegno.core.writes import OWNED, Verdict, Write
+from dalsegno.errors import NoTransactions
 from dalsegno.store.memory.dead_letters import DeadLetterVerbs
 from dalsegno.store.memory.reads import RunReads
 from dalsegno.store.memory.schemas import SchemaVerbs
@@ -66,11 +69,41 @@ class MemoryStore(DeadLetterVerbs, SourcingVerbs, SchemaVerbs, RunReads):
     def apply(self, group: Sequence[Write], fence: Fence | None = None) -> list[Verdict]:
         """Write a group without awaiting; ``write`` for whoever has no loop."""
         self._mark += 1
+        if group and isinstance(group[0], Transact):
+            return [self._transact(group[0], fence)]
         standing = Standing.HELD if fence is None else self._hold(fence)
         session = fence.session if fence is not None and standing is not Standing.LOST else None
         verdicts = [self._item(for_session(item, session), standing) for item in group]
         self._append()
         return verdicts
+
+    def _transact(self, item: Transact, fence: Fence | None) -> Verdict:
+        """Run user code in place, with tables of its own; what it returns is written at once with its rows."""
+        if item.once:
+            return RolledBack(
+                NoTransactions(
+                    f"The store memory: has no transaction for {item.what}.",
+                    "It runs in place: nothing can be held open in it while other code goes on.",
+                    "Use a file, such as sqlite:///orders.db; a test's may lie in its temporary folder.",
+                )
+            )
+        if fence is not None and self._beat(Beat(fence.session, fence.lease, fence.loop_turn_at)) != Done(1):
+            return Refused.FENCED
+        if item.tried is not None and self._landed(item.tried.items[0]) is not None:
+            return item.tried
+        with self._tables.transaction(item, lambda made: self._item(made, Standing.HELD)) as guest:
+            try:
+                made = item.work(guest)
+                guest.check()
+            except BaseException as error:  # whatever user code raises is its outcome
+                return RolledBack(error)
+            verdict = None if made is None else guest.write(made)
+            if isinstance(verdict, Failed | Refused):
+                return verdict
+            item.tried = Transacted(tuple(guest.items), tuple(guest.verdicts))
+            guest.keep = True
+        self._append()
+        return item.tried
 
     def _item(self, item: Write, standing: Standing) -> Verdict:
         if standing is Standing.LOST and isinstance(item, OWNED):

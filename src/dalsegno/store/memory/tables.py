@@ -14,6 +14,7 @@ from dalsegno.core.runs import Run
 from dalsegno.core.schemas import SchemaRow
 from dalsegno.core.sourcing import ProjectionRow, SnapshotRow
 from dalsegno.store.log import ReactionRow
+from dalsegno.store.memory.guest_tables import GuestTables
 
 
 class Rows(msgspec.Struct):
@@ -73,6 +74,7 @@ class Tables:
         self._snapshots: dict[tuple[str, str, str], SnapshotRow] = {}
         self._projections: dict[tuple[str, str, int], ProjectionRow] = {}
         self._schemas: dict[tuple[str, str, int], SchemaRow] = {}  # namespace, type, version
+        self._tables = GuestTables(clock)
         self._mark = 0
 
     def now(self) -> int:

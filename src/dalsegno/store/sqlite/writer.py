@@ -18,12 +18,14 @@ import apsw
 
 from dalsegno.core.clock import Clock
 from dalsegno.core.commit import Failed, Fence
+from dalsegno.core.transact import Transact
 from dalsegno.core.writes import Verdict, Write
 from dalsegno.errors import StoreError
 from dalsegno.store.migrate import APPLIED, TABLE, Migration, pending, read_migrations
 from dalsegno.store.queries import Query
 from dalsegno.store.sqlite.errors import translate
 from dalsegno.store.sqlite.file import StoreFile, shut
+from dalsegno.store.sqlite.guests import Guests, Undone
 from dalsegno.store.sqlite.lane import Lane
 from dalsegno.store.verbs import hold, write_group, write_item
 from dalsegno.store.verbs.group import Ask, Group
@@ -48,6 +50,7 @@ class Writer:
         self._threaded = threaded
         self._patient = Lane("dalsegno-writer", threaded=threaded)
         self._committing = Lane("dalsegno-commit", threaded=threaded)
+        self._guests = Guests(clock, f"sqlite:///{file.path}", self._drive, self._begun, threaded=threaded)
         self._mine = threading.Lock()  # whoever uses the connection holds it, from BEGIN to COMMIT
         self._connection: apsw.Connection | None = None
         self._commit_takes = 0.0  # seconds, of late
@@ -64,6 +67,7 @@ class Writer:
         """Finish what was given, then disconnect."""
         self._patient.close()
         self._committing.close()
+        self._guests.close()
         connection, self._connection = self._connection, None
         shut(connection)
 
@@ -71,6 +75,10 @@ class Writer:
 
     async def write(self, group: Sequence[Write], fence: Fence | None) -> list[Verdict]:
         """Write a group and answer each item."""
+        first = group[0] if group else None
+        if isinstance(first, Transact):
+            assert len(group) == 1, "user code is alone in its group"
+            return [await self._patient.run(lambda: self._transact(first, fence))]
         if self._threaded and self._mine.acquire(blocking=False):
             verdicts = self._write_in_place(group, fence)
             if verdicts is not None:
@@ -119,6 +127,15 @@ class Writer:
             except Exception:  # one item is at fault: find it, and let the others through
                 with self._transaction():
                     return self._write_apart(group, fence)
+
+    def _transact(self, item: Transact, fence: Fence | None) -> Verdict:
+        with self._mine:
+            self._file.check()
+            try:
+                with self._transaction():
+                    return self._guests.transact(self._open, item, fence)
+            except Undone as undone:
+                return undone.verdict
 
     def _write_apart(self, items: Sequence[Write], fence: Fence | None) -> list[Verdict]:
         """Write each item behind a savepoint of its own, so that what fails stands alone."""

@@ -88,7 +88,7 @@ def write_item(
         return Refused.FENCED
     verdict: Verdict | None = None
     if standing is Standing.LANDED:
-        verdict = yield from _landed(item, group)
+        verdict = yield from landed(item, group)
     if verdict is None:
         session = fence.session if fence is not None and standing is not Standing.LOST else None
         verdict = yield from _VERBS[type(item)](for_session(item, session), group)
@@ -111,7 +111,7 @@ def hold(fence: Fence | None, group: Group) -> Generator[Ask, Any, Standing]:
     return Standing.LANDED if landed else Standing.LOST
 
 
-def _landed(item: Write, group: Group) -> Verb:
+def landed(item: Write, group: Group) -> Verb:
     """Answer again for an item that landed, whose reply was lost; None if it is to be written after all.
 
     A claim tells of all runs that the session owns: its caller knows which of them it has.
