@@ -7,7 +7,8 @@ import json
 import click
 
 from dalsegno.cli.console import put, say
-from dalsegno.cli.exits import Commands, Exit, NotPossibleNow, debug_option
+from dalsegno.cli.exits import Commands, Exit, debug_option
+from dalsegno.errors import ServiceNotFound
 
 
 @click.group(cls=Commands)
@@ -57,7 +58,7 @@ def asyncapi(service: str, files: tuple[str, ...], version: str) -> None:
     found = program.known.services.get(service)
     if found is None:
         names = ", ".join(sorted(program.known.services)) or "none"
-        raise NotPossibleNow(
+        raise ServiceNotFound(
             f"{program.label} has no service {service}.", f"Its services: {names}.", "Look at the name."
         )
     put(json.dumps(describe(found, version=version), indent=2, ensure_ascii=False))
