@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import dalsegno
 from tests.cli.conftest import Cli
+
+SRC = Path(dalsegno.__file__).parents[1]
+
+PLAY = """
+import time
+import desk
+from dalsegno import App
+with App("desk", include=[desk], store="{address}") as client:
+    client.emit(desk.Asked("1"))
+    while not client.events.list("Answered"):
+        time.sleep(0.01)
+"""
 
 FAULTY = """
 from dataclasses import dataclass
@@ -74,3 +90,29 @@ def test_asyncapi_of_a_service_that_there_is_not_names_those_that_there_are(shop
     said = cli("contracts", "asyncapi", "till", "desk.py")
     assert said.exit_code == 3
     assert "no service till" in said.stderr and "Its services: desk" in said.stderr
+
+
+def test_observed_holds_a_program_to_what_a_store_has_seen(shop: Path, cli: Cli) -> None:
+    (shop / "desk.py").write_text(FAULTY.replace("-> Answered:", "-> Answered | Asked:"))
+    address = f"sqlite:///{shop}/seen.db"
+    done = subprocess.run(
+        [sys.executable, "-c", PLAY.format(address=address)], cwd=shop, env={**os.environ, "PYTHONPATH": str(SRC)},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (shop / "desk.py").write_text(
+        FAULTY.replace("Answered", "Replied").replace('id")\n', 'id", nobody=True)\n')
+    )
+    plain = cli("contracts", "check", "desk.py")
+    assert plain.exit_code == 0
+    said = cli("contracts", "check", "desk.py", "--observed", address, "--json")
+    assert said.exit_code == 1
+    (finding,) = json.loads(said.stdout)["findings"]
+    assert finding["rule"] == "observed" and "Answered, which desk.answer emitted" in finding["what"]
+    assert finding["line"] == 17
+
+
+def test_a_store_that_is_not_there_is_not_made(shop: Path, cli: Cli) -> None:
+    (shop / "desk.py").write_text(FAULTY)
+    said = cli("contracts", "check", "desk.py", "--observed", "none.db")
+    assert said.exit_code == 5 and not (shop / "none.db").exists()
