@@ -59,8 +59,9 @@ class Walk:
         self._ways = [self._ways_of(each) for each in self._handlers]
         first = {kind.name for kind in process.starts}
         cancel = {process.cancel.name} if process.cancel else set()
+        starts = {kind.name for each in flow.known.processes.values() for kind in each.starts}
         lacking = flow.wanted.keys() - flow.emitters.keys()
-        self._spontaneous = ((flow.spontaneous | lacking) & self._near) - first - cancel
+        self._spontaneous = ((flow.spontaneous | lacking) & self._near) - starts - cancel
         self.steps: list[Step] = []
         self.good: set[State] = set()
         self.begins = [
