@@ -12,21 +12,26 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-GOOD = [str(HERE / name) for name in ("first.py", "loan.py", "face.py", "events.py", "testing.py")]
+GOOD = [str(HERE / name) for name in ("first.py", "loan.py", "face.py", "events.py", "transactions.py", "testing.py")]
 GOOD += [str(ROOT / "examples" / "choreography.py")]
 
 WRONG = """\
 from dataclasses import dataclass
 
-from dalsegno import App, Service, event, step, workflow
+from dalsegno import App, Service, Tx, event, step, workflow
 from dalsegno.testing import explore, rehearse
 
 @step
 def weigh(order: str) -> float:
     return 1.0
 
+@step(transaction=True)
+def book(tx: Tx, order: str) -> int:
+    return tx.execute(order)  # WRONG: it gives rows
+
 @workflow
 def pack(order: str) -> float:
+    book(5)  # WRONG: it wants text, and no transaction
     weigh(order, 3)  # WRONG: one argument too many
     text: str = weigh.start(order).result()  # WRONG: it is a float
     print(text, pack.start(8))  # WRONG: it wants text
