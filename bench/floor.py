@@ -10,6 +10,7 @@ change. Other benches divide by them.
 from __future__ import annotations
 
 import argparse
+import statistics
 import tempfile
 import time
 from dataclasses import dataclass
@@ -24,11 +25,15 @@ BATCHES = (100, 1)
 
 @dataclass(frozen=True)
 class Floor:
-    """What was measured: ``rows`` durable rows in ``seconds``, ``batch`` of them per commit."""
+    """What was measured: ``rows`` durable rows in ``seconds``, ``batch`` of them per commit.
+
+    ``commit`` is how many seconds the middle one of all commits took.
+    """
 
     batch: int
     rows: int
     seconds: float
+    commit: float
 
     @property
     def workflows_per_second(self) -> float:
@@ -60,6 +65,7 @@ def _prepare(db: apsw.Connection) -> apsw.Connection:
 
 
 def _insert(db: apsw.Connection, seconds: float, batch: int) -> Floor:
+    took: list[float] = []
     rows, began = 0, time.perf_counter()
     while (now := time.perf_counter()) - began < seconds:
         keys = (divmod(row, ROWS_PER_WORKFLOW) for row in range(rows, rows + batch))
@@ -67,7 +73,8 @@ def _insert(db: apsw.Connection, seconds: float, batch: int) -> Floor:
         db.executemany("insert into floor values (?, ?, ?)", ((run, n, BLOB) for run, n in keys))
         db.execute("commit")
         rows += batch
-    return Floor(batch, rows, now - began)
+        took.append(time.perf_counter() - now)
+    return Floor(batch, rows, now - began, statistics.median(took))
 
 
 def main() -> None:

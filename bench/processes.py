@@ -35,6 +35,11 @@ def resident_mb(pid: int) -> float:
     return sum(map(_resident, family(pid))) / 1024
 
 
+def peak_mb(pid: int) -> float:
+    """Return the most memory that a process has had resident, in MiB; its descendants do not count."""
+    return _resident(pid, "VmHWM") / 1024
+
+
 def hold(pid: int) -> None:
     """Stop a process and its descendants, so that they take nothing from who is measured next."""
     _tell(pid, signal.SIGSTOP)
@@ -68,10 +73,10 @@ def _stat(pid: int) -> list[str]:
         return []
 
 
-def _resident(pid: int) -> int:
+def _resident(pid: int, what: str = "VmRSS") -> int:
     try:
         status = (_PROC / str(pid) / "status").read_text()
     except OSError:
         return 0
-    lines = (line for line in status.splitlines() if line.startswith("VmRSS:"))
-    return int(next(lines, "VmRSS: 0 kB").split()[1])
+    lines = (line for line in status.splitlines() if line.startswith(f"{what}:"))
+    return int(next(lines, "none 0 kB").split()[1])

@@ -18,7 +18,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+import backlog
 import crowd
+import events
 import growth
 import imports
 import recovery
@@ -27,7 +29,7 @@ import rows
 import sleepers
 import throughput
 import workers
-from peers import CACHE, PEERS, Peer
+from peers import CACHE, EVENT_PEERS, PEERS, Peer
 from rows import Row
 from sizes import FULL, QUICK, TINY, Sizes
 
@@ -47,6 +49,8 @@ def measures(
         "workers": partial(workers.take, sizes, directory),
         "sleepers": partial(sleepers.take, sizes, directory, cache, missing, peers),
         "growth": partial(growth.take, sizes, directory),
+        "events": partial(events.take, sizes, directory, cache, missing, EVENT_PEERS if peers else ()),
+        "backlog": partial(backlog.take, sizes, directory, cache),
     }
 
 

@@ -25,6 +25,9 @@ class Sizes:
     shared_runs: int = 10_000
     workers: tuple[int, ...] = (1, 2, 4)
     imports: int = 20
+    events: int = 50_000
+    latencies: int = 500
+    backlog: int = 100_000
 
 
 FULL = Sizes()
@@ -41,6 +44,8 @@ QUICK = Sizes(
     shared_runs=3_000,
     workers=(1, 2),
     imports=8,
+    events=20_000,
+    latencies=200,
 )
 TINY = Sizes(
     rounds=1,
@@ -59,4 +64,7 @@ TINY = Sizes(
     shared_runs=20,
     workers=(1, 2),
     imports=2,
+    events=40,
+    latencies=3,
+    backlog=200,
 )

@@ -24,6 +24,17 @@ def an_order(number: int) -> Order:
     return {"id": number, "amount": 99.5, "items": ["a", "b"]}
 
 
+def an_event(number: int) -> dict[str, Any]:
+    """Make the event that everybody is given, about 200 bytes as JSON; each thousandth has the same key."""
+    return {"key": f"thing-{number % 1000}", "number": number, "pad": "x" * 160}
+
+
+def shares(took: list[float]) -> dict[str, Any]:
+    """Tell the middle and the last hundredth of how long each took, in milliseconds."""
+    took = sorted(took)
+    return {"p50_ms": took[len(took) // 2] * 1000, "p99_ms": took[int(len(took) * 0.99)] * 1000}
+
+
 class Talk:
     """The commands of one program: ``ways`` run one order to its result, ``sleep`` starts one sleeper."""
 
@@ -58,13 +69,7 @@ class Talk:
 
         await asyncio.gather(*(keep_going() for _ in range(concurrency)))
         whole = time.perf_counter() - began
-        took.sort()
-        return {
-            "runs": len(took),
-            "seconds": whole,
-            "p50_ms": took[len(took) // 2] * 1000,
-            "p99_ms": took[int(len(took) * 0.99)] * 1000,
-        }
+        return {"runs": len(took), "seconds": whole, **shares(took)}
 
     async def sleepers(self, count: int, concurrency: int) -> dict[str, Any]:
         """Start ``count`` runs that sleep for a day; how long until all were accepted."""

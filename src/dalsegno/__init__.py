@@ -12,20 +12,24 @@ from dalsegno.engine.definitions import NOTHING, AsyncStep, Step, Workflow
 from dalsegno.engine.remedies import Escalate, Skip
 from dalsegno.engine.verbs import now, random, receive, sleep, uuid
 from dalsegno.events import inbox
+from dalsegno.events.aggregate import Aggregate
 from dalsegno.events.converters import downcast, upcast
 from dalsegno.events.emit import emit, keep
 from dalsegno.events.options import Circuit
 from dalsegno.events.process import Process
+from dalsegno.events.projection import Projection
 from dalsegno.events.retention import Retention
 from dalsegno.events.service import Service
 from dalsegno.events.types import event
 from dalsegno.events.ways import all_of
+from dalsegno.events.within import aggregate, async_aggregate
 from dalsegno.models.saga import saga
 
 __version__ = "0.1.0"
 
 __all__ = [
     "NOTHING",
+    "Aggregate",
     "App",
     "AsyncClient",
     "AsyncRun",
@@ -35,6 +39,7 @@ __all__ = [
     "Escalate",
     "Limits",
     "Process",
+    "Projection",
     "Promise",
     "Retention",
     "Retry",
@@ -47,7 +52,9 @@ __all__ = [
     "Tx",
     "Workflow",
     "__version__",
+    "aggregate",
     "all_of",
+    "async_aggregate",
     "downcast",
     "emit",
     "event",

@@ -25,9 +25,13 @@ from dalsegno.engine.runner import StepRunner
 from dalsegno.engine.threads import Threads
 from dalsegno.errors import DefinitionError
 from dalsegno.events.known import Known
+from dalsegno.events.loading import Loading
 from dalsegno.events.pressure import Pressure
+from dalsegno.events.projecting import Projecting
 from dalsegno.events.reacting import Reacting
 from dalsegno.events.retention import Retention
+from dalsegno.events.together import Together
+from dalsegno.events.within import Within
 from dalsegno.store.memory import MemoryStore
 from dalsegno.store.protocol import Store
 from dalsegno.store.sqlite import SqliteLook, SqliteStore
@@ -207,7 +211,17 @@ class Runtime:
         self.commits = CommitQueue(store, self._clock, patience=options.patience)
         self.engine = self._make_engine(runner or StepRunner(self._threads))
         self.reacting = self._make_reacting()
+        self.projecting = Projecting(
+            self.known.projections.values(),
+            self.known.types,
+            store,
+            self.commits,
+            namespace=options.namespace,
+        )
         registry.add(self.reacting.workflows)
+        self._within = Within(Loading(store, self.commits, self.known.types, options.namespace))
+        self.engine.give(self._within)
+        self.reacting.give(self._within)
         self.engine.hold_back = self._pressure.hold
         self.engine.on_emitted = self.reacting.on_written = self._emitted
         self.worker = self._make_worker() if worker else None
@@ -254,7 +268,7 @@ class Runtime:
             self._numbers,
             options=self.options.worker,
             limits=self.options.limits,
-            companion=self.reacting,
+            companion=Together(self.reacting, self.projecting),
         )
 
     def _make_operations(self) -> Operations:
@@ -277,6 +291,7 @@ class Runtime:
         """Open the store and start the worker; return the client."""
         await self.store.open()
         self.commits.open()
+        self._within.open()
         self.engine.on_rest = self._rested
         if self.worker is not None:
             self._records.install()
@@ -296,6 +311,7 @@ class Runtime:
     def _emitted(self) -> None:
         """Hear of new events, and of reactions that are runs: services and the claimer look at once."""
         self.reacting.nudge()
+        self.projecting.nudge()
         if self.worker is not None:
             self.worker.claimer.nudge()
 

@@ -15,6 +15,9 @@
     ├── JoinIncomplete           what a handler joins did not come together in time (also a TimeoutError)
     ├── HopLimit                 too many events led to one, one after the other
     ├── RetentionPassed          events were removed before a service had read them
+    ├── VersionConflict          an aggregate was changed by others meanwhile
+    ├── HistoryForgotten         what is to be folded is not on the log any more
+    ├── ProjectionNotFound
     ├── Overloaded               a service is too far behind for more events
     ├── LimitReached             a bound was met, before anything was written
     │   ├── PayloadTooLarge
@@ -163,6 +166,29 @@ class RetentionPassed(DalsegnoError):
     service: str = ""
     first_lost: int = 0
     last_lost: int = 0
+
+
+class VersionConflict(DalsegnoError):
+    """An aggregate has later events than those by which a command was decided; nothing was written.
+
+    ``expected`` and ``actual`` are versions, numbers of events on the log: of the last one that was
+    folded, and of the later one that is there.
+    """
+
+    aggregate: str = ""
+    key: str = ""
+    expected: int = 0
+    actual: int = 0
+
+
+class HistoryForgotten(DalsegnoError):
+    """A fold needs events that retention has removed; ``first`` is the oldest one that is still there."""
+
+    first: int = 0
+
+
+class ProjectionNotFound(DalsegnoError):
+    """No worker has begun to build this read model in this store."""
 
 
 class HopLimit(DalsegnoError):

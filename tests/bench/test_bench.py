@@ -19,7 +19,15 @@ pytestmark = pytest.mark.skipif(
 )
 
 MEASURES = {
+    "CPU of 1,000 events, all processes",
     "CPU of 1,000 orders, all processes",
+    "a service that was down: events handled",
+    "a service that was down: events out of the order of their key",
+    "a service that was down: most memory of its worker",
+    "emit to handled, one alone",
+    "events emitted",
+    "events handled",
+    "events on the log: cost of handling one ÷ at 20",
     "finished runs in the file: cost of an order ÷ at 20",
     "import dalsegno ÷ import asyncio, sqlite3, json",
     "one order alone",
@@ -34,6 +42,7 @@ MEASURES = {
     "throughput ÷ floor",
     "throughput ÷ peer",
     "workers on one file: throughput ÷ one worker's",
+    "workers that share a service: events handled ÷ one worker's",
 }
 
 
@@ -57,6 +66,8 @@ def test_one_command_takes_every_measure_of_ours_and_writes_table_json_and_page(
     assert "not measured: peers" in done.stdout
     repeated = [row["value"] for row in written["rows"] if row["unit"] == "steps"]
     assert repeated == [0, 0], "no recorded step runs again after a kill"
+    early = [row["value"] for row in written["rows"] if row["measure"].endswith("the order of their key")]
+    assert early == [0], "events of one key are handled in their order"
     text = page.read_text()
     assert text.startswith("before ") and text.endswith(" after") and "old" not in text
     assert "### Throughput" in text
@@ -66,11 +77,18 @@ def test_one_command_takes_every_measure_of_ours_and_writes_table_json_and_page(
 
 def test_a_peer_that_does_not_install_is_named_with_the_reason(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file, where a folder is needed")
-    only = ("--tiny", "--only", "throughput", "--cache", "cache", "--json", "out.json")
+    only = ("--tiny", "--only", "throughput,events", "--cache", "cache", "--json", "out.json")
     done = run("run.py", *only, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     missing = json.loads((tmp_path / "out.json").read_text())["missing"]
-    assert set(missing) == {"DBOS Transact", "Celery chain", "Prefect", "Restate"}
+    assert set(missing) == {
+        "DBOS Transact",
+        "Celery chain",
+        "Prefect",
+        "Restate",
+        "FastStream, JetStream",
+        "FastStream, JetStream that syncs",
+    }
     assert all(missing.values())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import apsw
@@ -121,7 +122,8 @@ def test_a_configuration_that_cannot_be_read_is_named(shop: Path, cli: Cli) -> N
 def test_migrating_makes_the_store_and_is_repeatable(shop: Path, cli: Cli) -> None:
     for _ in range(2):
         said = cli("db", "migrate", "--store", "new.db")
-        assert (said.exit_code, said.stdout) == (0, "schema 1 of 1: up to date\n")
+        assert said.exit_code == 0
+        assert re.fullmatch(r"schema (\d+) of \1: up to date\n", said.stdout)
     assert list(databases(shop)) == [shop / "new.db"]
 
 

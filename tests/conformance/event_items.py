@@ -31,13 +31,15 @@ from dalsegno.store.log import DeadLetterQuery, EventQuery
 from dalsegno.store.protocol import Store
 from dalsegno.testing.conformance import SetClock, World
 from dalsegno.testing.conformance.world import KEYS
+from tests.conformance.schema_items import SchemaItems
+from tests.conformance.sourcing_items import SourcingItems
 
 NAMESPACES = ("default", "default", "default", "other")
 TYPES = ("Placed", "Paid")
 CASES = ("c-1", "c-2")
 
 
-class EventItems:
+class EventItems(SourcingItems, SchemaItems):
     """Draws them; what the store in memory holds tells which of them may succeed."""
 
     rng: Random
@@ -48,7 +50,8 @@ class EventItems:
 
     def event_items(self) -> list[Callable[[], Write]]:
         often = [self.emit, self.react, self.react, self.react, self.take_partitions]
-        return often * 2 + [self.register, self.give_partitions, self.steer, self.forget]
+        rare = [self.register, self.give_partitions, self.steer, self.forget]
+        return often * 2 + rare + self.sourcing_items() + [self.register_schemas]
 
     def event_reads(self) -> list[Callable[[Store], Awaitable[Any]]]:
         """Draw questions to ask both stores."""
@@ -82,6 +85,9 @@ class EventItems:
             lambda store: store.event(event),
             lambda store: store.known_event("default", "shop", "e-1"),
             lambda store: store.read_log(after, 3),
+            lambda store: store.kept_page(service, "k-", "k-1", 2),
+            lambda store: store.schemas("default", "Placed"),
+            lambda store: store.versions("default", "Placed", after),
         ]
 
     # -- what there is
@@ -114,7 +120,8 @@ class EventItems:
     # -- items
 
     def emit(self) -> Emit:
-        return Emit(tuple(self.event() for _ in range(self.rng.randint(0, 3))))
+        events = tuple(self.event() for _ in range(self.rng.randint(0, 3)))
+        return Emit(events, self.expects() if events else ())
 
     def event(self, *, own: bool = False) -> NewEvent:
         pick = self.rng.choice
@@ -144,8 +151,9 @@ class EventItems:
             "events": tuple(self.event(own=True) for _ in range(self.rng.randrange(3))),
             "subscribes": tuple(self.subscription() for _ in range(self.rng.randrange(3))),
             "unsubscribes": self.chance(5),
-            "kept": tuple(self.kept(1) for _ in range(self.rng.randrange(2))),
+            "kept": tuple(self.kept(pick([1, 2, 3, 4])) for _ in range(self.rng.randrange(2))),
             "laned": laned,
+            "expects": self.expects(),
             "dead": self.dead_letter(pick(["ValueError", "KeyError"])) if self.chance(3) else None,
         }
 
@@ -156,7 +164,15 @@ class EventItems:
 
     def kept(self, service: int) -> Kept:
         pick = self.rng.choice
-        return Kept(service, pick(KEYS), self.some_event(), pick([None, b"1", b"2"]), pick([0, 5]))
+        return Kept(
+            service,
+            pick(KEYS),
+            self.some_event(),
+            pick([None, b"1", b"2"]),
+            pick([0, 5]),
+            1,
+            pick([None, 1, 2]),
+        )
 
     def dead_letter(self, cause: str) -> DeadLetter:
         pick = self.rng.choice
@@ -210,6 +226,7 @@ class EventItems:
             joined=(self.joined(service),) if self.chance(3) else (),
             kept=(self.kept(service.number),) if self.chance(3) else (),
             suspects=((self.rng.randrange(3), self.some_event()),) if self.chance(4) else (),
+            expects=self.expects(),
         )
 
     def reactions(self, service: ServiceRow) -> tuple[Reaction, ...]:

@@ -49,6 +49,8 @@ from dalsegno.core.entries import Entry, Kind, Outcome, Timer
 from dalsegno.core.notes import LongAttempt
 from dalsegno.core.reactions import Registered, Taken
 from dalsegno.core.runs import COMPENSATING, DIVERGED, Run, Status
+from dalsegno.core.schemas import SchemasKnown
+from dalsegno.core.sourcing import Conflict, Projected
 from dalsegno.core.writes import Verdict, Write
 from dalsegno.store.memory import MemoryStore
 from dalsegno.store.protocol import RunQuery
@@ -101,7 +103,7 @@ class Twins(EventItems, RuleBasedStateMachine):
     def a_few_groups_are_written(self, seed: int) -> None:
         # Drawn by a generator of our own: Hypothesis draws the simplest too often to get far.
         self.rng = Random(seed)
-        for _ in range(self.rng.randint(1, 8)):
+        for _ in range(self.rng.randint(4, 16)):
             self.a_group_is_written()
 
     def a_group_is_written(self) -> None:
@@ -261,7 +263,7 @@ class Twins(EventItems, RuleBasedStateMachine):
         return Release(self.rng.choice([1, 2, 500]), self.rng.choice([0, 1, 5]))
 
     def retry(self) -> Retry:
-        return Retry("default", self.rng.choice(IDS), "kim")
+        return Retry("default", self.rng.choice(IDS), "kim", why=self.rng.choice(("", "mended")))
 
     def fence(self) -> Fence | None:
         session = self.some_session()
@@ -292,6 +294,8 @@ class Twins(EventItems, RuleBasedStateMachine):
         for item, verdict in zip(items, verdicts, strict=True):
             if _succeeded(verdict):
                 succeeded[type(item).__name__] += 1
+            if isinstance(verdict, Conflict):
+                succeeded["CONFLICT"] += 1
             if isinstance(verdict, Refused):
                 succeeded[verdict.name] += 1
 
@@ -338,18 +342,20 @@ def _succeeded(verdict: Verdict) -> bool:
             return bool(runs)
         case Done(count=count):
             return count > 0
+        case SchemasKnown(registered=registered):
+            return registered
         case Taken(partitions=partitions):
             return bool(partitions)
         case Emitted(numbers=numbers, repeated=repeated):
             return len(numbers) > repeated
-    return isinstance(verdict, Committed | Registered)
+    return isinstance(verdict, Committed | Registered | Projected)
 
 
 VERBS = {item.__name__ for item in get_args(Write)}
-REFUSALS = {"FENCED", "STALE", "MISSED", "NUMBER_TAKEN", "CHILD_EXISTS"}
+REFUSALS = {"CONFLICT", "FENCED", "STALE", "MISSED", "NUMBER_TAKEN", "CHILD_EXISTS"}
 
 
-@pytest.mark.parametrize(("machine", "examples"), [(Twins, 120), (ThreadedTwins, 10)])
+@pytest.mark.parametrize(("machine", "examples"), [(Twins, 100), (ThreadedTwins, 8)])
 def test_memory_and_sqlite_answer_alike_whatever_is_written(
     machine: type[Twins], examples: int, count: Count
 ) -> None:

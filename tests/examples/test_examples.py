@@ -76,6 +76,17 @@ order 126
   OrderRejected
 """
 
+VIEWS = """\
+order 8 is shipped
+order_status: 7: Status(state='shipped', customer='Ada', steps=3)
+order_status: 8: Status(state='shipped', customer='Grace', steps=3)
+order_status: 9: Status(state='cancelled', customer='Ada', steps=3)
+order_analytics: all orders: Figures(placed=3, paid=3, cancelled=1, cents=3400, by_reason={'too late': 1})
+customer_history: Ada: History(cents=2900, lines=['placed 7', 'paid 7', 'placed 9', 'paid 9', 'got 7', 'cancelled 9'])
+customer_history: Grace: History(cents=500, lines=['placed 8', 'paid 8', 'got 8'])
+after the third event: Figures(placed=2, paid=1, cancelled=0, cents=2000, by_reason={})
+"""
+
 FIRST = """\
 charge 99.99
 reserve 123
@@ -87,6 +98,7 @@ payment-123
 EXAMPLES = {
     "examples/order_saga.py": ORDERS,
     "examples/choreography.py": CHOREOGRAPHY,
+    "examples/read_models.py": VIEWS,
     "examples/loan_approval.py": LOANS,
     "examples/ticket.py": TICKET,
     "examples/fan_out.py": WORDS,

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from dataclasses import dataclass
 
-from dalsegno import App, Service, event
+from dalsegno import App, Service, event, keep
 from dalsegno.core.clock import nap
-from dalsegno.events.emit import keep
 
 KEYS = 257
 MAX_LAG = 1_000
+DEADLY = "kills who reads it"
 
 
 @event(key="key")
@@ -34,9 +35,9 @@ class Count:
 
 
 in_threads, on_the_loop = Service("in threads"), Service("on the loop")
-counting = Service("counting", state=Count)
-storm = Service("storm", max_lag=MAX_LAG)
-SERVICES = {service.name: service for service in (in_threads, on_the_loop, counting, storm)}
+slowly, counting = Service("slowly"), Service("counting", state=Count)
+storm, deadly = Service("storm", max_lag=MAX_LAG), Service("deadly")
+SERVICES = {service.name: service for service in (in_threads, on_the_loop, slowly, counting, storm, deadly)}
 _ledger = -1
 
 
@@ -54,6 +55,12 @@ async def note_at_once(e: Noted) -> None:
     _note(e)
 
 
+@slowly.on()
+async def note_later(e: Noted) -> None:
+    await nap(0.01 * (1 + e.place * 5 % 9))  # unequal: what is not in order would overtake
+    _note(e)
+
+
 @counting.on()
 async def count(e: Noted, state: Count | None) -> None:
     keep(Count((state or Count()).places + 1))
@@ -63,6 +70,14 @@ async def count(e: Noted, state: Count | None) -> None:
 @storm.on(max_in_flight=4)
 async def note_slowly(e: Noted) -> None:
     await nap(0.001)
+    _note(e)
+
+
+@deadly.on()
+async def note_unless_it_kills(e: Noted) -> None:
+    if e.note == DEADLY:
+        os.kill(os.getpid(), signal.SIGKILL)
+    await nap(0.01)
     _note(e)
 
 

@@ -6,8 +6,7 @@ import asyncio
 import sys
 from dataclasses import dataclass, field
 
-from dalsegno import App, Service, event
-from dalsegno.events.emit import keep
+from dalsegno import App, Service, event, keep
 
 # -- a log of cases: each event has one key
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,9 @@ class Worker:
     def close(self) -> None:
         self.end(kill=True)
         self._log.close()
+
+    def is_dead(self) -> bool:
+        return self._process is None or self._process.poll() is not None
 
     def peak(self) -> float:
         """Return the most memory that the process has had, in MB."""
@@ -151,6 +155,7 @@ def test_a_service_that_was_away_catches_up_in_order_and_in_bounded_memory(
 
     _run(worker, scenario)
     assert worker.noted() == _places(events), "each event once, in the order of its key"
+    print(f"{service}: {memory:.0f} MB at most")
     assert memory < MOST_MEMORY
     count("events caught up with", events)
 
@@ -178,9 +183,43 @@ def test_one_that_is_killed_while_it_catches_up_passes_over_nothing(tmp_path: Pa
         worker.end()
 
     _run(worker, scenario)
-    for key, places in worker.noted().items():
-        assert list(dict.fromkeys(places)) == _places(events)[key], "in order, but for what was begun again"
-    assert worker.noted().keys() == _places(events).keys()
+    first_times = {key: list(dict.fromkeys(places)) for key, places in worker.noted().items()}
+    assert first_times == _places(events), "each event, in the order of its key, but for what began again"
+
+
+@pytest.mark.parametrize("events", SIZES)
+@pytest.mark.parametrize("kill", [False, True], ids=["they leave", "they are killed"])
+def test_workers_that_come_and_go_hand_their_keys_on_in_order(
+    tmp_path: Path, events: int, *, kill: bool
+) -> None:
+    stays, *others = workers = [Worker(tmp_path, "slowly") for _ in range(3)]
+
+    async def come_and_go(worker: Worker, seconds: float) -> None:
+        while True:
+            await worker.hire()
+            await nap(seconds)
+            await asyncio.to_thread(worker.end, kill=kill)
+
+    async def scenario(client: AsyncClient) -> None:
+        await stays.hire()
+        restless = [asyncio.create_task(come_and_go(worker, 0.7 + n)) for n, worker in enumerate(others)]
+        for at in range(0, events, events // 12):
+            await _emit(client, crowds.crowd(events)[at : at + events // 12])
+            await nap(0.3)
+        for task in restless:
+            task.cancel()
+        await asyncio.gather(*restless, return_exceptions=True)
+        for worker in others:
+            worker.end(kill=kill)
+        await _caught_up(client, "slowly")
+        for worker in workers:
+            worker.close()
+
+    _run(stays, scenario)
+    noted = stays.noted()
+    if kill:
+        noted = defaultdict(list, {key: list(dict.fromkeys(places)) for key, places in noted.items()})
+    assert noted == _places(events)
 
 
 @pytest.mark.parametrize("events", SIZES)
@@ -210,3 +249,40 @@ def test_a_storm_upon_a_slow_service_slows_its_producers_and_loses_nothing(
     assert refused > 0, "producers were never told to wait"
     assert max(lags) > 0, "the lag was never shown"
     assert max(lags) < events / 2, "nothing held the producers back"
+
+
+def test_an_event_that_kills_its_worker_is_put_aside_and_all_others_are_handled(tmp_path: Path) -> None:
+    worker = Worker(tmp_path, "deadly")
+    events = crowds.crowd(3 * crowds.KEYS)
+    bad = next(event for event in events if event.key == "key-7" and event.place == 1)
+    deaths = 0
+
+    async def scenario(client: AsyncClient) -> None:
+        nonlocal deaths
+        await worker.hire()
+        worker.end()
+        await client.emit(*(replace(e, note=crowds.DEADLY) if e is bad else e for e in events))
+        while True:
+            await worker.hire()
+
+            async def over() -> bool:
+                return worker.is_dead() or not (await client.services.get("deadly")).lag_events
+
+            await until(over, STALLED, "it has died, or come to the end of the log")
+            if not worker.is_dead():
+                break
+            deaths += 1
+            worker.end()
+            assert deaths < 20, "it is never put aside"
+        (info,) = await client.runs("waiting")
+        assert info.id == f"deadly.note_unless_it_kills#{events.index(bad) + 1}"
+        assert info.reason == "parked: kills its worker"
+        assert (await client.services.get("deadly")).blocked_keys == 1
+        worker.end()
+
+    _run(worker, scenario)
+    noted = {key: list(dict.fromkeys(places)) for key, places in worker.noted().items()}
+    expected = _places(len(events))
+    expected[bad.key] = [0]  # what is behind it waits for a person
+    assert noted == expected
+    print(f"{deaths} workers died")

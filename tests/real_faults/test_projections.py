@@ -273,7 +273,7 @@ def _objects(rows: list[Row], folder: Path, kills: int, *, replay: bool) -> dict
 def test_what_concerns_many_objects_reaches_each_of_them_once_and_in_order(
     tmp_path: Path, shared: Path, *, replay: bool
 ) -> None:
-    rows = _rows(shared, "orders_object_centric")[:2_000]
+    rows = _rows(shared, "orders_object_centric")[:1_200]
     assert _objects(rows, tmp_path, 3, replay=replay) == _things(rows)
 
 

@@ -65,7 +65,18 @@ def world(*, fences: bool = True) -> World:
     return World(JudgedStore(clock, fences=fences), clock)
 
 
-CHAPTERS = {"log", "emitting", "subscribing", "services", "reacting", "lanes", "dead_letters", "groups"}
+CHAPTERS = {
+    "log",
+    "emitting",
+    "subscribing",
+    "services",
+    "reacting",
+    "lanes",
+    "dead_letters",
+    "groups",
+    "expecting",
+    "projecting",
+}
 # What a worker of ours never does: it holds a run that is in no lane.
 STRANGE = {"lanes.without_a_key_nothing_is_before"}
 

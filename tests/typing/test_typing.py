@@ -12,13 +12,15 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-GOOD = [str(HERE / name) for name in ("first.py", "loan.py", "face.py", "events.py", "transactions.py", "testing.py")]
-GOOD += [str(ROOT / "examples" / "choreography.py")]
+GOOD = [
+    str(HERE / name) for name in ("first.py", "loan.py", "face.py", "events.py", "sourcing.py", "transactions.py", "testing.py")
+]
+GOOD += [str(ROOT / "examples" / name) for name in ("choreography.py", "read_models.py")]
 
 WRONG = """\
 from dataclasses import dataclass
 
-from dalsegno import App, Service, Tx, event, step, workflow
+from dalsegno import Aggregate, App, Service, Tx, event, step, workflow
 from dalsegno.testing import explore, rehearse
 
 @step
@@ -59,6 +61,17 @@ shop = Service("shop", max_lag="5m")  # WRONG: it counts events
 
 @shop.on(after_dead_letter="stop")  # WRONG: "wait" or "go on"
 def ship(e: Paid) -> None: ...
+
+class Order(Aggregate):
+    paid: int = 0
+
+    def apply(self, e: Placed) -> None: ...
+    def pay(self, cents: int) -> None: ...
+
+with App() as client:
+    client.aggregate(Order, "o-1").run(Order.pay, "5")  # WRONG: it is a number
+    placed: Placed = client.aggregate(Order, "o-1").load()  # WRONG: it is an Order
+    client.projection(shop)  # WRONG: a service is no read model
 
 @shop.on(attempts=5)
 def pay(e: Placed) -> Paid:

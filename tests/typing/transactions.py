@@ -49,7 +49,8 @@ def plain(order: str) -> int:
 @workflow
 def booking(order: str) -> list[str]:
     assert_type(book(order), list[str])
-    assert_type(book.start(order, amount=2), Promise[list[str]])
+    promise = assert_type(book.start(order, amount=2), Promise[list[str]])
+    promise.result()
     assert_type(plain(order), int)
     return book(order, 3)
 

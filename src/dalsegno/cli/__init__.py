@@ -30,6 +30,7 @@ COMMANDS = {
         "dalsegno.cli.dead_letters:dead_letters",
         "What no handler could digest: show, redrive, edit, discard.",
     ),
+    "contracts": Lazy("dalsegno.cli.contracts:contracts", "Check what services declare; export it."),
     "doctor": Lazy("dalsegno.cli.doctor:doctor", "Look the store and its workers over."),
     "db": Lazy("dalsegno.cli.db:db", "Migrate and check the store."),
     "demo": Lazy("dalsegno.cli.demo:demo", "See it work, and kill it while it does."),

@@ -116,6 +116,20 @@ async def _show(view: View, number: int, *, full: bool) -> None:
 # -- answers
 
 
+def _many(function: Any) -> Any:
+    for option in (
+        by_option,
+        click.option("--rate", type=float, default=50.0, show_default=True, help="At most so many a second."),
+        click.option("--yes", is_flag=True, help="Do it; without, a group or a query is only shown."),
+        click.option("--all", "everything", is_flag=True, help="All that are open."),
+        _which,
+        click.option("--group", "alike", type=int, metavar="NUMBER", help="All that failed as this one did."),
+        click.argument("numbers", metavar="[NUMBER]...", type=int, nargs=-1),
+    ):
+        function = option(function)
+    return function
+
+
 @dead_letters.command(
     examples=[
         "dalsegno dead-letters redrive 17",
@@ -123,61 +137,78 @@ async def _show(view: View, number: int, *, full: bool) -> None:
         'dalsegno dead-letters redrive --service payments --yes --why "bank is back"',
     ]
 )
-@click.argument("numbers", metavar="[NUMBER]...", type=int, nargs=-1)
-@click.option("--group", type=int, metavar="NUMBER", help="All that failed as this one did.")
-@_which
-@click.option("--all", "everything", is_flag=True, help="All that are open.")
-@click.option("--yes", is_flag=True, help="Do it; without, a group or a query is only shown.")
-@click.option("--rate", type=float, default=50.0, show_default=True, help="At most so many a second.")
+@_many
 @click.option("--force", is_flag=True, help="Those too that came back too often.")
 @click.option("--why", default="", metavar="TEXT", help="Why, for the record.")
-@by_option
 @viewing(utc=False)
 @click.pass_context
-def redrive(
-    ctx: click.Context,
-    view: View,
-    /,
-    *,
-    numbers: tuple[int, ...],
-    group: int | None,
-    everything: bool,
-    yes: bool,
-    rate: float,
-    force: bool,
-    why: str,
-    by: str,
-    **which: str | None,
-) -> None:
+def redrive(ctx: click.Context, view: View, /, **asked: Any) -> None:
     """Have dead letters tried again, once what they failed of is mended.
 
     Numbers are done at once. A group or a query is shown first, and done with --yes: slowly, and those
     of one key one after the other. Ends with 1 where some were left out, 4 where none could be done.
     """
-    chosen = [bool(numbers), group is not None, everything, any(which.values())]
-    if sum(chosen) != 1:
+    _answer_many(ctx, view, "redriven", **asked)
+
+
+@dead_letters.command(
+    examples=[
+        "dalsegno dead-letters discard 17 --why 'a test order'",
+        "dalsegno dead-letters discard --group 17 --why 'test orders' --yes",
+    ]
+)
+@_many
+@click.option("--why", required=True, metavar="TEXT", help="Why, for the record.")
+@viewing(utc=False)
+@click.pass_context
+def discard(ctx: click.Context, view: View, /, **asked: Any) -> None:
+    """Give dead letters up: their handler never reacts to these events, and what waits behind goes on.
+
+    Numbers are done at once; a group or a query is shown first, and done with --yes. Ends with 4 where
+    none could be done.
+    """
+    _answer_many(ctx, view, "discarded", **asked)
+
+
+def _answer_many(
+    ctx: click.Context,
+    view: View,
+    word: str,
+    *,
+    numbers: tuple[int, ...],
+    everything: bool,
+    yes: bool,
+    **asked: Any,
+) -> None:
+    queried = any(asked[name] is not None for name in ("service", "handler", "cause"))
+    if sum((bool(numbers), asked["alike"] is not None, everything, queried)) != 1:
         raise click.UsageError("Say which: NUMBERs, --group, --service, --handler or --cause, or --all.")
-    options = {"alike": group, "by": by, "why": why, "rate": rate, "force": force, **which}
-    left = asyncio.run(_redrive(view, numbers, options, dry_run=not (numbers or yes)))
+    left = asyncio.run(_give(view, word, numbers, asked, dry_run=not (numbers or yes)))
     if left:
         ctx.exit(Exit.FAILED)
 
 
-async def _redrive(view: View, numbers: tuple[int, ...], options: dict[str, Any], *, dry_run: bool) -> bool:
+async def _give(
+    view: View, word: str, numbers: tuple[int, ...], asked: dict[str, Any], *, dry_run: bool
+) -> bool:
     from dalsegno.insight.dead_letter_tables import render_redrive
 
     async with view.client() as client:
-        report = await client.dead_letters.redrive_many(*numbers, **options, dry_run=dry_run)
+        letters = client.dead_letters
+        many = letters.redrive_many if word == "redriven" else letters.discard_many
+        report = await many(*numbers, **asked, dry_run=dry_run)
     view.answer(report, render_redrive(report, view.style))
-    done, chosen, refused = (report.count(word) for word in ("redriven", "chosen", "refused"))
+    done, chosen, refused = (report.count(each) for each in (word, "chosen", "refused"))
     more = "; the limit leaves out more" if report.more else ""
     if dry_run:
-        say(f"{chosen:,} would be redriven, {refused:,} came back too often{more}; --yes does it")
+        back = f", {refused:,} came back too often" if refused else ""
+        say(f"{chosen:,} would be {word}{back}{more}; --yes does it")
         return False
-    say(f"{done:,} of {len(report.letters):,} to be tried again{more}")
+    what = "to be tried again" if word == "redriven" else word
+    say(f"{done:,} of {len(report.letters):,} {what}{more}")
     if numbers and not done:
         raise NotPossibleNow(
-            f"None was redriven: {report.letters[0].note}.",
+            f"None was {word}: {report.letters[0].note}.",
             "Only an open dead letter takes an answer, and one that came back too often only with --force.",
             f"`dalsegno dead-letters show {report.letters[0].number}` shows it.",
         )
@@ -232,22 +263,6 @@ async def _edit(view: View, number: int, data: bytes, known: Known | None, why: 
     async with view.client(known) as client:
         done = await client.dead_letters.edit(number, data, by=by, why=why)
         await _told(client, number, done, "to be tried again with other data")
-
-
-@dead_letters.command(examples=["dalsegno dead-letters discard 17 --why 'a test order'"])
-@click.argument("number", type=int)
-@click.option("--why", required=True, metavar="TEXT", help="Why, for the record.")
-@by_option
-@viewing(json=False, utc=False)
-def discard(view: View, number: int, why: str, by: str) -> None:
-    """Give a dead letter up: this handler never reacts to its event, and what waits behind it goes on."""
-    asyncio.run(_discard(view, number, why, by))
-
-
-async def _discard(view: View, number: int, why: str, by: str) -> None:
-    async with view.client() as client:
-        done = await client.dead_letters.discard(number, by=by, why=why)
-        await _told(client, number, done, "discarded")
 
 
 async def _told(client: AsyncClient, number: int, done: bool, what: str) -> None:

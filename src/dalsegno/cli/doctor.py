@@ -18,7 +18,8 @@ def doctor(ctx: click.Context, view: View) -> None:
     """Look the store and its workers over: what is wrong, and what to do about it.
 
     Schema and size, the write-ahead log, a full disk, who keeps the write lock, which workers live or are
-    wedged, due runs that nobody can run, parked runs. Ends with 1 where something needs a person.
+    wedged, due runs that nobody can run, services that stand still, dead letters, parked runs. Ends
+    with 1 where something needs a person.
     """
     if not asyncio.run(_examine(view)):
         ctx.exit(Exit.FAILED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -54,6 +55,7 @@ def emit(
     file, colon, name = target.rpartition(":")
     if colon:
         event, known, view = _from_class(file, name, version, payload, key, store)
+        view = replace(view, namespace=namespace) if namespace != "default" else view
         number = asyncio.run(_emit(view, event, known, id, case_id))
     else:
         view = _view(store, namespace)

@@ -94,7 +94,7 @@ def list_(
 
 
 async def _list(view: View, query: EventQuery, *, cloudevents: bool) -> None:
-    from dalsegno.client.events import info_of
+    from dalsegno.client.event_views import info_of
     from dalsegno.core.clock import to_datetime
     from dalsegno.insight.event_tables import render_events
 
@@ -223,14 +223,14 @@ async def _first(rows: AsyncIterator[Event], count: int | None) -> AsyncIterator
 
 
 def _line(view: View) -> Callable[[Event], str]:
-    from dalsegno.client.events import info_of
+    from dalsegno.client.event_views import info_of
     from dalsegno.insight.event_tables import render_event_line
 
     return lambda row: render_event_line(info_of(row), view.style)
 
 
 def _ndjson(row: Event) -> str:
-    from dalsegno.client.events import info_of
+    from dalsegno.client.event_views import info_of
     from dalsegno.insight.render import to_json
 
     return to_json(info_of(row), indent=0)

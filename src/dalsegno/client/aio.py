@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from typing import Any, Generic, TypeVar, overload
 
+from dalsegno.client.aggregates import FromOutside
 from dalsegno.client.dead_letters import AsyncDeadLetters
 from dalsegno.client.events import AsyncEvents
 from dalsegno.client.operations import Operations, RunInfo
+from dalsegno.client.projections import AsyncProjectionHandle
 from dalsegno.client.services import AsyncServices
 from dalsegno.client.transactions import AsyncTransaction, AsyncTx
 from dalsegno.core.durations import Duration
+from dalsegno.core.retry import Retry
 from dalsegno.engine.definitions import Workflow
+from dalsegno.events.aggregate import Aggregate
+from dalsegno.events.commands import AsyncAggregateHandle
+from dalsegno.events.projection import Projection
 from dalsegno.store.protocol import RunQuery
 
+A = TypeVar("A", bound=Aggregate)
 I = TypeVar("I")
 O = TypeVar("O")
+S = TypeVar("S")
 
 
 class AsyncRun(Generic[O]):
@@ -139,6 +147,25 @@ class AsyncClient:
         for an event that cancels no case.
         """
         return await self._operations.cancel_case(event, sender)
+
+    def aggregate(self, cls: type[A], id: str, *, retry: Retry | None = None) -> AsyncAggregateHandle[A]:
+        """Return the handle of an aggregate; nothing is read yet.
+
+        With ``retry`` a command that others were quicker than is decided again, by what they have left.
+        """
+        work = FromOutside(cls, id, self._operations.loading, self._operations.emit_expecting, retry)
+        return AsyncAggregateHandle(cls, id, work)
+
+    async def compact(self, cls: type[Aggregate]) -> int:
+        """Write a snapshot of each aggregate of a class that has later events; return how many those were.
+
+        Retention removes no event that an aggregate is folded from before a snapshot has it.
+        """
+        return await self._operations.loading.compact(cls)
+
+    def projection(self, projection: Projection[S], /) -> AsyncProjectionHandle[S]:
+        """Return the handle of a read model; nothing is read yet."""
+        return AsyncProjectionHandle(projection, self._operations.desk)
 
     def transaction(self, *, timeout: Duration = "1s") -> AsyncTransaction:
         """Open a transaction on the store's own database: ``async with client.transaction() as tx``.

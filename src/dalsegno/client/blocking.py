@@ -12,7 +12,8 @@ from dalsegno.client.dead_letters import (
     DeadLetterInfos,
     DeadLetterStory,
 )
-from dalsegno.client.events import AsyncEvents, EventInfo, EventInfos, EventStory
+from dalsegno.client.event_views import EventInfo, EventStory
+from dalsegno.client.events import AsyncEvents, EventInfos
 from dalsegno.client.importing import ImportReport
 from dalsegno.client.portal import Portal
 from dalsegno.client.redriving import RedriveReport
@@ -238,6 +239,38 @@ class DeadLetters:
                 why=why,
                 rate=rate,
                 force=force,
+                limit=limit,
+                dry_run=dry_run,
+            )
+        )
+
+    def discard_many(
+        self,
+        *numbers: int,
+        why: str,
+        alike: int | None = None,
+        service: str | None = None,
+        handler: str | None = None,
+        cause: str | None = None,
+        by: str = "",
+        rate: float = 50.0,
+        limit: int = 10_000,
+        dry_run: bool = True,
+    ) -> RedriveReport:
+        """Give dead letters up, for a reason: these, those that failed as ``alike`` did, or those of a query.
+
+        With ``dry_run``, which is the default, it only says what would be done.
+        """
+        return self._portal.call(
+            self._letters.discard_many(
+                *numbers,
+                why=why,
+                alike=alike,
+                service=service,
+                handler=handler,
+                cause=cause,
+                by=by,
+                rate=rate,
                 limit=limit,
                 dry_run=dry_run,
             )

@@ -10,7 +10,8 @@ import msgspec
 
 from dalsegno.client.answers import Answers
 from dalsegno.client.desk import Desk
-from dalsegno.client.events import EventInfo, handlers_of, info_of
+from dalsegno.client.event_views import EventInfo, info_of
+from dalsegno.client.events import handlers_of
 from dalsegno.client.redriving import RedriveReport, Redriving
 from dalsegno.core import failure
 from dalsegno.core.clock import to_datetime
@@ -203,6 +204,27 @@ class AsyncDeadLetters:
         """
         query = await self._answers.query(service=service, handler=handler, cause=cause, alike=alike)
         many = Redriving(self._answers, Answer("redrive", why), by, rate=rate, force=force)
+        return await many.run(await many.choose(query, numbers, limit), dry_run=dry_run)
+
+    async def discard_many(
+        self,
+        *numbers: int,
+        why: str,
+        alike: int | None = None,
+        service: str | None = None,
+        handler: str | None = None,
+        cause: str | None = None,
+        by: str = "",
+        rate: float = 50.0,
+        limit: int = 10_000,
+        dry_run: bool = True,
+    ) -> RedriveReport:
+        """Give dead letters up, for a reason: these, those that failed as ``alike`` did, or those of a query.
+
+        With ``dry_run``, which is the default, it only says what would be done.
+        """
+        query = await self._answers.query(service=service, handler=handler, cause=cause, alike=alike)
+        many = Redriving(self._answers, Answer("discard", _reason(why)), by, rate=rate, force=True)
         return await many.run(await many.choose(query, numbers, limit), dry_run=dry_run)
 
     # -- parts

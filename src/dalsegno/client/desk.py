@@ -10,6 +10,7 @@ from dalsegno.core.writes import Verdict, Write
 from dalsegno.engine.commits import CommitQueue
 from dalsegno.errors import StoreReadOnly
 from dalsegno.events.known import Known
+from dalsegno.events.pressure import Pressure
 from dalsegno.store.protocol import Store
 
 
@@ -17,7 +18,8 @@ from dalsegno.store.protocol import Store
 class Desk:
     """A store, a namespace in it, and for whoever writes the queue to it.
 
-    ``known`` is what this process's code declares; ``written`` hears of everything that was written.
+    ``known`` is what this process's code declares; ``written`` hears of everything that was written;
+    ``pressure`` tells whether a service is too far behind for more events.
     """
 
     store: Store
@@ -26,6 +28,7 @@ class Desk:
     known: Known = field(default_factory=Known)
     limits: Limits = field(default_factory=Limits)
     written: Callable[[], None] = lambda: None
+    pressure: Pressure | None = None
 
     async def write(self, item: Write) -> Verdict:
         """Have something written, and tell this process's worker."""

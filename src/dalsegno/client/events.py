@@ -2,89 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-import msgspec
 from msgspec.structs import replace
 
 from dalsegno.client.desk import Desk
+from dalsegno.client.event_views import EventInfo, EventStory, ReactionInfo, info_of
 from dalsegno.client.importing import ImportReport, import_events
 from dalsegno.core.clock import SECOND, from_datetime, nap, to_datetime
-from dalsegno.core.codec import JSON
 from dalsegno.core.event import Event
 from dalsegno.core.reactions import HandlerRow, ReactedAs
 from dalsegno.errors import EventNotFound, RetentionPassed
 from dalsegno.events.envelope import Envelope
-from dalsegno.events.outside import source_of
 from dalsegno.store.log import EventQuery, ReactionRow
 
 _LOOK = 0.05  # seconds between looks at whether somebody has written
 _PAGE = 200  # events that are read at once
 _SCANNED = 5_000  # events behind one that are looked through for what it led to
-
-
-@dataclass(frozen=True, slots=True)
-class EventInfo:
-    """One line of the log.
-
-    ``id`` is the one that it came with, or its number. ``at`` is when it was accepted, ``happened_at``
-    when it happened as far as whoever emitted it said. ``data`` is its payload as plain JSON values,
-    ``more`` what else its CloudEvent said. ``only`` names the service that it was brought in for.
-    """
-
-    number: int
-    type: str
-    version: int
-    source: str
-    id: str
-    key: str | None
-    case_id: str | None
-    cause: int | None
-    hops: int
-    traceparent: str | None
-    at: datetime
-    happened_at: datetime
-    data: Any
-    more: Mapping[str, Any]
-    only: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ReactionInfo:
-    """What came of an event for one handler.
-
-    ``outcome`` is done, filtered (the handler's own filter left it out), stale (it came too late for
-    the state of its key) or run: then it went on as ``run``, which is in ``status`` for ``reason``.
-    ``took`` is in seconds; ``generation`` counts the replays of the service.
-    """
-
-    service: str
-    handler: str
-    outcome: str
-    at: datetime
-    took: float
-    generation: int
-    run: str | None = None
-    status: str | None = None
-    reason: str | None = None
-    note: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EventStory:
-    """An event, who emitted it (``run``), what came of it, and the events that it led to.
-
-    ``partial`` says that there may be more of these than were looked for.
-    """
-
-    event: EventInfo
-    run: str | None
-    reactions: tuple[ReactionInfo, ...]
-    followed: tuple[EventInfo, ...]
-    partial: bool
 
 
 EventInfos: TypeAlias = list[EventInfo]
@@ -267,38 +203,6 @@ async def handlers_of(desk: Desk) -> dict[int, tuple[str, HandlerRow]]:
     for service in await desk.store.services(desk.namespace):
         found |= {row.number: (service.name, row) for row in await desk.store.handlers(service.number)}
     return found
-
-
-def info_of(event: Event) -> EventInfo:
-    """Show a row of the log."""
-    more = {} if event.extra is None else msgspec.json.decode(event.extra)
-    more |= more.pop("extensions", {})
-    return EventInfo(
-        number=event.number,
-        type=event.type,
-        version=event.version,
-        source=event.source
-        if event.id is not None and event.source
-        else source_of(event.namespace, event.source),
-        id=event.id if event.id is not None else str(event.number),
-        key=event.key,
-        case_id=event.case_id,
-        cause=event.cause,
-        hops=event.hops,
-        traceparent=event.traceparent,
-        at=to_datetime(event.at),
-        happened_at=to_datetime(event.happened_at),
-        data=data_of(event),
-        only=more.pop("only", None),
-        more=more,
-    )
-
-
-def data_of(event: Event) -> Any:
-    """Read an event's payload as plain values; one of another codec is its bytes."""
-    if event.data is None or event.codec != JSON:
-        return event.data
-    return msgspec.json.decode(event.data)
 
 
 def _passed(wanted: int, first: int) -> RetentionPassed:

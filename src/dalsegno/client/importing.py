@@ -13,7 +13,7 @@ from dalsegno.core.clock import nap
 from dalsegno.core.commit import Emit, Emitted
 from dalsegno.core.event import NewEvent, meant_for
 from dalsegno.engine.calls import too_large
-from dalsegno.errors import EventRefused, InvalidInput, PayloadTooLarge
+from dalsegno.errors import EventRefused, InvalidInput, Overloaded, PayloadTooLarge
 from dalsegno.events.envelope import Envelope
 
 _BATCH = 100  # events that are written together
@@ -59,7 +59,7 @@ class Importing:
         self._rate = rate
         self._dry_run = dry_run
         self._batch: list[NewEvent] = []
-        self._seen: set[tuple[str, str | None]] = set()  # of a dry run, which finds doubles in what it reads
+        self._seen: set[int] = set()  # of a dry run, which finds doubles in what it reads
         self._told: list[RefusedEvent] = []
         self._read = self._new = self._known = self._refused = 0
         self._first: int | None = None
@@ -122,6 +122,7 @@ class Importing:
             for event in batch:
                 await self._foretell(event)
             return
+        await self._wait_for_services({event.type for event in batch})
         verdict = await self._desk.write(Emit(tuple(batch)))
         assert isinstance(verdict, Emitted)
         new = len(batch) - verdict.repeated
@@ -132,9 +133,21 @@ class Importing:
             self._first = self._last - new + 1 if self._first is None else self._first
         await nap(len(batch) / self._rate)
 
+    async def _wait_for_services(self, types: set[str]) -> None:
+        """Wait while a service that is to react is further behind than it may be."""
+        pressure = self._desk.pressure
+        while pressure is not None:
+            try:
+                await pressure.refuse_if_behind(types)
+            except Overloaded as error:
+                if self._service in (None, error.service):
+                    await nap(error.retry_after)
+                    continue
+            return
+
     async def _foretell(self, event: NewEvent) -> None:
         assert event.id is not None
-        name = (event.source, event.id)
+        name = hash((event.source, event.id))  # as short as it may be: there may be millions
         known = name in self._seen or await self._desk.store.known_event(
             event.namespace, event.source, event.id
         )

@@ -27,6 +27,7 @@ from dalsegno.core.ids import Numbers, check_id, new_id
 from dalsegno.core.limits import Limits
 from dalsegno.core.runs import Ending, Status
 from dalsegno.core.runs import Run as Row
+from dalsegno.core.sourcing import Conflict, Expect
 from dalsegno.core.writes import Verdict, Write
 from dalsegno.engine.calls import too_large
 from dalsegno.engine.commits import CommitQueue
@@ -45,6 +46,7 @@ from dalsegno.errors import (
 )
 from dalsegno.events.emit import new_event
 from dalsegno.events.known import Known
+from dalsegno.events.loading import Loading
 from dalsegno.events.pressure import Pressure
 from dalsegno.events.types import event_type
 from dalsegno.store.protocol import RunQuery, Store
@@ -134,7 +136,8 @@ class Operations:
         self._declared = known or Known()
         self._emitted = emitted
         self._pressure = pressure
-        self.desk = Desk(store, namespace, commits, self._declared, limits, self._written)
+        self.loading = Loading(store, commits, self._declared.types, namespace)
+        self.desk = Desk(store, namespace, commits, self._declared, limits, self._written, pressure)
 
     @property
     def commits(self) -> CommitQueue:
@@ -159,9 +162,22 @@ class Operations:
         if event_id is not None and len(events) != 1:
             raise _needs_no_id(event_id, f"{len(events)} events")
         made = tuple(self._new_event(event, event_id, case_id) for event in events)
+        numbers = await self._emit(Emit(made), tx)
+        assert not isinstance(numbers, Conflict)
+        return numbers
+
+    async def emit_expecting(
+        self, events: Sequence[Any], expects: tuple[Expect, ...]
+    ) -> list[int] | Conflict:
+        """Put events on the log if what they were decided by is still so."""
+        return await self._emit(Emit(tuple(self._new_event(event, None, None) for event in events), expects))
+
+    async def _emit(self, item: Emit, tx: Any = None) -> list[int] | Conflict:
         if self._pressure is not None:
-            await self._pressure.refuse_if_behind({event.type for event in made})
-        verdict = await self._submit(Emit(made), tx, self._have_emitted)
+            await self._pressure.refuse_if_behind({event.type for event in item.events})
+        verdict = await self._submit(item, tx, self._have_emitted)
+        if isinstance(verdict, Conflict):
+            return verdict
         assert isinstance(verdict, Emitted)
         return verdict.numbers if tx is None else []
 

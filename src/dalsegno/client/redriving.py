@@ -1,4 +1,4 @@
-"""Many dead letters tried again: chosen, told before it is done, and done slowly, in the order of each key."""
+"""Many dead letters answered alike: chosen, told before it is done, and done slowly, in the order of each key."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PATIENCE = 30.0  # seconds for one to end, behind which others of its key wait
 class Redriven:
     """What became of one dead letter, or with a dry run what would.
 
-    ``outcome`` is redriven, chosen (by a dry run), refused (it came back too often), left (one of its
+    ``outcome`` is redriven, discarded, chosen (by a dry run), refused (it came back too often), left (one of its
     key before it did not succeed) or answered (it was not open any more). ``note`` says more.
     """
 
@@ -65,6 +65,7 @@ class Redriving:
         self._answers = answers
         self._answer = answer
         self._by = by
+        self._word = "redriven" if answer.what == "redrive" else "discarded"
         self._pause = 1 / rate
         self._force = force
         self._done: list[Redriven] = []
@@ -119,7 +120,7 @@ class Redriving:
         except RedriveRefused:
             self._note(row, "refused", refusal(row) or "")
             return False
-        self._note(row, *(("redriven", "") if given else ("answered", "it is not open any more")))
+        self._note(row, *((self._word, "") if given else ("answered", "it is not open any more")))
         return True
 
     async def _moved_on(

@@ -8,13 +8,20 @@ from dalsegno.client.aio import AsyncClient, AsyncRun
 from dalsegno.client.blocking import DeadLetters, Events, Services
 from dalsegno.client.operations import RunInfo
 from dalsegno.client.portal import Portal
+from dalsegno.client.projections import ProjectionHandle
 from dalsegno.client.transactions import Transaction, wrapped
 from dalsegno.core.durations import Duration
+from dalsegno.core.retry import Retry
 from dalsegno.core.transact import Tx
 from dalsegno.engine.definitions import Workflow
+from dalsegno.events.aggregate import Aggregate
+from dalsegno.events.commands import AggregateHandle
+from dalsegno.events.projection import Projection
 
+A = TypeVar("A", bound=Aggregate)
 I = TypeVar("I")
 O = TypeVar("O")
+S = TypeVar("S")
 
 
 class Run(Generic[O]):
@@ -139,6 +146,24 @@ class Client:
         for an event that cancels no case.
         """
         return self._portal.call(self._client.cancel_case(event, sender=sender))
+
+    def aggregate(self, cls: type[A], id: str, *, retry: Retry | None = None) -> AggregateHandle[A]:
+        """Return the handle of an aggregate; nothing is read yet.
+
+        With ``retry`` a command that others were quicker than is decided again, by what they have left.
+        """
+        return AggregateHandle(self._client.aggregate(cls, id, retry=retry), self._portal.call)
+
+    def compact(self, cls: type[Aggregate]) -> int:
+        """Write a snapshot of each aggregate of a class that has later events; return how many those were.
+
+        Retention removes no event that an aggregate is folded from before a snapshot has it.
+        """
+        return self._portal.call(self._client.compact(cls))
+
+    def projection(self, projection: Projection[S], /) -> ProjectionHandle[S]:
+        """Return the handle of a read model; nothing is read yet."""
+        return ProjectionHandle(self._client.projection(projection), self._portal.call)
 
     def transaction(self, *, timeout: Duration = "1s") -> Transaction:
         """Open a transaction on the store's own database: ``with client.transaction() as tx``.

@@ -90,7 +90,11 @@ class Subscription(msgspec.Struct, frozen=True, gc=False):
 
 
 class Kept(msgspec.Struct, frozen=True, gc=False):
-    """A service's new state of a key, from the reaction to an event; None as data forgets it."""
+    """A service's new state of a key, from the reaction to an event; None as data forgets it.
+
+    With a ``generation`` it is kept only while the service is in that one: what a replay makes anew,
+    nobody adds to who began before it.
+    """
 
     service: int
     key: str
@@ -98,6 +102,7 @@ class Kept(msgspec.Struct, frozen=True, gc=False):
     data: bytes | None
     rank: int = 0
     codec: int = 1
+    generation: int | None = None
 
 
 class DeadLetter(msgspec.Struct, frozen=True):

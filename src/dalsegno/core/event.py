@@ -84,7 +84,10 @@ class Head(msgspec.Struct, frozen=True, gc=False):
 
 
 class Heard(msgspec.Struct, frozen=True, gc=False):
-    """What a run is told of an event: the one that it waits for, or that it came of."""
+    """What a run is told of an event: the one that it waits for, or that it came of.
+
+    ``generation`` is that of the service whose reaction the run is.
+    """
 
     number: int
     type: str
@@ -95,6 +98,7 @@ class Heard(msgspec.Struct, frozen=True, gc=False):
     hops: int = 0
     at: int = 0
     accepted_at: int = 0
+    generation: int | None = None
 
 
 class _Aim(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ import msgspec
 
 from dalsegno.core.commit import DeadLetter, Kept, Subscription
 from dalsegno.core.event import NewEvent
+from dalsegno.core.sourcing import Expect
 
 
 class Outbox(msgspec.Struct):
@@ -15,7 +16,7 @@ class Outbox(msgspec.Struct):
     is what no commit has written yet; ``subscribed`` whether there ever was anything.
     """
 
-    emitted: dict[int, tuple[NewEvent | Kept, ...]] = {}
+    emitted: dict[int, tuple[NewEvent | Kept | Expect, ...]] = {}
     subscribes: list[Subscription] = []
     subscribed: bool = False
     dead: DeadLetter | None = None

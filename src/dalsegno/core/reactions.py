@@ -44,7 +44,8 @@ class Service(msgspec.Struct, frozen=True):
     """A service as its code declares it.
 
     ``start`` is the position that a service begins after that is new to the store: 0 is the beginning
-    of the log, None its end; ``start_at`` a time instead.
+    of the log, None its end; ``start_at`` a time instead. One that is ``complete`` begins before the
+    first event there ever was: where retention has removed that, it must notice.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Service(msgspec.Struct, frozen=True):
     start: int | None = 0
     start_at: int | None = None
     data: bytes = b"{}"
+    complete: bool = False
 
 
 class Register(msgspec.Struct, frozen=True):

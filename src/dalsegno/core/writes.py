@@ -34,6 +34,7 @@ from dalsegno.core.reactions import (
     Taken,
     TakePartitions,
 )
+from dalsegno.core.schemas import RegisterSchemas, SchemasKnown
 from dalsegno.core.sourcing import Clear, Conflict, Project, Projected, Serve, Snapshot, Source
 from dalsegno.core.transact import RolledBack, Transact, Transacted
 
@@ -71,6 +72,7 @@ Write: TypeAlias = (
     | Project
     | Serve
     | Clear
+    | RegisterSchemas
     | Transact
 )
 
@@ -87,6 +89,7 @@ Verdict: TypeAlias = (
     | Taken
     | Conflict
     | Projected
+    | SchemasKnown
     | Transacted
     | RolledBack
 )

@@ -27,6 +27,8 @@ class StepInfo(msgspec.Struct, frozen=True, gc=False):
     case_id: str | None = None
     batch: bool = False
     _emitted: list[Any] | None = None
+    _within: Any = None  # what its body may reach of the store
+    _seen: dict[Any, Any] | None = None
 
     def emit(self, what: Any) -> None:
         """Hand over an event, or a state to keep, that is to be written with the step's entry."""
@@ -40,9 +42,27 @@ class StepInfo(msgspec.Struct, frozen=True, gc=False):
         force_setattr(self, "_emitted", all_of_it or None)
 
     @property
+    def has_emitted(self) -> bool:
+        """Whether this attempt has emitted anything so far."""
+        return self._emitted is not None
+
+    @property
     def emitted(self) -> tuple[Any, ...]:
         """What this attempt has emitted so far."""
         return tuple(self._emitted or ())
+
+    @property
+    def within(self) -> Any:
+        """What the body may reach of the store, given by whoever made this; None where nobody did."""
+        return self._within
+
+    @property
+    def seen(self) -> dict[Any, Any]:
+        """What the body has read in this attempt, by whatever it is known by."""
+        if self._seen is None:
+            force_setattr(self, "_seen", {})
+        assert self._seen is not None
+        return self._seen
 
 
 step_context: ContextVar[StepInfo | None] = ContextVar("dalsegno_step", default=None)

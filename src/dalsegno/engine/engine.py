@@ -27,6 +27,7 @@ from dalsegno.core.limits import Limits
 from dalsegno.core.notes import LongAttempt, encode
 from dalsegno.core.ops import Op
 from dalsegno.core.runs import DIVERGED, UNWRITABLE, WAITS_FOR_NOTHING, Run, Status
+from dalsegno.core.sourcing import Conflict
 from dalsegno.core.transact import RolledBack, Transacted
 from dalsegno.core.writes import Verdict
 from dalsegno.engine import family
@@ -37,7 +38,7 @@ from dalsegno.engine.emitting import emission
 from dalsegno.engine.ending import ending
 from dalsegno.engine.live import LiveRun
 from dalsegno.engine.notes import long_attempts, notes_of, warn_of_excess
-from dalsegno.engine.outgoing import commit_of, written
+from dalsegno.engine.outgoing import commit_of, version_conflict, written
 from dalsegno.engine.reads import of_each, patiently
 from dalsegno.engine.registry import Registry
 from dalsegno.engine.runner import StepRunner
@@ -50,7 +51,7 @@ log = logging.getLogger("dalsegno.engine")
 
 T = TypeVar("T")
 
-_STEP = Kind.STEP
+_STEP, _EMIT = Kind.STEP, Kind.EMIT  # asked for at each step; an enum's member is a slow read before 3.12
 _LONG = SECOND  # an attempt that has run for longer is reported by the heartbeat
 _MOST_REPORTED = 1_000
 _HELD_FOR = 50_000  # microseconds until a worker that did not renew looks again
@@ -100,6 +101,10 @@ class Engine:
         self._cache = Cache(cache)
         self._alarms: dict[int, asyncio.TimerHandle] = {}
         self._background: set[asyncio.Task[None]] = set()
+
+    def give(self, within: object) -> None:
+        """Give the bodies of steps what they may reach of the store."""
+        self._steps.within = within
 
     @property
     def busy(self) -> bool:
@@ -267,31 +272,36 @@ class Engine:
                 starts.append(self._child(live, op))
                 if family.is_detached(op):
                     entries.append(family.detached(op))
-            elif op.kind is Kind.EMIT:
+            elif op.kind is _EMIT:
                 waiting[op.number] = op
-        if not waiting or not self._may_begin:
-            return
+        if waiting and self._may_begin:
+            self._begin_waiting(live, now, entries)
+
+    def _begin_waiting(self, live: LiveRun, now: int, entries: list[Entry]) -> None:
+        """Begin the attempts that are due, and emit what need not wait."""
+        waiting, retries = live.waiting, live.retries
         # Their last failure is to be written first.
         failing = {entry.op for entry in entries} if entries else ()
+        held_until = 0  # an event: those after it wait too
         for op in list(waiting.values()):
-            if op.number in failing or live.retries.get(op.number, 0) > now or is_transactional(op):
-                continue
-            if op.kind is Kind.EMIT:
-                entry = self._emit(live, op, now)
-            else:
+            due = retries.get(op.number, 0) if retries else 0
+            if op.kind is _EMIT:
+                held_until = max(held_until, due) if due > now or held_until else self._held_until(op, now)
+                if held_until:
+                    retries[op.number] = held_until
+                    continue
+                del waiting[op.number]
+                retries.pop(op.number, None)
+                entries.append(emission(live.execution, op))
+            elif op.number not in failing and due <= now and not is_transactional(op):
                 entry = self._steps.begin(live, op, now, self._ended)
-            if entry is not None:
-                entries.append(entry)
+                if entry is not None:
+                    entries.append(entry)
 
-    def _emit(self, live: LiveRun, op: Op, now: int) -> Entry | None:
-        """Emit what the code wants on the log, unless services are too far behind: then it waits."""
+    def _held_until(self, op: Op, now: int) -> int:
+        """Say until when an event has to wait, since services are too far behind; 0 if it need not."""
         held = None if self.hold_back is None else self.hold_back(op.name)
-        if held is not None:
-            live.retries[op.number] = now + int(held * SECOND)
-            return None
-        del live.waiting[op.number]
-        live.retries.pop(op.number, None)
-        return emission(live.execution, op)
+        return 0 if held is None else now + int(held * SECOND)
 
     def _ended(self, whose: tuple[LiveRun, Op, StepInfo], value: Any, error: BaseException | None) -> None:
         live, op, info = whose
@@ -404,11 +414,26 @@ class Engine:
             case Refused.CHILD_EXISTS | Refused.NUMBER_TAKEN:
                 live.committing = True  # until it is known which
                 self._later(self._refuse_children(live, commit))
+            case Conflict():
+                self._refute(live, commit, verdict)
             case Failed(error):
                 self._unwritable(live, error)
             case _:
                 log.warning("run %s moved on without this worker (%s)", live.run.id, verdict)
                 self._drop(live)
+
+    def _refute(self, live: LiveRun, commit: Commit, verdict: Conflict) -> None:
+        """Let the steps fail whose events were decided by what is not so any more; all else is tried again."""
+        outbox = live.execution.post()
+        refuted = {op for op, emitted in outbox.emitted.items() if verdict.expect in emitted}
+        live.take_back(commit, ())
+        live.answers = [
+            self._steps.refuted(live, live.execution.ops[entry.op], version_conflict(verdict))
+            if entry.op in refuted and entry.kind is _STEP
+            else entry
+            for entry in live.answers
+        ]
+        self.turn(live)
 
     def _committed(self, live: LiveRun, commit: Commit, at: int) -> None:
         if commit.timers or commit.dropped:

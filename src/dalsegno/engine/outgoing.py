@@ -11,8 +11,10 @@ from dalsegno.core.entries import Entry
 from dalsegno.core.event import NewEvent
 from dalsegno.core.notes import encode
 from dalsegno.core.runs import DEAD_LETTER, Run
+from dalsegno.core.sourcing import Conflict, Expect
 from dalsegno.engine.live import LiveRun
 from dalsegno.engine.notes import notes_of
+from dalsegno.errors import VersionConflict
 
 
 def commit_of(
@@ -60,6 +62,7 @@ def _with_outbox(commit: Commit, live: LiveRun, entries: Sequence[Entry]) -> Com
         commit,
         events=tuple(addressed(one, live.run) for one in emitted if isinstance(one, NewEvent)),
         kept=tuple(one for one in emitted if isinstance(one, Kept)),
+        expects=tuple(one for one in emitted if isinstance(one, Expect)),
         subscribes=tuple(outbox.subscribes) if rest is None or not rest.status.ended else (),
         unsubscribes=outbox.subscribed and rest is not None and rest.status.ended,
         dead=outbox.dead if rest is not None and rest.reason == DEAD_LETTER else None,
@@ -85,6 +88,20 @@ def addressed(event: NewEvent, run: Run) -> NewEvent:
         cause=run.cause,
         run=run.number,
         traceparent=event.traceparent or run.traceparent,
+    )
+
+
+def version_conflict(verdict: Conflict) -> VersionConflict:
+    """Make the error of what was decided by events that are not the last ones any more."""
+    expect = verdict.expect
+    return VersionConflict(
+        f"{expect.name} {expect.key} has version {verdict.actual}, and version {expect.version} was expected.",
+        "Others have changed it since it was loaded; nothing of the command was written.",
+        "Load it and decide again: retry= does that.",
+        aggregate=expect.name,
+        key=expect.key,
+        expected=expect.version,
+        actual=verdict.actual,
     )
 
 

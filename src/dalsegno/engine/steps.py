@@ -10,9 +10,11 @@ from typing import Any
 from dalsegno.core import failure
 from dalsegno.core.commit import Commit
 from dalsegno.core.entries import Entry, Kind, Outcome
+from dalsegno.core.event import NewEvent
 from dalsegno.core.failure import Failure
 from dalsegno.core.ids import seeded
 from dalsegno.core.ops import Op
+from dalsegno.core.sourcing import Expect
 from dalsegno.core.transact import OpenTx, Transact, bound_of
 from dalsegno.engine.calls import StepCall, too_large
 from dalsegno.engine.context import StepInfo
@@ -20,7 +22,7 @@ from dalsegno.engine.definitions import StepOptions
 from dalsegno.engine.live import LiveRun, UnderWay
 from dalsegno.engine.outgoing import commit_of, with_step
 from dalsegno.engine.runner import Ended, StepRunner
-from dalsegno.errors import InvalidInput, PayloadTooLarge, StepInterrupted, StepTimeout
+from dalsegno.errors import InvalidInput, PayloadTooLarge, StepInterrupted, StepTimeout, VersionConflict
 from dalsegno.store.protocol import Store
 
 _STEP, _VALUE = Kind.STEP, Outcome.VALUE
@@ -65,6 +67,23 @@ def _undone(op: Op) -> str:
     return f"#{call.undoes}" if isinstance(call, StepCall) and call.undoes else ""
 
 
+def _refuse_rival(live: LiveRun, emitted: Sequence[Any]) -> None:
+    """Refuse what was decided without events that another step of the run has in the same commit."""
+    before = [one for entry in live.answers for one in live.execution.post().emitted.get(entry.op, ())]
+    for expect in (one for one in emitted if isinstance(one, Expect)):
+        for event in before:
+            if isinstance(event, NewEvent) and (event.key, event.type in expect.types) == (expect.key, True):
+                raise VersionConflict(
+                    f"{expect.name} {expect.key} is being changed by another step of run {live.run.id}.",
+                    "Both have decided by the same version of it, so only the first was written.",
+                    "Let one begin when the other has ended, or give the step retry=.",
+                    aggregate=expect.name,
+                    key=expect.key,
+                    expected=expect.version,
+                    actual=expect.version,
+                )
+
+
 class Steps:
     """Begins attempts, and turns their ends into entries."""
 
@@ -72,6 +91,7 @@ class Steps:
         self._store = store
         self._runner = runner
         self._payload_limit = limit
+        self.within: object = None  # what bodies may reach of the store
 
     def begin(self, live: LiveRun, op: Op, now: int, ended: Ended) -> Entry | None:
         """Begin a step's next attempt, or return the entry that must be written instead, or first."""
@@ -119,7 +139,8 @@ class Steps:
 
     def _info(self, live: LiveRun, op: Op, call: StepCall, attempt: int) -> StepInfo:
         key = call.key or op.execution.key_of(op.number)
-        return StepInfo(live.run.id, live.run.workflow, op.name, attempt, key, live.run.case_id)
+        run = live.run
+        return StepInfo(run.id, run.workflow, op.name, attempt, key, run.case_id, _within=self.within)
 
     def _value(self, call: StepCall, value: Any, run_id: str) -> bytes:
         """Write a step's result down. Raises _Unkept."""
@@ -151,9 +172,13 @@ class Steps:
         if error is None:
             try:
                 data = self._value(call, value, live.run.id)
+                if info.has_emitted:
+                    _refuse_rival(live, info.emitted)
+            except VersionConflict as conflict:
+                return self._failed(live, op, conflict)
             except _Unkept as refused:
                 return final_failure(op, refused.why, Outcome.UNKNOWN, attempt)
-            if info.emitted:
+            if info.has_emitted:
                 live.execution.post().emitted[op.number] = info.emitted
             return settlement(op, _VALUE, data, attempt)
         return self._failed(live, op, error)
@@ -174,6 +199,11 @@ class Steps:
         data = failure.encode(Failure.of(error))
         outcome = Outcome.UNKNOWN if unknown else Outcome.ERROR
         return Entry(0, Kind.ATTEMPT, op.number, op.name, op.digest, outcome, attempt, _undone(op), data=data)
+
+    def refuted(self, live: LiveRun, op: Op, error: BaseException) -> Entry:
+        """Turn the success of an attempt that could not be written as it was into its failure."""
+        live.execution.post().emitted.pop(op.number, None)
+        return self._failed(live, op, error)
 
     def _delay(self, live: LiveRun, op: Op, call: StepCall, error: BaseException) -> int | None:
         options = call.step.options

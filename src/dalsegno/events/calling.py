@@ -128,7 +128,7 @@ class Calling:
         ]
 
 
-def heard(event: Event) -> Heard:
+def heard(event: Event, generation: int) -> Heard:
     """Return what a run is told of the event that it came of."""
     return Heard(
         event.number,
@@ -140,4 +140,5 @@ def heard(event: Event) -> Heard:
         event.hops,
         event.happened_at,
         event.at,
+        generation,
     )

@@ -21,6 +21,7 @@ from dalsegno.core.commit import Kept
 from dalsegno.core.durations import text
 from dalsegno.core.event import Event, NewEvent
 from dalsegno.core.reactions import KeptRow
+from dalsegno.core.sourcing import Expect
 from dalsegno.core.transact import OpenTx, inside
 from dalsegno.engine.context import StepInfo, step_context
 from dalsegno.engine.runner import Spawner
@@ -40,11 +41,13 @@ class Ended(msgspec.Struct, gc=False):
     """How a call has ended; ``took`` is in microseconds."""
 
     error: BaseException | None = None
+    among: bool = False  # it failed among others, and is yet to be tried alone
     filtered: bool = False
     stale: bool = False
     early: bool = False  # one is missing before it
     events: list[NewEvent] = []
     kept: list[Kept] = []
+    expects: tuple[Expect, ...] = ()
     took: int = 0
     written: bool = False  # its reaction is, in its own transaction
 
@@ -95,6 +98,7 @@ class Calls:
         self._takes: dict[Plan, float] = {}  # seconds, of late
         self._gates: dict[Plan, Gate] = {}
         self._batches: dict[Plan, Batches[Call]] = {}
+        self.within: object = None  # what handlers may reach of the store
 
     def prepare(self, plan: Plan, told: Callable[[float | None], None]) -> None:
         """Get ready to call a handler; ``told`` hears when its circuit opens or closes."""
@@ -135,7 +139,7 @@ class Calls:
 
     def _in_transaction(self, call: Call, context: contextvars.Context, tx: OpenTx) -> Ended:
         """Call a handler, in the thread that has its transaction. Raises what it raises."""
-        info = info_of(call.plan, call.event, call.caller.generation)
+        info = info_of(call.plan, call.event, call.caller.generation, self.within)
         began = self._clock.monotonic()
         how = context.copy().run(_called, call, info, tx)
         how.took = int((self._clock.monotonic() - began) * SECOND)
@@ -194,7 +198,7 @@ class Calls:
 
     async def _await(self, call: Call) -> None:
         plan, event = call.plan, call.event
-        info = info_of(plan, event, call.caller.generation)
+        info = info_of(plan, event, call.caller.generation, self.within)
         step_context.set(info)  # in the task's own copy of the context
         began = self._clock.monotonic()
         try:
@@ -238,14 +242,15 @@ class Calls:
                 ends[place] = Ended(error)
         if wanted:
             last = calls[wanted[-1]]
-            info = replace(info_of(plan, last.event, last.caller.generation), batch=True)
+            # Of many, no one could be tried again.
+            info = replace(info_of(plan, last.event, last.caller.generation, None), batch=True)
             try:
                 how = await self._call_batch(last, info, values)
             except asyncio.CancelledError:
                 return  # called off: nobody is there to hear it
             except BaseException as error:  # whatever a handler raises is its outcome
                 for place in wanted:
-                    ends[place] = Ended(error)
+                    ends[place] = Ended(error, among=len(wanted) > 1)
             else:
                 for place in wanted:
                     ends[place] = Ended()
@@ -275,7 +280,7 @@ class Calls:
         while waiting:
             most = self._in_a_row(waiting[0].plan)
             calls, waiting = waiting[:most], waiting[most:]
-            self._threads.submit(_Row(self._running(), self._clock, calls, self._heard))
+            self._threads.submit(_Row(self._running(), self._clock, calls, self._heard, self.within))
 
     def _in_a_row(self, plan: Plan) -> int:
         takes = self._takes.get(plan)
@@ -298,7 +303,9 @@ class _Row:
         clock: Clock,
         calls: list[Call],
         heard: Callable[[list[tuple[Call, Ended]]], None],
+        within: object,
     ) -> None:
+        self._within = within
         self._loop = loop
         self._clock = clock
         self._calls = calls
@@ -311,7 +318,7 @@ class _Row:
 
     def _do(self, call: Call) -> Ended:
         plan, event = call.plan, call.event
-        info = info_of(plan, event, call.caller.generation)
+        info = info_of(plan, event, call.caller.generation, self._within)
         began = self._clock.monotonic()
         try:
             how = contextvars.copy_context().run(_called, call, info)
@@ -352,7 +359,7 @@ async def _in_thread(threads: Spawner, function: Callable[[], Any]) -> Any:
     return await answer
 
 
-def info_of(plan: Plan, event: Event, generation: int) -> StepInfo:
+def info_of(plan: Plan, event: Event, generation: int, within: object) -> StepInfo:
     """Say what a handler can know about its call."""
     return StepInfo(
         run_id_of(plan.title, event.number, generation),
@@ -361,6 +368,7 @@ def info_of(plan: Plan, event: Event, generation: int) -> StepInfo:
         1,
         key_of(plan.title, event.number),
         event.case_id,
+        _within=within,
     )
 
 
@@ -390,7 +398,8 @@ def said(call: Call, info: StepInfo, value: Any, result: Any) -> Ended:
     if sequence is not None and event.key is not None:
         passed = sequence.passed(plan.calling.service, event.key, event.number, sequence.place(value))
         kept = [*kept, passed]
-    return Ended(events=[_after(event, one, plan) for one in events], kept=kept, stale=stale)
+    expects = tuple(one for one in emitted if isinstance(one, Expect))
+    return Ended(events=[_after(event, one, plan) for one in events], kept=kept, stale=stale, expects=expects)
 
 
 def _after(cause: Event, event: NewEvent, plan: Plan) -> NewEvent:

@@ -56,6 +56,8 @@ class Keeping:
         if row is not None and rank < row.rank:
             return None, True
         kept = replace(said[-1], service=self.number, key=event.key, event=event.number, rank=rank)
+        if isinstance(event, Heard):
+            kept = replace(kept, generation=event.generation)
         if callable(self._merge) and row is not None and kept.data is not None:
             old, new = self.read(row), self._shape.decode(kept.data, "a new state")
             kept = replace(kept, data=self._shape.encode(self._merge(old, new), "a merged state"))

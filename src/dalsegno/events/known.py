@@ -11,8 +11,10 @@ from msgspec.structs import replace
 from dalsegno.core.event import NewEvent
 from dalsegno.engine.definitions import Workflow
 from dalsegno.errors import DefinitionError, InvalidInput
+from dalsegno.events.aggregate import AggregateType, is_aggregate, kind_of
 from dalsegno.events.converters import Converter
 from dalsegno.events.process import Process
+from dalsegno.events.projection import Projection
 from dalsegno.events.registry import Types
 from dalsegno.events.service import Service
 from dalsegno.events.types import own_event_type
@@ -25,7 +27,14 @@ class Known:
         self.types = Types()
         self.services: dict[str, Service] = {}
         self.processes: dict[str, Process] = {}
+        self.projections: dict[str, Projection[Any]] = {}
+        self._aggregates: list[AggregateType] = []
         self._workflows: list[Workflow[Any, Any]] = []
+
+    @property
+    def aggregates(self) -> tuple[AggregateType, ...]:
+        """All aggregates, in the order in which they were found."""
+        return tuple(dict.fromkeys(self._aggregates))
 
     def take(self, thing: object) -> bool:
         """Take in one thing, and tell whether it was ours."""
@@ -35,6 +44,10 @@ class Known:
         elif isinstance(thing, Process):
             self._know(self.processes, thing)
             self.types.add(kind.cls for kind in thing.types)
+        elif isinstance(thing, Projection):
+            self._know(self.projections, thing)
+        elif is_aggregate(thing):
+            self._aggregates.append(kind_of(thing))
         elif isinstance(thing, Converter) or own_event_type(thing) is not None:
             self.types.add([thing])
         else:
@@ -63,6 +76,11 @@ class Known:
         """Read everything that was declared. Raises DefinitionError."""
         for service in self.services.values():
             service.check()
+        for projection in self.projections.values():
+            projection.check()
+            self.types.add(kind.cls for kind in projection.types)
+        for aggregate in self._aggregates:
+            self.types.add(kind.cls for kind in aggregate.events)
         self.types.check()
         self._check_starts()
         self._check_order()
@@ -123,7 +141,7 @@ class Known:
                         "Put on() above @workflow or @saga.",
                     )
 
-    def _know(self, known: dict[str, Any], thing: Service | Process) -> None:
+    def _know(self, known: dict[str, Any], thing: Service | Process | Projection[Any]) -> None:
         other = known.setdefault(thing.name, thing)
         if other is not thing:
             what = type(thing).__name__.lower()

@@ -64,6 +64,7 @@ class HandlerOptions(msgspec.Struct, frozen=True, kw_only=True):
     due: int | None = None
     ordered: bool = False
     circuit: Circuit | None = None
+    examples: tuple[Any, ...] = ()
 
 
 _LENGTHS = ("timeout", "within", "gap", "due")
@@ -100,6 +101,8 @@ def read_options(what: str, told: Mapping[str, Any], *, stacked: bool) -> Handle
     for name in given.keys() & set(_WHOLE):
         given[name] = whole(given[name], f"{name}= of {what}", _WHOLE[name])
     _check_choices(what, given)
+    if "examples" in given:
+        given["examples"] = tuple(given["examples"])
     if "linger" in given and "batch" not in given:
         raise DefinitionError(
             f"{what} has linger= and no batch=.", "It bounds the wait of a batch.", "Write batch=."
@@ -132,6 +135,10 @@ _CHOICES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "sequence": (
         lambda value: isinstance(value, str) or _is_function(value),
         "the name of a field, or a function of the event",
+    ),
+    "examples": (
+        lambda value: isinstance(value, list | tuple),
+        "a list of events, or of their data as dicts",
     ),
     "transaction": (lambda value: value is True, "True or False"),
     "ordered": (lambda value: value is True, "True or False"),

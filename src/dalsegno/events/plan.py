@@ -62,7 +62,7 @@ class Plan:
 
     def start(self, event: Event, number: int, generation: int, namespace: str, queue: str) -> Start:
         """Make the start of the run that a reaction becomes."""
-        input_ = _ENCODER.encode(heard(event))
+        input_ = _ENCODER.encode(heard(event, generation))
         return Start(
             number=number,
             namespace=namespace,
@@ -79,7 +79,7 @@ class Plan:
         )
 
     def failed(
-        self, event: Event, error: BaseException, rng: random.Random
+        self, event: Event, generation: int, error: BaseException, rng: random.Random
     ) -> tuple[Entry | None, int | None]:
         """Return the journal's first entry of a reaction that has failed once, and when to try again."""
         if self.step_like is None:
@@ -89,7 +89,7 @@ class Plan:
         if self.keeping is not None or self.calling.sequence is not None:
             # its run reads what is kept first, and then tries again
             return None, delay
-        return self.step_like.failed(heard(event), error, final=delay is None), delay
+        return self.step_like.failed(heard(event, generation), error, final=delay is None), delay
 
     def joined(self, event: Event, start: Start) -> Joined:
         """Make what joins an event with others of its key."""
@@ -98,3 +98,15 @@ class Plan:
             Kind.SIGNAL, name=event_signal(event.type), id=delivery_id(event.number), data=told(event)
         )
         return Joined(start, send, self.number, event.key, self._bits[event.type], sum(self._bits.values()))
+
+
+def too_many_hops(event: Event, limit: int) -> HopLimit:
+    """Make the error of an event that too many have led to."""
+    return HopLimit(
+        f"Event {event.number} ({event.type}) came after {event.hops} others, one after the other; "
+        f"{limit} are allowed.",
+        "Services that answer each other's events without end go round in a circle.",
+        "Break the circle, or raise Limits(hops=…); then redrive it.",
+        event=event.number,
+        limit=limit,
+    )

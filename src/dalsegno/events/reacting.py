@@ -92,6 +92,10 @@ class Reacting:
         """The workflows that reactions become: the engine has to know them."""
         return [plan.workflow for plans in self._plans.values() for plan in plans]
 
+    def give(self, within: object) -> None:
+        """Give handlers what they may reach of the store."""
+        self._calls.within = within
+
     # -- what the worker tells it
 
     def begin(self, session: int) -> None:

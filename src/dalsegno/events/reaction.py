@@ -113,7 +113,10 @@ class StepLike:
             sequence, last = calling.sequence, events[-1]
             if sequence is not None and last.key is not None:
                 place = sequence.place(values[-1])
-                kept = [*kept, sequence.passed(calling.service, last.key, last.number, place)]
+                kept = [
+                    *kept,
+                    sequence.passed(calling.service, last.key, last.number, place, last.generation),
+                ]
             info.emit_instead([one for one in info.emitted if not isinstance(one, Kept)] + kept)
 
         if calling.is_async:

@@ -32,15 +32,18 @@ from dalsegno.core.reactions import (
     SteerService,
 )
 from dalsegno.core.runs import KILLS_ITS_WORKER
+from dalsegno.core.sourcing import Conflict
 from dalsegno.core.transact import OpenTx, RolledBack, Transacted
 from dalsegno.core.writes import Verdict
 from dalsegno.engine.commits import CommitQueue
-from dalsegno.errors import HopLimit, RetentionPassed, StoreError
+from dalsegno.engine.outgoing import version_conflict
+from dalsegno.errors import RetentionPassed, StoreError
 from dalsegno.events.calls import Calls, Ended
 from dalsegno.events.cancelled import Cancelled
 from dalsegno.events.keeping import kept_row
-from dalsegno.events.plan import Plan
+from dalsegno.events.plan import Plan, too_many_hops
 from dalsegno.events.progress import Lines, Progress
+from dalsegno.events.retention import retention_passed
 from dalsegno.events.transacting import Alone, outcome_of
 from dalsegno.store.protocol import Store
 
@@ -146,6 +149,7 @@ class Reader:
         self._out = Out()
         self._alone: deque[Alone] = deque()  # handlers that wait for their transaction
         self._writing: React | None = None
+        self._expecting: list[tuple[Work, Plan, Ended]] = []  # reactions that are written each by itself
         self._flush_soon = False
         self._told_at = 0.0
         self._nudged = asyncio.Event()
@@ -173,9 +177,11 @@ class Reader:
         return idle
 
     def stop(self) -> None:
-        """Begin nothing more."""
+        """Begin nothing more, and write how far it has come."""
         self._stopping = True
         self._nudged.set()
+        if not self._dropped:
+            self._tell_position()
 
     def drop(self) -> None:
         """Let go of everything: others go on with it."""
@@ -263,15 +269,7 @@ class Reader:
 
     def _lose(self, first: int, last: int) -> None:
         """Stand still: events that this service has not read are not there any more."""
-        name = self.row.name
-        self.lost = RetentionPassed(
-            f"Service {name} has not read the events {first} to {last}, and retention has removed them.",
-            "Going on would leave a hole in what it knows, so it stands still. Other services go on.",
-            f"Bring it up to date by other means, then `dalsegno services skip {name}`.",
-            service=name,
-            first_lost=first,
-            last_lost=last,
-        )
+        self.lost = retention_passed(self.row.name, first, last)
         log.error("%s", self.lost)
 
     async def _still_blocked(self, key: str) -> bool:
@@ -340,7 +338,7 @@ class Reader:
             elif self._cancelled.stops(event, plan):
                 self._out.reactions.append(Reaction(event.number, plan.number, ReactedAs.CANCELLED))
             elif event.hops > self._hops:
-                self._as_run(work, plan, error=_too_many_hops(event, self._hops))
+                self._as_run(work, plan, error=too_many_hops(event, self._hops))
             elif plan.is_run or (event.key is not None and event.key in self._blocked):
                 self._as_run(work, plan)
             else:
@@ -355,13 +353,15 @@ class Reader:
             return
         self._running -= 1
         if how.error is not None:
-            self._as_run(work, plan, error=how.error)
+            self._as_run(work, plan, error=None if how.among else how.error)
         elif how.early:
             gap = plan.handler.options.gap
             self._as_run(work, plan, due=None if gap is None else self._store.now() + gap)
+        elif how.expects:
+            self._write_alone(work, plan, how)
+            return  # it answers by ``_written_alone``
         elif not how.written:
-            outcome = outcome_of(how)
-            self._out.reactions.append(Reaction(work.event.number, plan.number, outcome, None, how.took))
+            self._out.reactions.append(_reaction(work, plan, how))
             if how.events:
                 self._out.events += how.events
             for kept in how.kept:
@@ -392,7 +392,7 @@ class Reader:
         laned = Laned(start, plan.number, plan.rank(event), key, due_at=due)
         if error is not None:
             rng = seeded("reaction", event.number, plan.number)
-            failed, delay = plan.failed(event, error, rng)
+            failed, delay = plan.failed(event, self.row.generation, error, rng)
             due = None if delay is None else self._store.now() + delay
             laned = msgspec.structs.replace(laned, failed=failed, due_at=due)
         self._out.laned.append(laned)
@@ -412,6 +412,39 @@ class Reader:
             behind = self._lines.leave(work.event.key)
             if behind is not None:
                 asyncio.get_running_loop().call_soon(self._begin, behind)
+
+    # -- what may turn out not to be so any more
+
+    def _write_alone(self, work: Work, plan: Plan, how: Ended) -> None:
+        """Write a reaction that was decided by an aggregate; its key waits, since it may have to be tried again."""
+        self._running += 1
+        keys = {kept.key for kept in how.kept}
+        if any(kept.key in keys for kept in self._out.kept):  # an earlier state of the key is written first
+            self._expecting.append((work, plan, how))
+            return
+        react = React(
+            self.session,
+            self.row.number,
+            self.row.generation,
+            reactions=(_reaction(work, plan, how),),
+            events=tuple(how.events),
+            kept=tuple(how.kept),
+            expects=how.expects,
+        )
+        self._commits.put(react, partial(self._written_alone, work, plan))
+
+    def _written_alone(self, work: Work, plan: Plan, verdict: Verdict) -> None:
+        if self._dropped:
+            return
+        self._running -= 1
+        if isinstance(verdict, Committed):
+            self._on_written()
+        elif isinstance(verdict, Conflict):
+            self._as_run(work, plan, error=version_conflict(verdict))
+        else:
+            self._give_up(verdict)
+            return
+        self._react(work)
 
     # -- where a worker has died again and again
 
@@ -544,22 +577,22 @@ class Reader:
                 self._on_written()
             self._flush()
             self.nudge()
-        elif isinstance(verdict, Failed):
+            expecting, self._expecting = self._expecting, []
+            for work, plan, how in expecting:
+                self._running -= 1
+                self._write_alone(work, plan, how)
+        else:
+            self._give_up(verdict)
+
+    def _give_up(self, verdict: Verdict) -> None:
+        """Let go of everything: what was to be written was refused."""
+        if isinstance(verdict, Failed):
             log.error("service %s: its reactions could not be written: %r", self.row.name, verdict.error)
-            self.drop()
-            self.stale = True
         else:
             log.warning("service %s moved on without this worker (%s)", self.row.name, verdict)
-            self.drop()
-            self.stale = True
+        self.drop()
+        self.stale = True
 
 
-def _too_many_hops(event: Event, limit: int) -> HopLimit:
-    return HopLimit(
-        f"Event {event.number} ({event.type}) came after {event.hops} others, one after the other; "
-        f"{limit} are allowed.",
-        "Services that answer each other's events without end go round in a circle.",
-        "Break the circle, or raise Limits(hops=…); then redrive it.",
-        event=event.number,
-        limit=limit,
-    )
+def _reaction(work: Work, plan: Plan, how: Ended) -> Reaction:
+    return Reaction(work.event.number, plan.number, outcome_of(how), None, how.took)

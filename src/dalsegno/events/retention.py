@@ -10,7 +10,7 @@ from dalsegno.core.durations import Duration, microseconds
 from dalsegno.core.event import Head
 from dalsegno.core.reactions import Forget
 from dalsegno.engine.commits import CommitQueue
-from dalsegno.errors import DefinitionError
+from dalsegno.errors import DefinitionError, RetentionPassed
 from dalsegno.store.log import EventQuery
 from dalsegno.store.protocol import Store
 
@@ -90,3 +90,15 @@ class Pruner:
             positions = [partition.position for partition in await self._store.partitions(row.number)]
             read = min([read, *positions])
         return read
+
+
+def retention_passed(name: str, first: int, last: int) -> RetentionPassed:
+    """Make the error of a service whose unread events were removed."""
+    return RetentionPassed(
+        f"Service {name} has not read the events {first} to {last}, and retention has removed them.",
+        "Going on would leave a hole in what it knows, so it stands still. Other services go on.",
+        f"Bring it up to date by other means, then `dalsegno services skip {name}`.",
+        service=name,
+        first_lost=first,
+        last_lost=last,
+    )

@@ -52,6 +52,6 @@ class Sequenced:
         expected = int(row.data)
         return Turn.NOW if place == expected else Turn.LATE if place < expected else Turn.EARLY
 
-    def passed(self, service: int, key: str, event: int, place: int) -> Kept:
+    def passed(self, service: int, key: str, event: int, place: int, generation: int | None = None) -> Kept:
         """Make what is kept once an event had its turn: the next one is expected."""
-        return Kept(service, self.key(key), event, str(place + 1).encode())
+        return Kept(service, self.key(key), event, str(place + 1).encode(), generation=generation)

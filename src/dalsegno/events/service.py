@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import UnionType
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar, overload
@@ -119,6 +119,7 @@ class Service:
         due: Duration | None = None,
         ordered: bool = False,
         circuit: Circuit | None = None,
+        examples: Sequence[Any] | None = None,
     ) -> OnDecorator: ...
     def on(self, events: Any = None, /, **options: Any) -> Any:
         """Declare a handler: a plain function, or a workflow or saga whose reaction is a full run.
@@ -138,7 +139,8 @@ class Service:
         many reactions run at once, ``due`` says how soon after its event one is owed. ``ordered`` lets the
         next run of a stacked workflow begin only when the one before of its key has ended.
         ``compensates`` names the events that it undoes, or "none". ``circuit`` leaves it alone for a while
-        when all fails. The function is returned as it came. Raises DefinitionError.
+        when all fails. ``examples`` are events that it expects, or their data as dicts, which ``dalsegno
+        contracts check`` holds to what is emitted. The function is returned as it came. Raises DefinitionError.
         """
         sight = in_sight(1)
         if events is not None and not isinstance(events, Ways):

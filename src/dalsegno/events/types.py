@@ -11,7 +11,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from enum import Enum
-from typing import Any, Generic, TypeAlias, TypeVar, overload
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar, overload
 from uuid import UUID
 
 from dalsegno.core.codec import Shape, shape_of
@@ -32,15 +32,28 @@ _DECORATED = ("__dataclass_fields__", "__attrs_attrs__")  # what a decorator lea
 _EXAMPLE = '@event("OrderPlaced", version=1, key="order_id") above @dataclass above the class.'
 
 
+class Meant(NamedTuple):
+    """What is meant to be with an event, for ``dalsegno contracts check``; nothing else asks for it.
+
+    It comes from ``outside`` the program, ``nobody`` in it handles it, it tells of a ``failure`` that is
+    to be undone.
+    """
+
+    outside: bool = False
+    nobody: bool = False
+    failure: bool = False
+
+
 class EventType(Generic[E]):
     """What ``@event`` says of a class: its name, its version, its key, and how it is written and read."""
 
-    def __init__(self, cls: type[E], name: str, version: int, key: Key, place: str) -> None:
+    def __init__(self, cls: type[E], name: str, version: int, key: Key, place: str, meant: Meant) -> None:
         self.cls = cls
         self.name = name
         self.version = version
         self.key = key
         self.place = place
+        self.meant = meant
         self.cancels = False  # its case: a process says so
 
     @property
@@ -135,19 +148,39 @@ class EventType(Generic[E]):
 @overload
 def event(cls: type[E], /) -> type[E]: ...
 @overload
-def event(name: str | None = None, *, version: int = 1, key: Key = None) -> Callable[[type[E]], type[E]]: ...
-def event(name: Any = None, *, version: int = 1, key: Key = None) -> Any:
+def event(
+    name: str | None = None,
+    *,
+    version: int = 1,
+    key: Key = None,
+    outside: bool = False,
+    nobody: bool = False,
+    failure: bool = False,
+) -> Callable[[type[E]], type[E]]: ...
+def event(
+    name: Any = None,
+    *,
+    version: int = 1,
+    key: Key = None,
+    outside: bool = False,
+    nobody: bool = False,
+    failure: bool = False,
+) -> Any:
     """Declare a class as an event: a dataclass, a msgspec Struct, an attrs or a pydantic class.
 
     ``name`` is the event's type on the log, the class's own name unless you say otherwise. A change
     that readers of the old one cannot read is another ``version``. Events of one ``key`` (a field's
-    name, or a function of the event) keep their order and belong to one case. The class is returned
-    as it came. Raises DefinitionError.
+    name, or a function of the event) keep their order and belong to one case.
+
+    For ``dalsegno contracts check``: ``outside`` says that it comes from outside this program,
+    ``nobody`` that no handler here takes it, on purpose, and ``failure`` that what was done before it is
+    to be undone. The class is returned as it came. Raises DefinitionError.
     """
+    meant = Meant(outside, nobody, failure)
     if name is None or isinstance(name, str):
         place = caller_place(1)
-        return lambda cls: _declare(cls, name, version, key, place)
-    return _declare(name, None, version, key, caller_place(1))
+        return lambda cls: _declare(cls, name, version, key, place, meant)
+    return _declare(name, None, version, key, caller_place(1), meant)
 
 
 @overload
@@ -176,7 +209,7 @@ def own_event_type(cls: object) -> EventType[Any] | None:
     return found if isinstance(found, EventType) and found.cls is cls else None
 
 
-def _declare(cls: Any, name: str | None, version: int, key: Key, place: str) -> Any:
+def _declare(cls: Any, name: str | None, version: int, key: Key, place: str, meant: Meant) -> Any:
     if not isinstance(cls, type):
         raise DefinitionError(f"@event was put above {cls!r}, which is no class.", "", f"Write {_EXAMPLE}")
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
@@ -188,7 +221,7 @@ def _declare(cls: Any, name: str | None, version: int, key: Key, place: str) -> 
     title = _name(cls, name)
     _check_fields(cls, title, place)
     _check_key(cls, title, key, place)
-    setattr(cls, _MARK, EventType(cls, title, version, key, place))
+    setattr(cls, _MARK, EventType(cls, title, version, key, place, meant))
     return cls
 
 

@@ -126,6 +126,7 @@ def _answer(answer: Answered, now: datetime, style: Style) -> str:
 
 _WORDS = {
     "redriven": ("✓", "green"),
+    "discarded": ("✓", "dim"),
     "chosen": ("·", "yellow"),
     "refused": ("✗", "red"),
     "left": ("✗", "yellow"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from dalsegno.client.events import EventInfo, EventStory, ReactionInfo
+from dalsegno.client.event_views import EventInfo, EventStory, ReactionInfo
 from dalsegno.client.importing import ImportReport
 from dalsegno.client.services import HandlerInfo, PartitionInfo, ServiceInfo
 from dalsegno.core.durations import text as length

@@ -8,8 +8,10 @@ from datetime import datetime
 from dalsegno.core.clock import to_datetime
 from dalsegno.core.durations import text as length
 from dalsegno.core.runs import PARKED
+from dalsegno.insight.findings import Finding
 from dalsegno.insight.listing import Listed, count_runs, listed
 from dalsegno.insight.moment import keeper
+from dalsegno.insight.service_health import examine_services
 from dalsegno.insight.workers import Gone, Workers, WorkerView, nobody_gone, read_workers
 from dalsegno.store.protocol import DueRuns, RunQuery, Store, StoreFacts
 
@@ -17,16 +19,6 @@ _LARGE_WAL = 64 << 20
 _LITTLE_SPACE = 256 << 20
 _PARKED = 20  # that are named
 _SLOW = 1_000_000  # microseconds that a due run may wait for a claim
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at: ``level`` is ok, note or bad; ``mend`` says what to do."""
-
-    what: str
-    level: str
-    text: str
-    mend: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +47,7 @@ async def examine(store: Store, namespace: str, *, gone: Gone = nobody_gone) -> 
         _lock(holder),
         *_workers(workers),
         *(_due(group, workers, store.now()) for group in await store.due()),
+        *await examine_services(store, namespace, workers),
         _parked([run.id for run in parked]),
     )
     return Health(

@@ -20,6 +20,7 @@ from dalsegno.core.notes import LongAttempt
 from dalsegno.core.runs import Ending, Run
 from dalsegno.core.writes import Verdict, Write
 from dalsegno.store.log import Log
+from dalsegno.store.schemas import Schemas
 from dalsegno.store.sourcing import Sourcing
 
 
@@ -80,7 +81,7 @@ class DueRuns(msgspec.Struct, frozen=True):
     oldest: int
 
 
-class Store(Log, Sourcing, Protocol):
+class Store(Log, Sourcing, Schemas, Protocol):
     """A place that keeps runs and journals, for one process; see the module for the contract."""
 
     @property

@@ -9,10 +9,12 @@ from dalsegno.core.commit import Start
 from dalsegno.core.entries import Delivery, Entry, Kind, Outcome, Timer
 from dalsegno.core.event import Event
 from dalsegno.core.runs import Run, Status
+from dalsegno.core.schemas import SchemaRow
 
 STATUS_OF = {status.value: status for status in Status}
 _STATUS = Run.__struct_fields__.index("status")
 _ATTACHED = Run.__struct_fields__.index("attached")
+_SEALED = SchemaRow.__struct_fields__.index("sealed")
 
 
 def run_of(row: Sequence[Any]) -> Run:
@@ -88,3 +90,10 @@ def is_child(run: Run, parent: int, start: Start) -> bool:
 def event_of(row: Sequence[Any]) -> Event:
     """Make an event of a row of ``event_columns``."""
     return Event(*row)
+
+
+def schema_of(row: Sequence[Any]) -> SchemaRow:
+    """Make a version of an event type of a row of ``schema_columns``."""
+    values = list(row)
+    values[_SEALED] = bool(values[_SEALED])
+    return SchemaRow(*values)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from dalsegno.core.runs import Run
 from dalsegno.engine.engine import Engine
+from dalsegno.testing.reacting import Reacting
 from dalsegno.testing.shadows import Broken
 from dalsegno.testing.simloop import SECOND, Host
 
@@ -45,8 +46,18 @@ def forget_cached(engine: Engine) -> None:
         live.execution.evict()
 
 
-def leftovers(engines: Mapping[str, Engine], hosts: Iterable[Host]) -> list[str]:
+def behind(reacting: Reacting, last: int) -> list[str]:
+    """Say which services have not passed all events up to the ``last`` one."""
+    return [
+        f"service {service.name} has come to {one.position} of {last} in partition {one.partition}"
+        for one in reacting.partitions.values()
+        if one.position < last and (service := reacting.services[one.service]).paused_at is None
+    ]
+
+
+def leftovers(engines: Mapping[str, Engine], hosts: Iterable[Host], services: int = 0) -> list[str]:
     """Say what processes still hold though nothing is to be done."""
+    most = SERVICES + (1 + 3 * services if services else 0)  # a reader, what it awaits, and its careful self
     found = []
     for name, engine in engines.items():
         if engine.live or engine.busy:
@@ -56,6 +67,6 @@ def leftovers(engines: Mapping[str, Engine], hosts: Iterable[Host]) -> list[str]
     for host in hosts:
         tasks = [getattr(task.get_coro(), "__qualname__", "") for task in host.tasks.values()]
         own = sorted(name for name in tasks if not name.startswith("World."))
-        if len(own) > SERVICES:
+        if len(own) > most:
             found.append(f"{host} still runs {own}")
     return found

@@ -10,14 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from dalsegno.core.ids import seeded
 from dalsegno.engine.registry import Registry
+from dalsegno.events.known import Known
 from dalsegno.store.memory import MemoryStore
 from dalsegno.store.protocol import Store
 from dalsegno.testing.faults import WRITE_CRASHES, Exactly, Fault
 from dalsegno.testing.simclock import SimClock
 from dalsegno.testing.world import End, Scenario, Setting, World
+
+
+def _outcome(world: World) -> dict[str, End]:
+    return world.outcome
 
 
 @dataclass
@@ -26,7 +32,7 @@ class Exploration:
 
     writes: int = 0
     plays: int = 0
-    ends: dict[str, End] = field(default_factory=dict)
+    ends: Any = None
     failures: list[tuple[Exactly, AssertionError]] = field(default_factory=list)
 
     def assert_ok(self) -> None:
@@ -39,7 +45,7 @@ class Exploration:
 class Explorer:
     """Plays one scenario under many plans, always with the same seed.
 
-    All plays must agree on how each run ended.
+    All plays must agree on how each run ended, or on what ``ends`` says of a world at rest.
     """
 
     def __init__(
@@ -50,21 +56,25 @@ class Explorer:
         seed: int | str = 0,
         setting: Setting | None = None,
         store: Callable[[SimClock], Store] = MemoryStore,
+        known: Callable[[str], Known] | None = None,
+        ends: Callable[[World], Any] = _outcome,
     ) -> None:
         self._scenario = scenario
         self._registry = registry
         self._seed = seed
         self._setting = setting or Setting()
         self._store = store
+        self._known = known
+        self._ends = ends
 
     def explore(self, *, modes: Sequence[Fault] = WRITE_CRASHES, pairs: int = 0) -> Exploration:
         """Play clean, then once for each write and mode, then ``pairs`` sampled pairs."""
         clean = self.play(Exactly())
-        found = Exploration(writes=clean.seam.writes, ends=clean.outcome)
+        found = Exploration(writes=clean.seam.writes, ends=self._ends(clean))
         for plan in (*_singles(found.writes, modes), *self._pairs(found.writes, modes, pairs)):
             found.plays += 1
             try:
-                ends = self.play(plan).outcome
+                ends = self._ends(self.play(plan))
                 assert ends == found.ends, f"it ended otherwise than without faults: {ends}, not {found.ends}"
             except AssertionError as error:
                 found.failures.append((plan, error))
@@ -72,7 +82,14 @@ class Explorer:
 
     def play(self, plan: Exactly) -> World:
         """Play once; return the world at rest."""
-        world = World(self._seed, self._registry, setting=self._setting, plan=plan, store=self._store)
+        world = World(
+            self._seed,
+            self._registry,
+            setting=self._setting,
+            plan=plan,
+            store=self._store,
+            known=self._known,
+        )
         world.run(self._scenario)
         return world
 

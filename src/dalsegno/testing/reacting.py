@@ -25,6 +25,7 @@ from dalsegno.core.reactions import (
     TakePartitions,
 )
 from dalsegno.core.runs import DEAD_LETTER, Run, Status
+from dalsegno.core.sourcing import Clear
 from dalsegno.core.writes import Verdict, Write
 from dalsegno.store.log import DeadLetterQuery, ReactionRow
 from dalsegno.store.protocol import Store
@@ -115,7 +116,8 @@ class Reacting:
     ) -> None:
         service = services[before.service]
         if now is None:
-            self._breach("P8", f"{before} is not there any more")
+            if not any(isinstance(item, Clear) for item in group):  # a read model of which nothing is left
+                self._breach("P8", f"{before} is not there any more")
             return
         steered = any(isinstance(item, SteerService) and item.name == service.name for item in group)
         if steered:
@@ -141,7 +143,8 @@ class Reacting:
             self._breach("P5", f"{before} became {now}, and nobody released it")
         if now.session is not None and now.session not in taken_by:
             self._breach("P5", f"{now} belongs to a session that has not taken it")
-        if now.crashes < before.crashes and now.position == before.position:
+        same = (now.position, now.suspect) == (before.position, before.suspect)
+        if same and now.crashes < before.crashes:
             self._breach("P10", f"the crashes of {before} were forgotten: {now}")
 
     def _judge_reactions(

@@ -31,11 +31,12 @@ from dalsegno.engine.engine import Engine
 from dalsegno.engine.registry import Registry
 from dalsegno.engine.runner import StepRunner
 from dalsegno.errors import DalsegnoError, RunCancelled, RunFailed, SessionFenced, StoreError
+from dalsegno.events.known import Known
 from dalsegno.store.memory import MemoryStore
 from dalsegno.store.protocol import RunQuery, Store
 from dalsegno.testing import atrest
 from dalsegno.testing.appends import Appends
-from dalsegno.testing.calm import Calm, forget_cached, leftovers
+from dalsegno.testing.calm import Calm, behind, forget_cached, leftovers
 from dalsegno.testing.effects import Effect, Ledger
 from dalsegno.testing.faults import Chances, Exactly, Outages, Plan, Seam, faulty
 from dalsegno.testing.invariants import Broken, Invariants, peek
@@ -99,7 +100,10 @@ class Life:
 
 
 class World:
-    """See the module. ``run`` plays one scenario in it; a world is used once."""
+    """See the module. ``run`` plays one scenario in it; a world is used once.
+
+    ``known`` says what the program of a process, by its name, knows of events and services.
+    """
 
     def __init__(
         self,
@@ -109,9 +113,12 @@ class World:
         setting: Setting | None = None,
         plan: Plan | None = None,
         store: Callable[[SimClock], Store] = MemoryStore,
+        known: Callable[[str], Known] | None = None,
     ) -> None:
         self.seed = seed
-        self.registry = registry
+        self.registry = _copy(registry)  # with all reactions; a process has those of its own services
+        self._defined = registry
+        self._known = known
         self.setting = setting or Setting()
         self.plan: Plan = plan or Exactly()
         self.loop: SimLoop = make_sim_loop(seed)
@@ -223,14 +230,16 @@ class World:
         threads = SimThreads(self.loop, f"{self.seed} {host}")
         runtime = Runtime(
             faulty(self.seam, host),
-            self.registry,
+            _copy(self._defined),
             self._options(),
+            known=None if self._known is None else self._known(name),
             worker=worker,
             clock=clock,
             spawner=threads,
             runner=self._runner(host, threads),
             numbers=Numbers(clock.now, rng),
         )
+        self.registry.add(runtime.reacting.workflows)
         life = self.lives[name] = self._all_lives[str(host)] = Life(host, runtime)
         self.tell(f"{host} begins")
         life.opening = self._on(host, self._open(life))
@@ -470,7 +479,9 @@ class World:
     def _leftovers(self) -> list[str]:
         alive = [life for life in self.lives.values() if life.host.alive]
         engines = {str(life.host): life.runtime.engine for life in alive}
-        return leftovers(engines, [life.host for life in alive])
+        late = behind(self.invariants.reacting, self.invariants.chronicle.head.last)
+        services = len(self.invariants.reacting.services)
+        return late + leftovers(engines, [life.host for life in alive], services)
 
     def row(self, run_id: str) -> Run | None:
         """Read a run as the store has it now."""
@@ -502,6 +513,8 @@ class World:
         calm.look(due, self.engines(), self.setting.slots, self.loop.now_us)
         if due or any(run.session is not None for run in runs):
             return False
+        if behind(self.invariants.reacting, self.invariants.chronicle.head.last):
+            return False
         later = [run.due_at for run in runs if run.due_at is not None]
         if later:
             self._fly(min(later) - self.clock.now())
@@ -515,6 +528,13 @@ class World:
 
     def _due(self, run: Run) -> bool:
         return run.due_at is not None and run.due_at <= self.clock.now()
+
+
+def _copy(registry: Registry) -> Registry:
+    copy = Registry()
+    copy.add(registry.workflows.values())
+    copy.add(registry.steps.values())
+    return copy
 
 
 @contextmanager

@@ -8,7 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from dalsegno.core.clock import SECOND
-from dalsegno.core.commit import EndSession
+from dalsegno.core.commit import Emit, EndSession
+from dalsegno.core.event import NewEvent
+from dalsegno.core.reactions import Declared, Forget, Register, Service, SteerService
 from dalsegno.insight.health import Health, examine
 from dalsegno.insight.paint import Style
 from dalsegno.insight.tables import render_health
@@ -130,3 +132,49 @@ def test_a_disk_that_is_full_is_bad_and_one_that_soon_will_be_is_worth_a_note(
 
     monkeypatch.setattr(stage.store, "facts", told)
     assert levels(health(stage)).get("space") == level
+
+
+# -- services
+
+
+@pytest.fixture
+def served(stage: Stage) -> Stage:
+    """A stage with a service of one handler, and two events on the log."""
+    service = Service("shipping", (Declared("ship"),), partitions=1)
+    stage.store.apply([Register("default", (service,))])
+    stage.store.apply([Emit((NewEvent(type="Paid", id="1"), NewEvent(type="Paid", id="2")))])
+    return stage
+
+
+def service_finding(stage: Stage) -> tuple[str, str]:
+    (found,) = [(one.level, one.text) for one in health(stage).findings if one.what == "service"]
+    return found
+
+
+def test_a_service_that_is_behind_is_well_only_while_somebody_has_its_code(served: Stage) -> None:
+    assert service_finding(served) == ("bad", "shipping: no live worker has its code, 2 events behind")
+    served.worker("shipping.ship")
+    assert service_finding(served) == ("ok", "shipping is 2 events behind")
+
+
+def test_a_paused_service_is_worth_a_note(served: Stage) -> None:
+    served.store.apply([SteerService("default", "shipping", "ann", pause=True)])
+    served.clock.go_on(3 * SECOND)
+    assert service_finding(served) == ("note", "shipping has been paused by ann for 3s, 2 events behind")
+
+
+def test_a_service_that_lost_events_is_bad(served: Stage) -> None:
+    served.store.apply([Forget(3)])
+    level, text = service_finding(served)
+    assert (level, text) == (
+        "bad",
+        "shipping stands still: retention removed 2 events that it had not read",
+    )
+
+
+def test_an_open_circuit_is_worth_a_note(served: Stage) -> None:
+    served.worker("shipping.ship")
+    (handler,) = asyncio.run(served.store.handlers(1))
+    until = served.clock.now() + SECOND
+    served.store.apply([SteerService("default", "shipping", circuit=(handler.number, until))])
+    assert service_finding(served) == ("note", "shipping: circuit open: ship, 2 events behind")

@@ -19,10 +19,10 @@ class LogVerbs(RunVerbs):
     """What the items mean that put events on the log or take them from it; and what is read of it."""
 
     def _emit(self, item: Emit) -> Emitted | Conflict:
-        if item.expects and self._number_of(item.events[0]) is None:
-            refusal = self._conflict(item.expects)
-            if refusal is not None:
-                return refusal
+        landed = bool(item.events) and self._number_of(item.events[0]) is not None
+        refusal = None if landed else self._conflict(item.expects)
+        if refusal is not None:
+            return refusal
         verdict = Emitted()
         self._emitted += [(event, verdict) for event in item.events]
         return verdict

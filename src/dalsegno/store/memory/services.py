@@ -75,6 +75,8 @@ class ServiceVerbs(LogVerbs):
         return row
 
     def _beginning(self, service: Service) -> int:
+        if service.complete:
+            return 0
         if service.start is not None:
             return max(service.start, self._head.first - 1)
         return self._head.last if service.start_at is None else self._last_before(service.start_at)
@@ -154,6 +156,9 @@ class ServiceVerbs(LogVerbs):
         for one in item.reactions[:1]:
             row = self._reactions.get((one.event, one.handler, item.generation))
             return None if row is None else Committed(row.at)
+        owned = self._owned_partitions(item.service, item.session)
+        if item.suspects and set(item.suspects) <= {(one.partition, one.suspect) for one in owned}:
+            return Committed(self.now())  # not counted again
         return None
 
     def _lane(self, item: Laned, service: int) -> None:
@@ -204,6 +209,9 @@ class ServiceVerbs(LogVerbs):
 
     def _keep(self, kept: Iterable[Kept]) -> None:
         for one in kept:
+            service = self._services.get(one.service)
+            if one.generation is not None and (service is None or service.generation != one.generation):
+                continue
             if one.data is None:
                 self._kept.pop((one.service, one.key), None)
             else:

@@ -48,7 +48,9 @@ class SourcingVerbs(ServiceVerbs):
         rows = self._generations(item.namespace, item.name)
         if begins(rows, item):
             generation = len(rows) + 1
-            service = Service(service_of(item.name, generation), (), partitions=1, data=item.data)
+            service = Service(
+                service_of(item.name, generation), (), partitions=1, data=item.data, complete=True
+            )
             number = self._register(Register(item.namespace, (service,))).services[0].number
             serves = any(row.state == SERVING for row in rows)
             state = BUILDING if serves else SERVING

@@ -35,12 +35,14 @@ from dalsegno.core.reactions import (
     Taken,
     TakePartitions,
 )
+from dalsegno.core.schemas import RegisterSchemas
 from dalsegno.core.sourcing import Clear, Project, Serve, Snapshot, Source
 from dalsegno.core.transact import RolledBack, Transact, Transacted
 from dalsegno.core.writes import OWNED, Verdict, Write
 from dalsegno.errors import NoTransactions
 from dalsegno.store.memory.dead_letters import DeadLetterVerbs
 from dalsegno.store.memory.reads import RunReads
+from dalsegno.store.memory.schemas import SchemaVerbs
 from dalsegno.store.memory.sourcing import SourcingVerbs
 from dalsegno.store.memory.tables import Rows
 from dalsegno.store.rows import is_child
@@ -48,7 +50,7 @@ from dalsegno.store.verbs import for_session
 from dalsegno.store.verbs.group import Standing
 
 
-class MemoryStore(DeadLetterVerbs, SourcingVerbs, RunReads):
+class MemoryStore(DeadLetterVerbs, SourcingVerbs, SchemaVerbs, RunReads):
     """Implements ``store.protocol.Store`` with dictionaries."""
 
     @property
@@ -130,6 +132,7 @@ class MemoryStore(DeadLetterVerbs, SourcingVerbs, RunReads):
             Project: self._project,
             Serve: self._serve,
             Clear: self._clear,
+            RegisterSchemas: self._register_schemas,
         }
         try:
             return verbs[type(item)](item)

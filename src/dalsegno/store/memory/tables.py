@@ -11,6 +11,7 @@ from dalsegno.core.event import Event, Head, NewEvent
 from dalsegno.core.notes import LongAttempt
 from dalsegno.core.reactions import DeadLetterRow, HandlerRow, KeptRow, Partition, ServiceRow
 from dalsegno.core.runs import Run
+from dalsegno.core.schemas import SchemaRow
 from dalsegno.core.sourcing import ProjectionRow, SnapshotRow
 from dalsegno.store.log import ReactionRow
 from dalsegno.store.memory.guest_tables import GuestTables
@@ -72,6 +73,7 @@ class Tables:
         self._sources: set[tuple[str, str, str]] = set()  # namespace, type, aggregate
         self._snapshots: dict[tuple[str, str, str], SnapshotRow] = {}
         self._projections: dict[tuple[str, str, int], ProjectionRow] = {}
+        self._schemas: dict[tuple[str, str, int], SchemaRow] = {}  # namespace, type, version
         self._tables = GuestTables(clock)
         self._mark = 0
 

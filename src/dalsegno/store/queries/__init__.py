@@ -15,6 +15,7 @@ from dalsegno.core.commit import Session
 from dalsegno.core.event import Event
 from dalsegno.core.reactions import DeadLetterRow, ServiceRow
 from dalsegno.core.runs import Run
+from dalsegno.core.schemas import SchemaRow
 from dalsegno.core.sourcing import ProjectionRow
 
 _HEADING = re.compile(r"^-- (?P<name>\w+)\((?P<names>[\w, ]*)\)(?: \[(?P<dialect>\w+)\])?$")
@@ -25,6 +26,7 @@ _PARTS = {
     "service_columns": ", ".join(ServiceRow.__struct_fields__),
     "dead_letter_columns": ", ".join(DeadLetterRow.__struct_fields__),
     "projection_columns": ", ".join(ProjectionRow.__struct_fields__),
+    "schema_columns": ", ".join(SchemaRow.__struct_fields__),
     "event_filters": """namespace = :namespace AND number > :after AND number < :before
    AND (:type IS NULL OR type = :type)
    AND (:key IS NULL OR key = :key)

@@ -20,7 +20,7 @@ from dalsegno.store.queries import read_queries
 from dalsegno.store.rows import STATUS_OF, delivery_of, entry_of, run_of, timer_of
 from dalsegno.store.sqlite.file import StoreFile, shut
 from dalsegno.store.sqlite.lane import Lane
-from dalsegno.store.sqlite.sourcing import SourcingReads
+from dalsegno.store.sqlite.schemas import SchemaReads
 from dalsegno.store.sqlite.writer import Writer
 
 T = TypeVar("T")
@@ -29,7 +29,7 @@ _FEW = 1_000  # runs whose ids begin so, that are sorted rather than met among a
 _LAST = chr(0x10FFFF) * (MAX_ID + 1)  # no id lies behind it
 
 
-class SqliteStore(SourcingReads):
+class SqliteStore(SchemaReads):
     """Implements ``store.protocol.Store`` on a file; ``threaded=False`` runs everything in place."""
 
     def __init__(self, path: str, clock: Clock, *, threaded: bool = True) -> None:

@@ -39,10 +39,11 @@ from dalsegno.core.reactions import (
     Taken,
     TakePartitions,
 )
+from dalsegno.core.schemas import RegisterSchemas
 from dalsegno.core.sourcing import Clear, Project, Serve, Snapshot, Source
 from dalsegno.core.writes import OWNED, Verdict, Write
 from dalsegno.store.rows import run_of
-from dalsegno.store.verbs import commits, log, runs, services, sessions, sourcing
+from dalsegno.store.verbs import commits, log, runs, schemas, services, sessions, sourcing
 from dalsegno.store.verbs.group import Ask, Group, Standing, Verb
 
 
@@ -157,4 +158,5 @@ _VERBS: dict[type, Callable[[Any, Group], Verb]] = {
     Project: sourcing.project,
     Serve: sourcing.serve,
     Clear: sourcing.clear,
+    RegisterSchemas: schemas.register,
 }

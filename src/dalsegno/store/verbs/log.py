@@ -21,7 +21,7 @@ FOUND_BEFORE = 1_000  # events that were there before somebody waited for them, 
 
 def emit(item: Emit, group: Group) -> Verb:
     """Put events from outside on the log; their numbers are in the verdict once the group is written."""
-    if item.expects and not (yield from _landed(item.events[0])):
+    if item.expects and not (yield from _landed(item)):
         refusal = yield from conflict(item.expects, group)
         if refusal is not None:
             return refusal
@@ -59,8 +59,9 @@ def _last_of_group(expect: Expect, group: Group) -> Verb:
     return found
 
 
-def _landed(event: NewEvent) -> Verb:
-    return event.id is not None and (yield from _known(event, {})) is not None
+def _landed(item: Emit) -> Verb:
+    first = item.events[0] if item.events else None
+    return first is not None and first.id is not None and (yield from _known(first, {})) is not None
 
 
 def append(group: Group) -> Verb:

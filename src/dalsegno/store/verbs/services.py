@@ -47,6 +47,8 @@ def register(item: Register, group: Group) -> Verb:
 def _beginning(service: Service) -> Verb:
     """Return the position that a new service begins after; what retention has removed is not its loss."""
     ((last, first, _),) = yield "read_ends", ()
+    if service.complete:
+        return 0
     if service.start is not None:
         return max(service.start, first - 1)
     if service.start_at is not None:
@@ -121,6 +123,10 @@ def landed(item: React, group: Group) -> Verb:
         rows = yield "reaction_time", (reaction.event, reaction.handler, item.generation)
         if rows:
             return Committed(rows[0][0])
+    if item.suspects and not item.reactions:  # not counted again
+        rows = yield "owned_partitions", (item.service, item.session)
+        if set(item.suspects) <= {(row[1], row[5]) for row in rows}:
+            return Committed(group.wall)
     return None
 
 
@@ -161,6 +167,10 @@ def _join(item: Joined, generation: int, group: Group) -> Verb:
 def keep(kept: tuple[Kept, ...], group: Group) -> Verb:
     """Keep services' new states of keys."""
     for one in kept:
+        if one.generation is not None:
+            rows = yield "read_generation", (one.service,)
+            if [generation for (generation,) in rows] != [one.generation]:
+                continue
         if one.data is None:
             yield "forget_kept", (one.service, one.key)
         else:

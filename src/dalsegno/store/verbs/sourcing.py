@@ -38,7 +38,7 @@ def project(item: Project, group: Group) -> Verb:
     rows = yield from _generations(item.namespace, item.name)
     if begins(rows, item):
         generation = rows[-1].generation + 1 if rows else 1
-        service = Service(service_of(item.name, generation), (), partitions=1, data=item.data)
+        service = Service(service_of(item.name, generation), (), partitions=1, data=item.data, complete=True)
         known = yield from register(Register(item.namespace, (service,)), group)
         row = (item.namespace, item.name, generation, item.version, known.services[0].number)
         yield "begin_projection", (*row, BUILDING if _serving(rows) else SERVING, group.wall)

@@ -53,6 +53,8 @@ async def a_dead_letter_is_kept(world: World) -> None:
     expect(letter, wanted, "the dead letter")
     expect(await world.store.dead_letter(letter.number), letter, "the dead letter by its number")
     expect(await world.store.dead_letter(letter.number + 1), None, "one that is not there")
+    expect(await world.store.dead_letter_of(run.number), letter, "the dead letter by its run")
+    expect(await world.store.dead_letter_of(run.number + 1), None, "that of a run that is none")
 
 
 async def a_refused_commit_buries_nothing(world: World) -> None:
@@ -72,14 +74,14 @@ async def a_refused_commit_buries_nothing(world: World) -> None:
 
 
 async def a_redrive_is_a_retry(world: World) -> None:
-    """A person's retry lets the run try again with what the person said, and notes who did; once, however often."""
+    """A person's retry lets the run try again with what they said, and notes who and why; once, however often."""
     work = await at_work(world)
     run = await _bury(work, 1)
     world.clock.advance(5)
-    expect((await world.retry("kim", run.id, b'{"sku":1}')).how, SentHow.ACCEPTED, "the redrive")
+    expect((await world.retry("kim", run.id, b'{"sku":1}', "typo")).how, SentHow.ACCEPTED, "the redrive")
     letter = await _letter(world, run)
-    told = (letter.state, letter.changed_by, letter.changed_at, letter.times)
-    expect(told, ("redriving", "kim", world.clock.now(), 1), "the dead letter")
+    told = (letter.state, letter.changed_by, letter.why, letter.changed_at, letter.times)
+    expect(told, ("redriving", "kim", "typo", world.clock.now(), 1), "the dead letter")
     before = await world.snapshot()
     world.clock.advance(5)
     expect((await world.retry("max", run.id)).how, SentHow.REPEATED, "a second redrive")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dalsegno.core.commit import Committed, Done, Kept
-from dalsegno.core.reactions import React
+from dalsegno.core.reactions import Forget, React
 from dalsegno.core.sourcing import Clear, Project, Projected, ProjectionRow, Serve
 from dalsegno.testing.conformance.eventful import an_event, emit, take
 from dalsegno.testing.conformance.world import Case, World, expect, fail
@@ -40,6 +40,10 @@ async def a_read_model_begins_with_its_first_generation(world: World) -> None:
     expect([(one.partition, one.position) for one in partitions], [(0, 0)], "where it begins")
     expect(await world.store.projections("default"), list(rows), "what is read of it")
     expect(await world.store.projections("other"), [], "what another namespace has")
+    await emit(world, an_event())
+    await world.one(Forget(2))
+    (partition,) = await world.store.partitions((await _project(world, 2))[1].service)
+    expect(partition.position, 0, "where one begins that has events to miss")
 
 
 async def a_higher_version_begins_another_generation(world: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dalsegno.core.commit import Committed, Done, EndSession, Fence, Refused, Release
 from dalsegno.core.reactions import (
+    CAREFUL_AFTER,
     Declared,
     GivePartitions,
     Partition,
@@ -115,13 +116,18 @@ async def partitions_are_given_back(world: World) -> None:
     verdict = await world.one(GivePartitions(work.session, work.service.number, (1, 2, 9)))
     expect(verdict, Done(2), "giving its own")
     expect(await _owners(world, work.service.number), [work.session, None, None], "the owners")
-    expect((await work.partitions())[1], Partition(work.service.number, 1, 7, None, 0, 8), "what was given")
+    expect(
+        (await work.partitions())[1],
+        Partition(work.service.number, 1, 7, None, CAREFUL_AFTER, 8),
+        "what was given",
+    )
     expect(await take(world, other, work.service.number), [1, 2], "what the next one takes")
 
 
 async def partitions_of_the_dead_are_handed_on(world: World) -> None:
     """The partitions of a session that was ended are its own until they are released, with one crash more."""
     work = await at_work(world)
+    await emit(world, an_event())
     taker = await world.session()
     await world.one(EndSession(work.session))
     expect(await take(world, taker, work.service.number), [], "what can be taken before the release")
@@ -132,6 +138,41 @@ async def partitions_of_the_dead_are_handed_on(world: World) -> None:
     expect(await take(world, taker, work.service.number, 1), [0], "what can be taken after it")
     await world.write(EndSession(taker), Release())
     expect([one.crashes for one in await work.partitions()], [2, 1], "the crashes of each")
+
+
+async def where_nothing_was_to_come_nothing_killed(world: World) -> None:
+    """A partition that had come to the end of the log counts no crash when its session dies."""
+    work = await at_work(world)
+    await emit(world, an_event(), an_event())
+    await work.react(positions=((0, 2), (1, 1)))
+    await world.write(EndSession(work.session), Release())
+    expect([one.crashes for one in await work.partitions()], [0, 1], "the crashes of each")
+
+
+async def a_suspect_is_counted_as_it_begins(world: World) -> None:
+    """An event that begins alone is noted before, and counted each time; not once more when its worker dies."""
+    work = await at_work(world, partitions=1)
+    await emit(world, an_event(), an_event())
+    for crashes in (CAREFUL_AFTER, CAREFUL_AFTER + 1):
+        await work.react(suspects=((0, 1),))
+        expect([one.crashes for one in await work.partitions()], [crashes], "the crashes as it begins")
+        await world.write(EndSession(work.session), Release())
+        expect([one.crashes for one in await work.partitions()], [crashes], "the crashes after a death")
+        work = AtWork(world, await world.session(), work.service, work.handler)
+        await take(world, work.session, work.service.number)
+    await work.react(suspects=((0, 2),))
+    wanted = [Partition(work.service.number, 0, 0, work.session, CAREFUL_AFTER, 2)]
+    expect(await work.partitions(), wanted, "the partition with another suspect")
+
+
+async def a_suspect_whose_reply_was_lost_is_counted_once(world: World) -> None:
+    """Where only the reply to a note of a suspect was lost, writing it again counts nothing."""
+    work = await at_work(world, fenced=True)
+    note, fence = work.a_react(suspects=((0, 1),)), Fence(work.session, 2, LEASE)
+    first = await world.one(note, fence)
+    after = await world.snapshot()
+    expect(await world.one(note, fence), first, "the verdict of the repetition")
+    expect(await world.snapshot(), after, "the store's rows after it")
 
 
 async def partitions_wait_for_the_runs(world: World) -> None:
@@ -181,12 +222,15 @@ async def what_was_taken_is_told_again(world: World) -> None:
 async def positions_move_forward(world: World) -> None:
     """A partition moves forward only; what has come further is cleared of crashes and suspicion."""
     work = await at_work(world)
+    await emit(world, an_event())
     await world.write(EndSession(work.session), Release())
+    expect([one.crashes for one in await work.partitions()], [1, 1], "the crashes of each")
     work = AtWork(world, await world.session(), work.service, work.handler)
     await take(world, work.session, work.service.number)
     await work.react(suspects=((0, 3), (1, 4)))
     number = work.service.number
-    wanted = [Partition(number, 0, 0, work.session, 1, 3), Partition(number, 1, 0, work.session, 1, 4)]
+    many = CAREFUL_AFTER
+    wanted = [Partition(number, 0, 0, work.session, many, 3), Partition(number, 1, 0, work.session, many, 4)]
     expect(await work.partitions(), wanted, "partitions with a suspect each")
     expect(await work.react(positions=((0, 5),)), Committed(world.clock.now()), "the verdict of a move")
     wanted[0] = Partition(number, 0, 5, work.session)
@@ -255,6 +299,9 @@ CASES = (
     Case(partitions_are_taken_by_one),
     Case(partitions_are_given_back),
     Case(partitions_of_the_dead_are_handed_on),
+    Case(where_nothing_was_to_come_nothing_killed),
+    Case(a_suspect_is_counted_as_it_begins),
+    Case(a_suspect_whose_reply_was_lost_is_counted_once),
     Case(partitions_wait_for_the_runs),
     Case(a_goodbye_hands_on_at_once),
     Case(who_has_ended_takes_nothing),

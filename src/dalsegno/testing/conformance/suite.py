@@ -18,6 +18,7 @@ from dalsegno.testing.conformance.log import CASES as LOG
 from dalsegno.testing.conformance.projecting import CASES as PROJECTING
 from dalsegno.testing.conformance.reacting import CASES as REACTING
 from dalsegno.testing.conformance.reading import CASES as READING
+from dalsegno.testing.conformance.schemas import CASES as SCHEMAS
 from dalsegno.testing.conformance.services import CASES as SERVICES
 from dalsegno.testing.conformance.sessions import CASES as SESSIONS
 from dalsegno.testing.conformance.subscribing import CASES as SUBSCRIBING
@@ -44,6 +45,7 @@ CASES: Sequence[Case] = (
     *SUBSCRIBING,
     *EXPECTING,
     *PROJECTING,
+    *SCHEMAS,
 )
 
 

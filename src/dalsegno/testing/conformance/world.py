@@ -150,9 +150,11 @@ class World:
             fail(f"signalling answered {verdict!r}")
         return verdict
 
-    async def retry(self, sender: str = "kim", id: str = "run", data: bytes | None = None) -> Sent:
+    async def retry(
+        self, sender: str = "kim", id: str = "run", data: bytes | None = None, why: str = ""
+    ) -> Sent:
         """Have a person retry a run."""
-        verdict = await self.one(Retry("default", id, sender, data))
+        verdict = await self.one(Retry("default", id, sender, data, why))
         if not isinstance(verdict, Sent):
             fail(f"retrying answered {verdict!r}")
         return verdict
@@ -186,7 +188,7 @@ class World:
                 rows += [(key, await read.kept(service.number, key)) for key in KEYS]
             letters = DeadLetterQuery(namespace=namespace, state=None, limit=1_000_000)
             rows += [await read.dead_letters(letters), await read.dead_letter_groups(namespace)]
-            rows += [await read.projections(namespace)]
+            rows += [await read.projections(namespace), await read.schemas(namespace)]
             rows += [await read.snapshot(namespace, "Order", key) for key in KEYS]
         return rows
 

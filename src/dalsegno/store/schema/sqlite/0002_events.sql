@@ -146,14 +146,15 @@ CREATE TABLE dead_letters (
 );
 CREATE INDEX dead_letters_open ON dead_letters (namespace, cause) WHERE state = 'open';
 
-CREATE TABLE schemas (
+CREATE TABLE schemas (                            -- versions of event types; written once
     namespace       TEXT    NOT NULL,
     type            TEXT    NOT NULL,
     version         INTEGER NOT NULL,
     format          TEXT    NOT NULL,
-    text            TEXT    NOT NULL,
-    fingerprint     TEXT    NOT NULL,
-    mode            TEXT    NOT NULL,
+    schema          TEXT    NOT NULL,             -- JSON, in one spelling
+    fingerprint     TEXT    NOT NULL,             -- alike for all that say the same
+    mode            TEXT    NOT NULL,             -- how the next version is held to it
+    sealed          INTEGER NOT NULL,             -- 1: made from a class, whose instances have nothing else
     registered_at   INTEGER NOT NULL,
     PRIMARY KEY (namespace, type, version)
 ) WITHOUT ROWID;

@@ -1,0 +1,51 @@
+"""Services, crashed at every write of them or of their client: nothing is lost, nothing happens twice."""
+
+from __future__ import annotations
+
+import pytest
+
+from dalsegno.testing.explorer import Explorer
+from dalsegno.testing.faults import WRITE_CRASHES, ZOMBIES, Exactly, Fault
+from dalsegno.testing.world import Setting
+from tests.helpers.counts import Count
+from tests.simulation.choreographies import CHOREOGRAPHIES
+from tests.simulation.eventful import facts, known, registry
+
+pytestmark = pytest.mark.promise("P1", "P2", "P5", "P6", "P8", "P11")
+
+LEASE = 300_000
+PAIRS = 10
+SETTINGS = {
+    "one worker": Setting(lease=LEASE),
+    "two workers": Setting(lease=LEASE, workers=2, cache=0),
+}
+
+
+def explore(name: str, setting: Setting, modes: tuple[Fault, ...], pairs: int = 0) -> int:
+    """Play it with each fault at each write, and pairs of them; return how many plays had one."""
+    choreography = CHOREOGRAPHIES[name]
+    found = Explorer(
+        choreography, registry(), setting=setting, known=known(choreography.services), ends=facts
+    ).explore(modes=modes, pairs=pairs)
+    found.assert_ok()
+    assert found.plays == found.writes * len(modes) + pairs
+    return found.plays
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("name", CHOREOGRAPHIES)
+def test_services_survive_a_crash_at_every_write(name: str, setting: str, count: Count) -> None:
+    count("crash points of services", explore(name, SETTINGS[setting], WRITE_CRASHES, PAIRS))
+
+
+@pytest.mark.parametrize("name", CHOREOGRAPHIES)
+def test_services_survive_a_process_that_freezes_at_every_write(name: str, count: Count) -> None:
+    count("frozen services", explore(name, SETTINGS["two workers"], ZOMBIES))
+
+
+@pytest.mark.parametrize("name", CHOREOGRAPHIES)
+def test_a_choreography_does_something(name: str) -> None:
+    choreography = CHOREOGRAPHIES[name]
+    explorer = Explorer(choreography, registry(), known=known(choreography.services))
+    found = facts(explorer.play(Exactly()))
+    assert sum(found.log.values()) > 2 and found.log == dict.fromkeys(found.log, 1)

@@ -1,0 +1,1 @@
+"""The desks of the fleet, each of which has services."""

@@ -1,0 +1,158 @@
+"""Cases: which one an event belongs to, and what a cancelled one may do no more."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from dalsegno import App, Process, Service, emit, event, receive, workflow
+from dalsegno.errors import InvalidInput
+from dalsegno.store.log import EventQuery
+from tests.helpers.room import eventually
+
+pytestmark = [pytest.mark.promise("P8"), pytest.mark.asyncio]
+
+
+@event(key="order")
+@dataclass
+class Placed:
+    order: str
+
+
+@event(key="order")
+@dataclass
+class Paid:
+    order: str
+
+
+@event(key="order")
+@dataclass
+class Shipped:
+    order: str
+
+
+@event(key="order")
+@dataclass
+class Called_off:  # noqa: N801 - named so on the log
+    order: str
+
+
+@event(key="order")
+@dataclass
+class Refunded:
+    order: str
+
+
+class Shop:
+    """Two services, one of which takes its time."""
+
+    def __init__(self) -> None:
+        self.did: list[tuple[str, str]] = []
+        self.process = Process("order", starts=Placed, ends=Shipped | Refunded, cancel=Called_off)
+        self.payments, self.shipping = Service("payments"), Service("shipping")
+        self._declare()
+
+    def _declare(self) -> None:
+        did = self.did
+
+        @self.payments.on()
+        async def pay(e: Placed) -> Paid:
+            did.append(("pay", e.order))
+            return Paid(e.order)
+
+        @self.payments.on(compensates=Paid)
+        async def refund(e: Called_off) -> Refunded:
+            did.append(("refund", e.order))
+            return Refunded(e.order)
+
+        @self.shipping.on()
+        @workflow
+        async def ship(e: Paid) -> Shipped:
+            await asyncio.sleep(3_600 if e.order == "slow" else 0.01)
+            return Shipped(e.order)
+
+        @self.shipping.on()
+        async def tell(e: Refunded) -> None:
+            did.append(("tell", e.order))
+
+        @self.shipping.on()
+        async def cheer(e: Shipped) -> None:
+            did.append(("cheer", e.order))
+
+    def app(self, folder: Path) -> App:
+        include = [self.process, self.payments, self.shipping, orders]
+        return App("shop", include=include, store=f"sqlite:///{folder}/shop.db")
+
+
+@workflow
+async def orders(order: str) -> str:
+    emit(Placed(order))
+    return (await receive(Shipped)).order
+
+
+async def test_all_that_follows_an_event_belongs_to_its_case(tmp_path: Path) -> None:
+    shop = Shop()
+    async with shop.app(tmp_path) as client:
+        await client.emit(Placed("1"))
+        await eventually(lambda: ("cheer", "1") in shop.did, "it is shipped")
+        found = await client.events.list(case_id="order-1")
+        runs = await client.runs()
+    assert [e.type for e in found] == ["Placed", "Paid", "Shipped"]
+    assert [run.case_id for run in runs] == ["order-1"]
+
+
+async def test_a_run_and_services_make_up_one_case(tmp_path: Path) -> None:
+    shop = Shop()
+    async with shop.app(tmp_path) as client:
+        run = await client.start(orders, "7", id="order-7")
+        assert await run.result("60s") == "7"
+        found = await client.events.list(case_id="order-7")
+    assert [e.type for e in found] == ["Placed", "Paid", "Shipped"]
+
+
+async def test_of_a_cancelled_case_only_what_undoes_goes_on(tmp_path: Path) -> None:
+    shop = Shop()
+    async with shop.app(tmp_path) as client:
+        await client.emit(Placed("slow"), Placed("2"))
+        await eventually(lambda: ("cheer", "2") in shop.did, "the other is shipped")
+        number = await client.cancel_case(Called_off("slow"), sender="somebody")
+        await eventually(lambda: ("tell", "slow") in shop.did, "it is undone")
+        await client.emit(Shipped("slow"), case_id="order-slow")
+        await client.emit(Placed("3"))
+        await eventually(lambda: ("cheer", "3") in shop.did, "others go on")
+        assert await client.cancel_case(Called_off("slow")) == number
+        (run,) = [run for run in await client.runs() if run.case_id == "order-slow"]
+    assert run.status == "cancelled"
+    assert [what for what, order in shop.did if order == "slow"] == ["pay", "refund", "tell"]
+
+
+async def test_a_worker_that_comes_later_knows_which_cases_are_cancelled(tmp_path: Path) -> None:
+    shop = Shop()
+    async with shop.app(tmp_path) as client:
+        await client.emit(Placed("slow"))
+        await eventually(lambda: ("pay", "slow") in shop.did, "it is paid")
+        await client.cancel_case(Called_off("slow"))
+        await eventually(lambda: ("tell", "slow") in shop.did, "it is undone")
+    later = Shop()
+    app = later.app(tmp_path)
+    async with app as client:
+        (number,) = await client.emit(Shipped("slow"), case_id="order-slow")
+        assert app._runtime is not None
+        store = app._runtime.store
+
+        async def passed() -> bool:
+            return bool(await store.reactions(number))
+
+        await eventually(passed, "it is passed")
+        (reaction,) = await store.reactions(number)
+        assert (later.did, reaction.outcome) == ([], 5)
+        assert len(await store.events(EventQuery(type="Called_off"))) == 1
+
+
+async def test_an_event_that_cancels_no_case_is_refused(tmp_path: Path) -> None:
+    async with Shop().app(tmp_path) as client:
+        with pytest.raises(InvalidInput, match="cancels no case"):
+            await client.cancel_case(Shipped("1"))

@@ -1,0 +1,224 @@
+"""How tests play worlds with services, and what must hold in each of them at rest."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+
+from dalsegno.core.event import Event
+from dalsegno.core.runs import DEAD_LETTER, KILLS_ITS_WORKER
+from dalsegno.engine.registry import Registry
+from dalsegno.events.known import Known
+from dalsegno.events.service import Service
+from dalsegno.store.log import DeadLetterQuery
+from dalsegno.testing.invariants import Broken, peek
+from dalsegno.testing.world import World
+from tests.simulation import services as s
+
+What = tuple[str, str, int]
+"""A type of events, a key and a place: what an event is, wherever it stands."""
+
+
+class Facts(NamedTuple):
+    """What two plays of a scenario must agree on, whatever crashed."""
+
+    log: Counter[What]
+    kept: dict[tuple[str, str], Any]
+    letters: Counter[tuple[str, str | None]]
+    runs: dict[str, Any]
+
+
+def registry() -> Registry:
+    """Collect the workflows that are played beside services."""
+    found = Registry()
+    found.add([s.await_packed, s.announce, s.wrap])
+    return found
+
+
+def known(services: Iterable[Service]) -> Callable[[str], Known]:
+    """Let every process know the same services."""
+    some = Known()
+    some.add([*services, s.order, *(thing for thing in vars(s).values() if isinstance(thing, type))])
+    some.check()
+    return lambda _: some
+
+
+def open_books(world: World) -> None:
+    """Begin a new book for a world."""
+    s.BOOK.clear()
+    s.MENDED.clear()
+    s.HERE[:] = [lambda: str(world.loop.here)]
+    s.KILL[:] = [lambda: world.kill(world.loop.here)]
+
+
+async def emit(world: World, *events: Any) -> None:
+    """Emit events from the client, each with an id of its own, until they are acknowledged."""
+    for one in events:
+        place = getattr(one, "place", 0)
+        name = f"{type(one).__name__}-{getattr(one, 'order', None) or one.clock}-{place}"
+
+        def ask(client: Any, one: Any = one, name: str = name) -> Any:
+            return client.emit(one, id=name)
+
+        await world.ask(ask)
+
+
+async def mend(world: World) -> None:
+    """Answer all dead letters, and what was parked for killing workers, until there are none."""
+    await world.settle()
+    s.MENDED.update(_text(event.key) for event in world.invariants.chronicle.events.values())
+    for _ in range(50):
+        open_ = [run for run in world.runs() if run.reason in (DEAD_LETTER, KILLS_ITS_WORKER)]
+        if not open_:
+            return
+        for run in open_:
+            if run.reason == DEAD_LETTER:
+                await _answer(world, run.number)
+            else:
+                await world.retry(run.id)
+        await world.settle()
+    raise Broken("P11: dead letters come back for ever")
+
+
+def _text(key: str | None) -> str:
+    return key or ""
+
+
+async def _answer(world: World, run: int) -> None:
+    for letter in peek(
+        world.store.dead_letters(DeadLetterQuery(namespace="default", state="open", limit=1_000))
+    ):
+        if letter.run != run:
+            continue
+        event = world.invariants.chronicle.events[letter.event]
+        number = letter.number
+        if _data(event).get("mood") == "lost":
+            await world.ask(
+                lambda client, number=number: client.dead_letters.discard(number, why="it is lost")
+            )
+        else:
+            await world.ask(lambda client, number=number: client.dead_letters.redrive(number, force=True))
+
+
+# -- at rest
+
+
+def facts(world: World) -> Facts:
+    """Judge a world at rest, and say what came of it."""
+    judge(world)
+    kept = {}
+    for row in world.invariants.reacting.services.values():
+        for key in sorted({event.key or "" for event in world.invariants.chronicle.events.values()}):
+            found = peek(world.store.kept(row.number, key))
+            if found is not None and found.data is not None:
+                kept[row.name, key] = msgspec.json.decode(found.data)
+    letters = peek(world.store.dead_letters(DeadLetterQuery(namespace="default", state=None, limit=1_000)))
+    own = {run_id: end for run_id, end in world.outcome.items() if "#" not in run_id}
+    told = Counter((letter.state, letter.key) for letter in letters)
+    return Facts(log_of(world), kept, told, own)
+
+
+def log_of(world: World) -> Counter[What]:
+    """Count what is on the log."""
+    return Counter(map(what, world.invariants.chronicle.events.values()))
+
+
+def judge(world: World) -> None:
+    """Raise ``Broken`` for what services did as they must not; every case in the world went on."""
+    events = world.invariants.chronicle.events
+    _follows(world, events.values())
+    _done_once(events)
+    _in_order(events)
+    _folded(world, events)
+
+
+def _follows(world: World, events: Collection[Event]) -> None:
+    """What followed is on the log once for each event that it follows."""
+    found, called_off = log_of(world), {event.key for event in events if event.type == "sim.CalledOff"}
+    twice = [one for one, count in found.items() if count > 1]
+    if twice:
+        raise Broken(f"P8: emitted more than once: {twice}")
+    names = {row.name for row in world.invariants.reacting.services.values()}
+    for event in events:
+        if event.key in called_off:
+            continue
+        for follower in _followers(event, names):
+            if found[follower] != 1:
+                raise Broken(
+                    f"P8: of {what(event)} follows {follower}, which is {found[follower]} times there"
+                )
+    lost = {(event.key, _data(event)["place"]) for event in events if _data(event).get("mood") == "lost"}
+    for kind, key, place in found:
+        if kind in ("sim.Paid", "sim.Rumoured") and (key, place) in lost:
+            raise Broken(f"P8: {kind} {key} {place} comes of an attempt that failed")
+
+
+def _followers(event: Event, names: Collection[str]) -> Iterator[What]:
+    data = _data(event)
+    key, place = event.key or "", data.get("place", 0)
+    if event.type == "sim.Ordered":
+        if "payments" in names and data.get("mood") != "lost":
+            yield from (("sim.Paid", key, place), ("sim.Rumoured", key, place))
+        if "stock" in names:
+            yield "sim.Reserved", key, place
+    if event.type == "sim.Shipped" and "packing" in names:
+        yield "sim.Packed", key, place
+    if event.type == "sim.Paid" and {"stock", "shipping"} <= names:
+        yield "sim.Shipped", key, place
+    if event.type == "sim.CalledOff" and "back-office" in names:
+        yield "sim.Refunded", key, 0
+
+
+def _done_once(events: dict[int, Event]) -> None:
+    """One idempotency key for each event and handler, and an event on the log for each key."""
+    keys = defaultdict(set)
+    for one in s.BOOK:
+        keys[one.handler, one.key, one.place].add(one.idempotency_key)
+        if int(one.idempotency_key.rpartition("/")[2]) not in events:
+            raise Broken(f"P8: {one} is about no event")
+    for whose, found in keys.items():
+        if len(found) > 1:
+            raise Broken(f"P6: {whose} was done under {found}")
+
+
+def _in_order(events: dict[int, Event]) -> None:
+    """First done in the order of the log, or of the numbers that the events carry; and all done."""
+    done = defaultdict(list)
+    for one in s.BOOK:
+        number = int(one.idempotency_key.rpartition("/")[2])
+        rank = one.place if one.handler == "clocks.tick" else number
+        if rank not in done[one.handler, one.key]:
+            done[one.handler, one.key].append(rank)
+    for whose, ranks in done.items():
+        if ranks != sorted(ranks) and whose[0] != "gatherer.gather":
+            raise Broken(f"P8: {whose} did its events in the order {ranks}")
+
+
+def _folded(world: World, events: dict[int, Event]) -> None:
+    """What a service keeps of a key is the fold of the key's events, in their order."""
+    rows = {row.name: row.number for row in world.invariants.reacting.services.values()}
+    if "ledger" not in rows:
+        return
+    called_off = {event.key for event in events.values() if event.type == "sim.CalledOff"}
+    folds: dict[str, list[int]] = defaultdict(list)
+    for event in events.values():
+        if event.type == "sim.Paid" and event.key is not None:
+            folds[event.key].append(_data(event)["place"])
+    for key, places in folds.items():
+        row = peek(world.store.kept(rows["ledger"], key))
+        found = msgspec.json.decode(row.data)["places"] if row is not None and row.data else None
+        if found != places and key not in called_off:
+            raise Broken(f"P8: the state of {key} is {found}, and its events say {places}")
+
+
+def what(event: Event) -> What:
+    """Say what an event is."""
+    return event.type, event.key or "", _data(event).get("place", 0)
+
+
+def _data(event: Event) -> dict[str, Any]:
+    data: dict[str, Any] = msgspec.json.decode(event.data or b"{}")
+    return data
