@@ -12,22 +12,27 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-_FACES = ("first.py", "loan.py", "face.py", "events.py", "sourcing.py", "testing.py")
+_FACES = ("first.py", "loan.py", "face.py", "events.py", "sourcing.py", "testing.py", "transactions.py")
 _EXAMPLES = ("choreography.py", "read_models.py")
 GOOD = [*(str(HERE / name) for name in _FACES), *(str(ROOT / "examples" / name) for name in _EXAMPLES)]
 
 WRONG = """\
 from dataclasses import dataclass
 
-from dalsegno import Aggregate, App, Service, event, step, workflow
+from dalsegno import Aggregate, App, Service, Tx, event, step, workflow
 from dalsegno.testing import explore, rehearse
 
 @step
 def weigh(order: str) -> float:
     return 1.0
 
+@step(transaction=True)
+def book(tx: Tx, order: str) -> int:
+    return tx.execute(order)  # WRONG: it gives rows
+
 @workflow
 def pack(order: str) -> float:
+    book(5)  # WRONG: it wants text, and no transaction
     weigh(order, 3)  # WRONG: one argument too many
     text: str = weigh.start(order).result()  # WRONG: it is a float
     print(text, pack.start(8))  # WRONG: it wants text

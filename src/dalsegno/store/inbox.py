@@ -6,6 +6,7 @@ Nothing here commits: the transaction is the caller's.
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -53,21 +54,31 @@ class Runs(Protocol):
 
 
 def _runs(connection: Any) -> Runs:
-    modules = {kind.__module__.partition(".")[0] for kind in type(connection).__mro__}
-    if "sqlalchemy" in modules and hasattr(connection, "execute"):
+    kinds = [kind.__module__ for kind in type(connection).__mro__]
+    awaited = inspect.iscoroutinefunction(getattr(connection, "commit", None))
+    if not awaited and any(name.partition(".")[0] == "sqlalchemy" for name in kinds):
         return _SqlAlchemy(connection)
-    for name in modules - {"builtins"}:
-        module = sys.modules.get(name)
-        if name == "apsw":
-            return _Apsw(connection)
-        style = getattr(module, "paramstyle", None)
-        if style is not None and hasattr(connection, "cursor"):
-            return _DbApi(connection, style, mysql=name in _MYSQL)
+    if "apsw" in kinds:
+        return _Apsw(connection)
+    styles = [found for name in kinds if (found := _style_of(name)) is not None]
+    if not awaited and styles and hasattr(connection, "cursor"):
+        package, style = styles[0]
+        return _DbApi(connection, style, mysql=package in _MYSQL)
     raise InvalidInput(
         f"{connection!r} is no connection that the inbox can use.",
         "It takes those of DB-API modules, and SQLAlchemy's connections and sessions, none that are awaited.",
         "In async SQLAlchemy: await session.run_sync(inbox.once).",
     )
+
+
+def _style_of(name: str) -> tuple[str, str] | None:
+    """Return the package of a DB-API module and how its parameters are written, told by it or a parent."""
+    parts = name.split(".")
+    for end in range(len(parts), 0, -1):
+        style = getattr(sys.modules.get(".".join(parts[:end])), "paramstyle", None)
+        if isinstance(style, str):
+            return parts[0], style
+    return None
 
 
 class _DbApi:

@@ -10,6 +10,7 @@ import apsw
 from dalsegno.core.clock import Clock
 from dalsegno.core.transact import Transact
 from dalsegno.core.writes import Verdict, Write
+from dalsegno.store.migrate import read_migrations
 from dalsegno.store.sqlite.bars import Bars
 from dalsegno.store.sqlite.guest import Guest, ended
 
@@ -26,6 +27,8 @@ class GuestTables:
         """Open a transaction for user code; it is committed if the guest is told to ``keep`` it."""
         if self._made is None:
             connection = apsw.Connection(":memory:")
+            for step in read_migrations("sqlite"):  # so that what is barred in a file is there to be barred
+                connection.execute(step.text).fetchall()
             self._made = connection, Bars(connection)
         connection, bars = self._made
         connection.execute("BEGIN").fetchall()

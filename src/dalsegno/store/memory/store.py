@@ -89,7 +89,7 @@ class MemoryStore(DeadLetterVerbs, SourcingVerbs, SchemaVerbs, RunReads):
             )
         if fence is not None and self._beat(Beat(fence.session, fence.lease, fence.loop_turn_at)) != Done(1):
             return Refused.FENCED
-        if item.tried is not None and self._landed(item.tried.items[0]) is not None:
+        if item.tried is not None and self._landed(item.tried.items[-1]) is not None:
             return item.tried
         with self._tables.transaction(item, lambda made: self._item(made, Standing.HELD)) as guest:
             try:
