@@ -1,14 +1,14 @@
 """Durable workflows for Python: when the machine dies in bar 17, the next one goes on from bar 17."""
 
 from dalsegno.app import App
-from dalsegno.client import AsyncClient, AsyncRun, Client, Run, RunInfo
+from dalsegno.client import AsyncClient, Client, Run, RunInfo
 from dalsegno.core.limits import Limits
 from dalsegno.core.promise import Promise
 from dalsegno.core.retry import Retry
 from dalsegno.core.transact import Tx
 from dalsegno.engine.context import StepInfo, step_info
 from dalsegno.engine.decorators import step, workflow
-from dalsegno.engine.definitions import NOTHING, AsyncStep, Step, Workflow
+from dalsegno.engine.definitions import NOTHING, Step, Workflow
 from dalsegno.engine.remedies import Escalate, Skip
 from dalsegno.engine.verbs import now, random, receive, sleep, uuid
 from dalsegno.events import inbox
@@ -32,8 +32,6 @@ __all__ = [
     "Aggregate",
     "App",
     "AsyncClient",
-    "AsyncRun",
-    "AsyncStep",
     "Circuit",
     "Client",
     "Escalate",
