@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from dalsegno.core.event import Event
-from dalsegno.events.contracts.flow import Flow
+from dalsegno.events.contracts.flow import Flow, named
 from dalsegno.events.contracts.report import Finding, Rule
 
 
@@ -65,7 +65,7 @@ def _unread(flow: Flow, each: Seen) -> Iterator[Finding]:
         if stored is None or not flow.known.types.leads(stored, wanted):
             yield Finding(
                 Rule.OBSERVED,
-                f"Event {each.number} is a {each.type} of version {each.version}, and {reader.what} takes "
+                f"Event {each.number} is a {each.type} of version {each.version}, and {named(reader)} takes "
                 f"version {wanted.version}; no converter leads there.",
                 reader.place,
                 "It becomes a dead letter where it has not been handled, and whenever the log is read again.",
