@@ -249,6 +249,10 @@ class Reacting:
 
     # -- once nothing moves any more
 
+    def is_orphan(self, one: Partition) -> bool:
+        """Whether the owner of a partition is gone, and nobody has come yet."""
+        return one.session in self._fenced
+
     def at_rest(self, events: Mapping[int, Event]) -> None:
         """Raise ``Broken`` where a reaction has changed, an owner is dead, or an event was left undone."""
         for key, row in self.reactions.items():
