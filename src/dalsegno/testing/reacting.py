@@ -244,7 +244,8 @@ class Reacting:
                 if run is None or ended != (letter.state in ("resolved", "discarded")):
                     self._breach("P11", f"dead letter {letter.number} is {letter.state}, and its run {run}")
         for run in runs.values():
-            if run.reason == DEAD_LETTER and states.get(run.number) not in ("open", "redriving"):
+            parked = run.reason == DEAD_LETTER and run.status is Status.WAITING and run.session is None
+            if parked and states.get(run.number) not in ("open", "redriving"):
                 self._breach("P11", f"{run.id} is parked as a dead letter, and is {states.get(run.number)}")
 
     # -- once nothing moves any more
