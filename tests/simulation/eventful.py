@@ -119,8 +119,10 @@ def facts(world: World) -> Facts:
             if found is not None and found.data is not None:
                 kept[row.name, key] = msgspec.json.decode(found.data)
     letters = peek(world.store.dead_letters(DeadLetterQuery(namespace="default", state=None, limit=1_000)))
+    events = world.invariants.chronicle.events.values()
+    called_off = {event.key for event in events if event.type == "sim.CalledOff"}
     own = {run_id: end for run_id, end in world.outcome.items() if "#" not in run_id}
-    told = Counter((letter.state, letter.key) for letter in letters)
+    told = Counter((letter.state, letter.key) for letter in letters if letter.key not in called_off)
     return Facts(log_of(world), kept, told, own)
 
 
@@ -133,6 +135,7 @@ def judge(world: World) -> None:
     """Raise ``Broken`` for what services did as they must not; every case in the world went on."""
     events = world.invariants.chronicle.events
     _follows(world, events.values())
+    _joined(world, events.values())
     _done_once(events)
     _in_order(events)
     _folded(world, events)
@@ -169,10 +172,25 @@ def _followers(event: Event, names: Collection[str]) -> Iterator[What]:
             yield "sim.Reserved", key, place
     if event.type == "sim.Shipped" and "packing" in names:
         yield "sim.Packed", key, place
-    if event.type == "sim.Paid" and {"stock", "shipping"} <= names:
-        yield "sim.Shipped", key, place
     if event.type == "sim.CalledOff" and "back-office" in names:
         yield "sim.Refunded", key, 0
+
+
+def _joined(world: World, events: Collection[Event]) -> None:
+    """The first of one type with the first of the other, the second with the second; what is over waits."""
+    names = {row.name for row in world.invariants.reacting.services.values()}
+    if "shipping" not in names:
+        return
+    parts: dict[str, dict[str, list[int]]] = {
+        kind: defaultdict(list) for kind in ("sim.Paid", "sim.Reserved", "sim.Shipped")
+    }
+    for event in events:
+        if event.type in parts:
+            parts[event.type][event.key or ""].append(_data(event)["place"])
+    for key, reserved in parts["sim.Reserved"].items():
+        pairs = min(len(reserved), len(parts["sim.Paid"][key]))
+        if sorted(parts["sim.Shipped"][key]) != sorted(reserved[:pairs]):
+            raise Broken(f"P8: of {key} {parts['sim.Shipped'][key]} were shipped, not {reserved[:pairs]}")
 
 
 def _done_once(events: dict[int, Event]) -> None:

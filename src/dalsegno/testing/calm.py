@@ -53,7 +53,8 @@ def behind(reacting: Reacting, last: int, known: Iterable[str]) -> list[str]:
     return unknown + [
         f"service {service.name} has come to {one.position} of {last} in partition {one.partition}"
         for one in reacting.partitions.values()
-        if one.position < last and (service := reacting.services[one.service]).paused_at is None
+        if (one.position < last or reacting.is_orphan(one))
+        and (service := reacting.services[one.service]).paused_at is None
     ]
 
 

@@ -132,7 +132,7 @@ class World:
         self.invariants = Invariants(self.store, self, self.setting.limits, broken=self.loop.abort)
         self.invariants.on_end = self._run_ended
         self.appends = Appends(self.invariants.breach)
-        self.rebuilt = Rebuilt(self.invariants.breach, registry, self.invariants.shadows)
+        self.rebuilt = Rebuilt(self.invariants.breach, self.registry, self.invariants.shadows)
         self.invariants.after = self._after_write
         self.ledger.heard = self.invariants.heard
         self.seam = Seam(
