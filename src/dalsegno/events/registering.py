@@ -59,19 +59,22 @@ class Registering:
         if not fresh:
             return
         declared = list(declared_of(fresh))
-        rows = await self._read(declared)
+        rows, durable = await self._read(declared), True
         while True:
             report = self._judged(declared, rows)
             if not report.ok:
                 raise await self._refusal(declared, rows)
             new = tuple(_row(each.candidate) for each in report.findings if each.candidate and _is_new(each))
             if not new:
-                self._admitted |= fresh
+                self._admitted |= fresh if durable else set()
                 return
             known = await self._keep(new, rows, fresh, submit or self._commits.submit)
             if known.registered:
                 return
-            rows = known.rows  # others were quicker: those are judged by as well
+            rows, durable = (
+                known.rows,
+                False,
+            )  # others were quicker, or this very transaction, which may not last
 
     async def hold(self, event: NewEvent) -> None:
         """Hold a foreign event's data to the schema of its version; to any, if it says none.
