@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -258,6 +259,21 @@ def test_a_client_whose_version_does_not_fit_emits_nothing(address: str):
                 client.emit(Old("a"), wrong)
         assert client.events.list() == []
         client.emit(Old("a"))
+
+
+def test_in_a_transaction_a_type_is_registered_with_what_else_it_holds_or_not_at_all(address: str):
+    with app(address, slots=0) as client:
+        with contextlib.suppress(ZeroDivisionError), client.transaction() as tx:
+            client.emit(Old("a"), tx=tx)
+            client.emit(Old("b"), tx=tx)
+            raise ZeroDivisionError
+        with client.transaction() as tx:
+            client.emit(Old("c"), tx=tx)
+            client.emit(Fitting("d"), tx=tx)
+        assert [one.data["order_id"] for one in client.events.list()] == ["c", "d"]
+        with client.transaction() as tx, pytest.raises(SchemaRefused):
+            client.emit(Changed("e", 1), tx=tx)
+    assert [row.version for row in rows(address)] == [1, 2]
 
 
 @pytest.mark.asyncio

@@ -165,7 +165,7 @@ class Operations:
         if event_id is not None and len(events) != 1:
             raise _needs_no_id(event_id, f"{len(events)} events")
         made = tuple(self._new_event(event, event_id, case_id) for event in events)
-        await self._fit(events, made)
+        await self._fit(events, made, tx)
         numbers = await self._emit(Emit(made), tx)
         assert not isinstance(numbers, Conflict)
         return numbers
@@ -178,10 +178,12 @@ class Operations:
         await self._fit(events, made)
         return await self._emit(Emit(made, expects))
 
-    async def _fit(self, events: Sequence[Any], made: Sequence[NewEvent]) -> None:
+    async def _fit(self, events: Sequence[Any], made: Sequence[NewEvent], tx: Any = None) -> None:
         """See that what is to be emitted fits what the store knows of its types."""
         kinds = [own_event_type(type(event)) for event in events]
-        await self._registering.admit(kind for kind in kinds if kind is not None)
+        await self._registering.admit(
+            (kind for kind in kinds if kind is not None), lambda item, heard: self._submit(item, tx, heard)
+        )
         for kind, event in zip(kinds, made, strict=True):
             if kind is None:
                 await self._registering.hold(event)

@@ -6,14 +6,15 @@ A version that does not fit those in the store is refused before anything is wri
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from dalsegno.core.codec import JSON
 from dalsegno.core.event import NewEvent
 from dalsegno.core.schemas import RegisterSchemas, SchemaRow, SchemasKnown
+from dalsegno.core.writes import Verdict, Write
 from dalsegno.engine.commits import CommitQueue
 from dalsegno.errors import DefinitionError, EventRefused, SchemaRefused
 from dalsegno.events.known import Known
@@ -21,9 +22,17 @@ from dalsegno.events.types import EventType
 from dalsegno.store.protocol import Store
 
 if TYPE_CHECKING:
-    from dalsegno.events.schemas import Declared, Finding, Registered, Report
+    from dalsegno.events.schemas import Declared, Finding, Registered, Report, Users
 
 log = logging.getLogger("dalsegno.events")
+
+
+class Submit(Protocol):
+    """Has an item written."""
+
+    def __call__(self, item: Write, heard: Callable[[Verdict], None], /) -> Awaitable[Verdict]:
+        """Write it and return its verdict; ``heard`` is told it once it is durable."""
+        ...
 
 
 class Registering:
@@ -34,27 +43,38 @@ class Registering:
         self._store = store
         self._commits = commits
         self._namespace = namespace
-        self._admitted: set[tuple[str, int]] = set()
+        self._admitted: set[EventType[Any]] = set()
         self._rows: dict[tuple[str, int], SchemaRow] = {}
 
     async def register(self) -> None:
         """Register all that the App knows. Raises SchemaRefused, and then registers none of them."""
         await self.admit(self._known.types.all.values())
 
-    async def admit(self, kinds: Iterable[EventType[Any]]) -> None:
-        """See that event types are registered, before something is emitted. Raises SchemaRefused."""
-        fresh = {kind.named: kind for kind in kinds if kind.named not in self._admitted}
+    async def admit(self, kinds: Iterable[EventType[Any]], submit: Submit | None = None) -> None:
+        """See that event types are registered, before something is emitted. Raises SchemaRefused.
+
+        ``submit`` has an item written, in a transaction perhaps, and tells its verdict once it is durable.
+        """
+        fresh = {kind for kind in kinds if kind not in self._admitted}
         if not fresh:
             return
-        declared = list(declared_of(fresh.values()))
-        while declared:  # others may register at the same time, and are judged by then
-            report, seen = await self._judged(declared)
+        declared = list(declared_of(fresh))
+        rows, durable = await self._read(declared), True
+        while True:
+            report = self._judged(declared, rows)
             if not report.ok:
-                raise await self._refusal(declared, seen)
+                raise await self._refusal(declared, rows)
             new = tuple(_row(each.candidate) for each in report.findings if each.candidate and _is_new(each))
-            if not new or await self._keep(new, seen):
-                break
-        self._admitted |= set(fresh)
+            if not new:
+                self._admitted |= fresh if durable else set()
+                return
+            known = await self._keep(new, rows, fresh, submit or self._commits.submit)
+            if known.registered:
+                return
+            rows, durable = (
+                known.rows,
+                False,
+            )  # others were quicker, or this very transaction, which may not last
 
     async def hold(self, event: NewEvent) -> None:
         """Hold a foreign event's data to the schema of its version; to any, if it says none.
@@ -93,34 +113,46 @@ class Registering:
         self._rows |= {(row.type, row.version): row for row in rows}
         return [row for row in rows if row.version == event.version]
 
-    async def _judged(self, declared: list[Declared]) -> tuple[Report, list[Registered]]:
-        from dalsegno.events.schemas import check_declared
-
+    async def _read(self, declared: Iterable[Declared]) -> tuple[SchemaRow, ...]:
         names = sorted({one.type for one in declared})
-        stored = [
-            registered_of(row) for name in names for row in await self._store.schemas(self._namespace, name)
-        ]
-        return check_declared(declared, stored, casts=self._casts(names)), stored
+        return tuple([row for name in names for row in await self._store.schemas(self._namespace, name)])
 
-    def _casts(self, names: Iterable[str]) -> dict[str, frozenset[tuple[int, int]]]:
-        return {name: self._known.types.casts(name) for name in names}
-
-    async def _keep(self, new: tuple[SchemaRow, ...], seen: list[Registered]) -> bool:
-        names = sorted({row.type for row in new})
-        counted = tuple((name, sum(one.type == name for one in seen)) for name in names)
-        verdict = await self._commits.submit(RegisterSchemas(self._namespace, new, counted))
-        assert isinstance(verdict, SchemasKnown)
-        return verdict.registered
-
-    async def _refusal(self, declared: list[Declared], stored: list[Registered]) -> SchemaRefused:
+    def _judged(
+        self,
+        declared: Iterable[Declared],
+        rows: Iterable[SchemaRow],
+        users: Mapping[str, Users] | None = None,
+    ) -> Report:
         from dalsegno.events.schemas import check_declared
+
+        casts = {one.type: self._known.types.casts(one.type) for one in declared}
+        return check_declared(declared, map(registered_of, rows), users=users, casts=casts)
+
+    async def _keep(
+        self,
+        new: tuple[SchemaRow, ...],
+        rows: tuple[SchemaRow, ...],
+        fresh: set[EventType[Any]],
+        submit: Submit,
+    ) -> SchemasKnown:
+        names = sorted({kind.name for kind in fresh})
+        seen = tuple((name, sum(row.type == name for row in rows)) for name in names)
+
+        def heard(verdict: Verdict) -> None:
+            if isinstance(verdict, SchemasKnown) and verdict.registered:
+                self._admitted |= fresh
+
+        verdict = await submit(RegisterSchemas(self._namespace, new, seen), heard)
+        assert isinstance(verdict, SchemasKnown)
+        return verdict
+
+    async def _refusal(self, declared: list[Declared], rows: Iterable[SchemaRow]) -> SchemaRefused:
         from dalsegno.events.users import users_of
 
         services = self._known.services.values()
         names = sorted({one.type for one in declared})
         users = {name: await users_of(self._store, self._namespace, name, services) for name in names}
-        report = check_declared(declared, stored, users=users, casts=self._casts(names))
-        return refusal(report, self._store.address)
+        return refusal(self._judged(declared, rows, users), self._store.address)
 
 
 def declared_of(kinds: Iterable[EventType[Any]]) -> Iterator[Declared]:
