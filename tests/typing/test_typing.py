@@ -13,7 +13,16 @@ import pytest
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 GOOD = [
-    str(HERE / name) for name in ("first.py", "loan.py", "face.py", "events.py", "sourcing.py", "transactions.py", "testing.py")
+    str(HERE / name)
+    for name in (
+        "first.py",
+        "loan.py",
+        "face.py",
+        "events.py",
+        "sourcing.py",
+        "transactions.py",
+        "testing.py",
+    )
 ]
 GOOD += [str(ROOT / "examples" / name) for name in ("choreography.py", "read_models.py")]
 
