@@ -1,7 +1,7 @@
 """Durable workflows for Python: when the machine dies in bar 17, the next one goes on from bar 17."""
 
 from dalsegno.app import App
-from dalsegno.client import AsyncClient, Client, Run, RunInfo
+from dalsegno.client import AsyncClient, AsyncRun, Client, Run
 from dalsegno.core.limits import Limits
 from dalsegno.core.promise import Promise
 from dalsegno.core.retry import Retry
@@ -32,6 +32,7 @@ __all__ = [
     "Aggregate",
     "App",
     "AsyncClient",
+    "AsyncRun",
     "Circuit",
     "Client",
     "Escalate",
@@ -42,7 +43,6 @@ __all__ = [
     "Retention",
     "Retry",
     "Run",
-    "RunInfo",
     "Service",
     "Skip",
     "Step",

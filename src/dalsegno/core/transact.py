@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import msgspec
 
+from dalsegno.core.commit import Failed, Refused
+from dalsegno.core.sourcing import Conflict
+
 if TYPE_CHECKING:
     from dalsegno.core.writes import Verdict, Write
 
@@ -96,6 +99,11 @@ class Transacted(msgspec.Struct, frozen=True, eq=False):
 
     items: tuple[Write, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+
+
+def refuses(verdict: Verdict | None) -> bool:
+    """Whether a verdict says that nothing of its item was written."""
+    return isinstance(verdict, Failed | Refused | Conflict)
 
 
 class RolledBack(msgspec.Struct, frozen=True, eq=False):

@@ -332,6 +332,9 @@ class Engine:
             case RolledBack(error):
                 live.answers.append(self._steps.rolled_back(live, op, error))
                 self.turn(live)
+            case Conflict():
+                live.answers.append(self._steps.rolled_back(live, op, version_conflict(verdict)))
+                self.turn(live)
             case Failed(error):
                 self._unwritable(live, error)
             case _:

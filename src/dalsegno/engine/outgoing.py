@@ -69,13 +69,19 @@ def _with_outbox(commit: Commit, live: LiveRun, entries: Sequence[Entry]) -> Com
     )
 
 
-def with_step(commit: Commit, run: Run, data: bytes, emitted: Sequence[NewEvent | Kept]) -> Commit:
+def with_step(commit: Commit, run: Run, data: bytes, emitted: Sequence[NewEvent | Kept | Expect]) -> Commit:
     """Complete the commit of a step that runs in its transaction: with its result, and what its body emitted."""
     (entry,) = commit.entries
     events = tuple(addressed(one, run) for one in emitted if isinstance(one, NewEvent))
     kept = tuple(one for one in emitted if isinstance(one, Kept))
-    settled = replace(entry, data=data)
-    return replace(commit, entries=(settled,), events=commit.events + events, kept=commit.kept + kept)
+    expects = tuple(one for one in emitted if isinstance(one, Expect))
+    return replace(
+        commit,
+        entries=(replace(entry, data=data),),
+        events=commit.events + events,
+        kept=commit.kept + kept,
+        expects=commit.expects + expects,
+    )
 
 
 def addressed(event: NewEvent, run: Run) -> NewEvent:

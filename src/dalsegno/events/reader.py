@@ -13,13 +13,12 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 import msgspec
 
 from dalsegno.core.clock import SECOND, nap
 from dalsegno.core.commit import Committed, Failed, Kept
-from dalsegno.core.event import Event, NewEvent
+from dalsegno.core.event import Event
 from dalsegno.core.ids import Numbers, seeded
 from dalsegno.core.reactions import (
     CAREFUL_AFTER,
@@ -44,7 +43,8 @@ from dalsegno.events.keeping import kept_row
 from dalsegno.events.plan import Plan, too_many_hops
 from dalsegno.events.progress import Lines, Progress
 from dalsegno.events.retention import retention_passed
-from dalsegno.events.transacting import Alone, outcome_of
+from dalsegno.events.transacting import Alone
+from dalsegno.events.work import Out, Work, reaction_of
 from dalsegno.store.protocol import Store
 
 log = logging.getLogger("dalsegno.events")
@@ -57,42 +57,6 @@ _TRIES = 5  # times that an event may begin alone and not end
 
 
 _NOTHING = React(0, 0, 0)
-
-
-class Work(msgspec.Struct, gc=False):
-    """One event on its way through the handlers of a service."""
-
-    event: Event
-    plans: tuple[Plan, ...]
-    progress: Progress
-    next: int = 0
-    lined: bool = False
-    told: bool = False  # the store knows already that it is passed
-
-
-class Out(msgspec.Struct):
-    """What has ended and is not written yet."""
-
-    reactions: list[Reaction] = []
-    events: list[NewEvent] = []
-    laned: list[Laned] = []
-    joined: list[Any] = []
-    kept: list[Kept] = []
-    touched: set[int] = set()
-
-    def __bool__(self) -> bool:
-        return bool(self.touched or self.reactions or self.laned)
-
-    def before(self, later: Out) -> Out:
-        """Return this and what ended later."""
-        return Out(
-            self.reactions + later.reactions,
-            self.events + later.events,
-            self.laned + later.laned,
-            self.joined + later.joined,
-            self.kept + later.kept,
-            self.touched | later.touched,
-        )
 
 
 class Reader:
@@ -357,11 +321,11 @@ class Reader:
         elif how.early:
             gap = plan.handler.options.gap
             self._as_run(work, plan, due=None if gap is None else self._store.now() + gap)
-        elif how.expects:
+        elif how.expects and not how.written:
             self._write_alone(work, plan, how)
             return  # it answers by ``_written_alone``
         elif not how.written:
-            self._out.reactions.append(_reaction(work, plan, how))
+            self._out.reactions.append(reaction_of(work, plan, how))
             if how.events:
                 self._out.events += how.events
             for kept in how.kept:
@@ -426,7 +390,7 @@ class Reader:
             self.session,
             self.row.number,
             self.row.generation,
-            reactions=(_reaction(work, plan, how),),
+            reactions=(reaction_of(work, plan, how),),
             events=tuple(how.events),
             kept=tuple(how.kept),
             expects=how.expects,
@@ -552,10 +516,10 @@ class Reader:
                 self._writing = react
                 alone.told(alone.how)
                 self._written(committed)
-            case RolledBack(error):
+            case RolledBack() | Conflict():
                 self._writing, self._out = None, out.before(self._out)
                 alone.work.told = False
-                alone.told(alone.rolled_back(error))
+                alone.told(alone.rolled_back(verdict))
                 self._flush()
             case _:
                 self._written(verdict)
@@ -592,7 +556,3 @@ class Reader:
             log.warning("service %s moved on without this worker (%s)", self.row.name, verdict)
         self.drop()
         self.stale = True
-
-
-def _reaction(work: Work, plan: Plan, how: Ended) -> Reaction:
-    return Reaction(work.event.number, plan.number, outcome_of(how), None, how.took)

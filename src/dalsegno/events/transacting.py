@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
-from dalsegno.core.reactions import React, ReactedAs, Reaction
-from dalsegno.core.transact import OpenTx, Transact, bound_of
+from dalsegno.core.reactions import React
+from dalsegno.core.sourcing import Conflict
+from dalsegno.core.transact import OpenTx, RolledBack, Transact, bound_of
+from dalsegno.engine.outgoing import version_conflict
 from dalsegno.events.calls import Ended
 from dalsegno.events.plan import Plan
+from dalsegno.events.work import Work, reaction_of
 
 
 class NotYet(Exception):  # says what happened
@@ -21,7 +23,7 @@ class NotYet(Exception):  # says what happened
 class Alone(msgspec.Struct):
     """A handler that waits for its transaction: ``body`` runs in it, ``told`` hears how that ended."""
 
-    work: Any
+    work: Work
     plan: Plan
     body: Callable[[OpenTx], Ended]
     told: Callable[[Ended], None]
@@ -41,23 +43,18 @@ class Alone(msgspec.Struct):
         bound = bound_of(self.plan.handler.options.timeout)
         return Transact(work, f"handler {title} for event {event}", react.session, bound)
 
-    def rolled_back(self, error: BaseException) -> Ended:
+    def rolled_back(self, verdict: RolledBack | Conflict) -> Ended:
         """Say how it has ended, when nothing of it was written."""
+        error = version_conflict(verdict) if isinstance(verdict, Conflict) else verdict.error
         return self.how if isinstance(error, NotYet) else Ended(error)
 
     def _with_reaction(self, react: React) -> React:
         how = self.how
-        reaction = Reaction(self.work.event.number, self.plan.number, outcome_of(how), None, how.took)
+        reaction = reaction_of(self.work, self.plan, how)
         return replace(
             react,
             reactions=(*react.reactions, reaction),
             events=(*react.events, *how.events),
             kept=(*react.kept, *how.kept),
+            expects=(*react.expects, *how.expects),
         )
-
-
-def outcome_of(how: Ended) -> ReactedAs:
-    """Say what came of an event for a handler that was called and has not failed."""
-    if how.filtered:
-        return ReactedAs.FILTERED
-    return ReactedAs.STALE if how.stale else ReactedAs.DONE

@@ -37,7 +37,7 @@ from dalsegno.core.reactions import (
 )
 from dalsegno.core.schemas import RegisterSchemas
 from dalsegno.core.sourcing import Clear, Project, Serve, Snapshot, Source
-from dalsegno.core.transact import RolledBack, Transact, Transacted
+from dalsegno.core.transact import RolledBack, Transact, Transacted, refuses
 from dalsegno.core.writes import OWNED, Verdict, Write
 from dalsegno.errors import NoTransactions
 from dalsegno.store.memory.dead_letters import DeadLetterVerbs
@@ -98,7 +98,7 @@ class MemoryStore(DeadLetterVerbs, SourcingVerbs, SchemaVerbs, RunReads):
             except BaseException as error:  # whatever user code raises is its outcome
                 return RolledBack(error)
             verdict = None if made is None else guest.write(made)
-            if isinstance(verdict, Failed | Refused):
+            if verdict is not None and refuses(verdict):
                 return verdict
             item.tried = Transacted(tuple(guest.items), tuple(guest.verdicts))
             guest.keep = True

@@ -11,8 +11,8 @@ from typing import Any
 import apsw
 
 from dalsegno.core.clock import SECOND, Clock
-from dalsegno.core.commit import Failed, Refused
-from dalsegno.core.transact import Parameters, Transact
+from dalsegno.core.commit import Failed
+from dalsegno.core.transact import Parameters, Transact, refuses
 from dalsegno.core.writes import Verdict, Write
 from dalsegno.errors import StatementFailed, StoreError, TransactionOver, TransactionTooLong
 from dalsegno.store.sqlite.bars import Bars
@@ -76,7 +76,7 @@ class Guest:
         with self._mutex:
             self._check()
             verdict = self._write_behind_savepoint(item)
-            if not isinstance(verdict, Failed | Refused):
+            if not refuses(verdict):
                 self.items.append(item)
                 self.verdicts.append(verdict)
                 if then is not None:
@@ -160,7 +160,7 @@ class Guest:
             if self.over is not None:
                 raise self.over from error
             verdict = Failed(error)
-        if isinstance(verdict, Failed | Refused):
+        if refuses(verdict):
             self._connection.execute("ROLLBACK TO item").fetchall()
         self._connection.execute("RELEASE item").fetchall()
         return verdict

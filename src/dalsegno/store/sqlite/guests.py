@@ -10,7 +10,7 @@ import apsw
 
 from dalsegno.core.clock import SECOND, Clock
 from dalsegno.core.commit import Failed, Fence, Refused
-from dalsegno.core.transact import RolledBack, Transact, Transacted
+from dalsegno.core.transact import RolledBack, Transact, Transacted, refuses
 from dalsegno.core.writes import Verdict, Write
 from dalsegno.errors import StoreError, TransactionError, TransactionInDoubt, TransactionTooLong
 from dalsegno.store.sqlite.apart import Apart, GivenUp
@@ -95,7 +95,7 @@ class Guests:
             verdict = None if made is None else guest.write(made)
         except TransactionTooLong as error:
             raise Undone(RolledBack(error)) from error
-        if isinstance(verdict, Failed | Refused):
+        if verdict is not None and refuses(verdict):
             raise Undone(verdict)
 
     def _append(self, group: Group) -> None:
@@ -139,7 +139,7 @@ class Guests:
         self._tell_time(group)
         before = len(group.events)
         verdict: Verdict = self._drive(write_item(item, None, Standing.HELD, group))
-        if isinstance(verdict, Failed | Refused):
+        if refuses(verdict):
             del group.events[before:]
         return verdict
 
