@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
+from dalsegno.client import RunInfo
 from tests.docs import pages
 from tools import gates
 
