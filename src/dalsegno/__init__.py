@@ -5,13 +5,11 @@ from dalsegno.client import AsyncClient, AsyncRun, Client, Run, RunInfo
 from dalsegno.core.limits import Limits
 from dalsegno.core.promise import Promise
 from dalsegno.core.retry import Retry
-from dalsegno.core.transact import Tx
 from dalsegno.engine.context import StepInfo, step_info
 from dalsegno.engine.decorators import step, workflow
 from dalsegno.engine.definitions import NOTHING, AsyncStep, Step, Workflow
 from dalsegno.engine.remedies import Escalate, Skip
 from dalsegno.engine.verbs import now, random, receive, sleep, uuid
-from dalsegno.events import inbox
 from dalsegno.events.aggregate import Aggregate
 from dalsegno.events.converters import downcast, upcast
 from dalsegno.events.emit import emit, keep
@@ -49,7 +47,6 @@ __all__ = [
     "Skip",
     "Step",
     "StepInfo",
-    "Tx",
     "Workflow",
     "__version__",
     "aggregate",
@@ -58,7 +55,6 @@ __all__ = [
     "downcast",
     "emit",
     "event",
-    "inbox",
     "keep",
     "now",
     "random",

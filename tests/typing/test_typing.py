@@ -29,7 +29,8 @@ GOOD += [str(ROOT / "examples" / name) for name in ("choreography.py", "read_mod
 WRONG = """\
 from dataclasses import dataclass
 
-from dalsegno import Aggregate, App, Service, Tx, event, step, workflow
+from dalsegno import Aggregate, App, Service, event, step, workflow
+from dalsegno.transactions import Tx
 from dalsegno.testing import explore, rehearse
 
 @step
