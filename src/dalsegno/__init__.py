@@ -1,13 +1,13 @@
 """Durable workflows for Python: when the machine dies in bar 17, the next one goes on from bar 17."""
 
 from dalsegno.app import App
-from dalsegno.client import AsyncClient, AsyncRun, Client, Run, RunInfo
+from dalsegno.client import AsyncClient, AsyncRun, Client, Run
 from dalsegno.core.limits import Limits
 from dalsegno.core.promise import Promise
 from dalsegno.core.retry import Retry
 from dalsegno.engine.context import StepInfo, step_info
 from dalsegno.engine.decorators import step, workflow
-from dalsegno.engine.definitions import NOTHING, AsyncStep, Step, Workflow
+from dalsegno.engine.definitions import NOTHING, Step, Workflow
 from dalsegno.engine.remedies import Escalate, Skip
 from dalsegno.engine.verbs import now, random, receive, sleep, uuid
 from dalsegno.events.aggregate import Aggregate
@@ -31,7 +31,6 @@ __all__ = [
     "App",
     "AsyncClient",
     "AsyncRun",
-    "AsyncStep",
     "Circuit",
     "Client",
     "Escalate",
@@ -42,7 +41,6 @@ __all__ = [
     "Retention",
     "Retry",
     "Run",
-    "RunInfo",
     "Service",
     "Skip",
     "Step",

@@ -29,6 +29,7 @@ from dalsegno.events.loading import Loading
 from dalsegno.events.pressure import Pressure
 from dalsegno.events.projecting import Projecting
 from dalsegno.events.reacting import Reacting
+from dalsegno.events.registering import Registering
 from dalsegno.events.retention import Retention
 from dalsegno.events.together import Together
 from dalsegno.events.within import Within
@@ -210,6 +211,7 @@ class Runtime:
         self._pressure = Pressure(store, self._clock, options.namespace)
         self.commits = CommitQueue(store, self._clock, patience=options.patience)
         self.engine = self._make_engine(runner or StepRunner(self._threads))
+        self.registering = Registering(self.known, store, self.commits, options.namespace)
         self.reacting = self._make_reacting()
         self.projecting = Projecting(
             self.known.projections.values(),
@@ -285,12 +287,18 @@ class Runtime:
             known=self.known,
             emitted=self._emitted,
             pressure=self._pressure,
+            registering=self.registering,
         )
 
     async def open(self) -> AsyncClient:
-        """Open the store and start the worker; return the client."""
+        """Open the store and start the worker; return the client.
+
+        Raises SchemaRefused, and starts no worker, where its events do not fit those of the store.
+        """
         await self.store.open()
         self.commits.open()
+        if self.worker is not None:
+            await self._register()
         self._within.open()
         self.engine.on_rest = self._rested
         if self.worker is not None:
@@ -298,11 +306,21 @@ class Runtime:
             await self.worker.start()
         return AsyncClient(self.operations)
 
+    async def _register(self) -> None:
+        try:
+            await self.registering.register()
+        except BaseException:
+            await self._shut()
+            raise
+
     async def close(self) -> None:
         """Stop the worker in order, write what is left, close the store."""
         if self.worker is not None:
             await self.worker.stop()
             self._records.remove()
+        await self._shut()
+
+    async def _shut(self) -> None:
         await self.commits.close()
         await self.store.close()
         if isinstance(self._threads, Threads):

@@ -11,6 +11,7 @@
     │   ├── NotDecodable
     │   │   └── NoConverter      an event of a version that the code cannot read
     │   └── EventRefused         no CloudEvent, or a malformed one
+    ├── SchemaRefused            a version of an event that does not fit those in the store
     ├── UndeclaredEvent          a handler returned or emitted what it does not declare
     ├── JoinIncomplete           what a handler joins did not come together in time (also a TimeoutError)
     ├── HopLimit                 too many events led to one, one after the other
@@ -141,6 +142,17 @@ class EventRefused(InvalidInput):
 
     attribute: str
     reason: str
+
+
+class SchemaRefused(DalsegnoError):
+    """Versions of events do not fit those that are registered in the store; nothing was registered.
+
+    ``types`` are those that do not, as (name, version). ``findings`` tell of each by its ``admission``
+    what does not fit (field and rule), and by its ``breakages`` who breaks.
+    """
+
+    types: tuple[tuple[str, int], ...] = ()
+    findings: tuple[Any, ...] = ()
 
 
 class JoinIncomplete(DalsegnoError, TimeoutError):

@@ -282,3 +282,22 @@ async def test_an_order_that_came_beside_the_client_is_taken_once_too(
     (solved,) = await letters(client, 1, "resolved")
     assert (solved.changed_by, solved.why) == ("kim", "by hand")
     assert len(bank.calls) == 2
+
+
+async def test_an_answer_that_is_given_while_no_worker_lives_is_taken_once_by_the_next(
+    bank: Bank, tmp_path: Path
+) -> None:
+    store = f"sqlite:///{tmp_path}/bank.db"
+    async with App("bank", include=[bank.service, Ordered], store=store) as client:
+        await client.emit(Ordered("7", 5))
+        (letter,) = await letters(client, 1)
+    bank.down = False
+    async with App("asking", include=[Ordered], store=store, slots=0) as client:
+        assert await client.dead_letters.redrive(letter.number, by="ann")
+        assert not await client.dead_letters.redrive(letter.number, by="bob")
+        assert (await client.dead_letters.show(letter.number)).letter.state == "redriving"
+    async with App("bank", include=[bank.service, Ordered], store=store) as client:
+        (solved,) = await letters(client, 1, "resolved")
+        assert (solved.changed_by, bank.calls) == ("ann", [("7", 5), ("7", 5)])
+        (answer,) = (await client.dead_letters.show(letter.number)).answers
+        assert answer.by == "ann"

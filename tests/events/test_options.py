@@ -275,3 +275,29 @@ async def test_a_state_by_its_events_own_order_takes_no_older_one(tmp_path: Path
 
         await eventually(done, "all three")
         assert await kept(store, "last", "a") == b'{"sum":0,"last":9}'
+
+
+@pytest.mark.parametrize("batch", [None, 1])
+async def test_a_handler_whose_awaited_work_was_cancelled_has_failed(
+    tmp_path: Path, batch: int | None
+) -> None:
+    service = Service("lines")
+
+    if batch is None:
+
+        @service.on
+        async def note(e: Counted) -> None:
+            raise asyncio.CancelledError
+    else:
+
+        @service.on(batch=batch)
+        async def note_all(es: list[Counted]) -> None:
+            raise asyncio.CancelledError
+
+    async with at_work(tmp_path, service) as (client, _):
+        await client.emit(Counted("a", 1))
+        for _ in range(200):
+            if (await client.services.get("lines")).dead_letters:
+                break
+            await asyncio.sleep(0.02)
+        assert (await client.services.get("lines")).dead_letters == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ from typing import Any
 import pytest
 
 from dalsegno import App, Projection, event, upcast
-from dalsegno.core.reactions import Forget, SteerService
+from dalsegno.core.commit import EndSession, OpenSession, Release
+from dalsegno.core.reactions import CAREFUL_AFTER, Forget, React, SteerService, TakePartitions
+from dalsegno.core.sourcing import Project, Projected
 from dalsegno.errors import DefinitionError, HistoryForgotten, ProjectionNotFound, ResultTimeout
 from tests.helpers.waiting import until
 
@@ -226,8 +229,7 @@ def test_a_fold_that_raises_stops_it_with_the_reason_and_keeps_what_was_before(s
         client.emit(
             Placed("o-1", "c", 1), Placed("o-1", "c", 2), Placed("o-1", "c", -1), Placed("o-1", "c", 3)
         )
-        until(lambda: handle.info().stopped, "the stop") if _there(handle) else None
-        until(lambda: handle.info().stopped, "the stop")
+        until(lambda: _there(handle) and handle.info().stopped, "the stop")
         assert handle.info().stopped == "event 3: ValueError: less than nothing"
         assert handle.get("o-1") == Status("placed", 2)
         assert handle.info().position == 2
@@ -360,3 +362,35 @@ def test_mistakes_in_declarations_are_told_where_they_stand():
         Projection("q", state=int, version=0)
     with pytest.raises(DefinitionError, match="holds '#'"):
         Projection("q#1", state=int)
+
+
+@pytest.mark.asyncio
+async def test_an_event_at_which_worker_after_worker_dies_stops_it(store: str) -> None:
+    status = make_status()
+    looking = App("shop", include=[status], store=store).runtime(worker=False)
+    if store == "memory:":
+        pytest.skip("it does not outlive its worker")
+    client = await looking.open()
+    try:
+        await client.emit(Placed("o-1", "c", 1), Placed("o-2", "c", 1))
+        projected = await looking.commits.submit(Project("default", "status", 1))
+        assert isinstance(projected, Projected)
+        service = projected.rows[0].service
+        for number in range(1, 4 + CAREFUL_AFTER):
+            died = OpenSession(number, 1_000_000, 1, 1, "", "", "", "", "")
+            await looking.commits.submit(died)
+            await looking.store.write([TakePartitions(number, service, 1)])
+            if number > CAREFUL_AFTER:
+                await looking.store.write([React(number, service, 1, suspects=((0, 1),))])
+            await looking.commits.submit(EndSession(number))
+            await looking.commits.submit(Release())
+    finally:
+        await looking.close()
+    async with App("shop", include=[status], store=store) as client:
+        handle = client.projection(status)
+        for _ in range(200):
+            if (await handle.info()).stopped:
+                break
+            await asyncio.sleep(0.02)
+        assert (await handle.info()).stopped == "event 1: parked: kills its worker"
+        assert await handle.list() == []

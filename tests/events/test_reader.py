@@ -122,3 +122,32 @@ async def test_a_service_tells_how_far_it_is_though_others_write_all_the_time() 
             return (await client.services.get("elsewhere")).position > 0
 
         await eventually(told, "the position moves")
+
+
+async def test_what_is_behind_a_blocked_key_is_not_read_again_for_each_event_that_comes() -> None:
+    service, asked = Service("notes"), list[int]()
+
+    @service.on(attempts=1)
+    async def note(e: Noted) -> None:
+        raise ValueError("no")
+
+    app = App("notes", include=[service], store="memory:")
+    async with app as client:
+        assert app._runtime is not None
+        store = app._runtime.store
+        await client.emit(Noted("a", 0))
+        await eventually(lambda: store.lane(1, "a"), "its key is blocked")
+        lane = store.lane
+
+        async def noted(service: int, key: str, limit: int = 1_000_000) -> list[int]:
+            asked.append(limit)
+            return await lane(service, key, limit)
+
+        store.lane = noted  # type: ignore[method-assign]
+        await client.emit(*(Noted("a", place) for place in range(1, 300)))
+
+        async def behind() -> bool:
+            return len(await lane(1, "a")) == 300
+
+        await eventually(behind, "all are behind it")
+    assert set(asked) == {1} and len(asked) < 30

@@ -16,6 +16,7 @@ from dalsegno.core.clock import nap
 
 KEYS = 257
 MAX_LAG = 1_000
+LEASE = 2  # seconds
 DEADLY = "kills who reads it"
 
 
@@ -35,7 +36,7 @@ class Count:
 
 
 in_threads, on_the_loop = Service("in threads"), Service("on the loop")
-slowly, counting = Service("slowly"), Service("counting", state=Count)
+slowly, counting = Service("slowly", state=Count), Service("counting", state=Count)
 storm, deadly = Service("storm", max_lag=MAX_LAG), Service("deadly")
 SERVICES = {service.name: service for service in (in_threads, on_the_loop, slowly, counting, storm, deadly)}
 _ledger = -1
@@ -56,8 +57,9 @@ async def note_at_once(e: Noted) -> None:
 
 
 @slowly.on()
-async def note_later(e: Noted) -> None:
+async def note_later(e: Noted, state: Count | None) -> None:
     await nap(0.01 * (1 + e.place * 5 % 9))  # unequal: what is not in order would overtake
+    keep(Count((state or Count()).places + 1))
     _note(e)
 
 
@@ -89,7 +91,7 @@ def crowd(events: int) -> list[Noted]:
 async def main(store: str, ledger: str, service: str) -> None:
     global _ledger
     _ledger = os.open(ledger, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    async with App("crowds", include=[SERVICES[service]], store=store, lease="2s"):
+    async with App("crowds", include=[SERVICES[service]], store=store, lease=f"{LEASE}s"):
         print("ready", flush=True)
         await asyncio.to_thread(sys.stdin.buffer.read)
 

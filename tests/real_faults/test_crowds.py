@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import subprocess
 import sys
 from collections import defaultdict
@@ -10,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from dalsegno.app import App
@@ -69,6 +71,16 @@ class Worker:
         self.end(kill=True)
         self._log.close()
 
+    async def freeze(self, seconds: float) -> None:
+        """Let it do nothing for a while, and then go on as if nothing had been."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            await nap(seconds)
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+        await nap(0.5)
+
     def is_dead(self) -> bool:
         return self._process is None or self._process.poll() is not None
 
@@ -106,6 +118,18 @@ async def _emit(client: AsyncClient, events: list[crowds.Noted]) -> int:
                 refused += 1
                 await nap(error.retry_after)
     return refused
+
+
+async def _counted(client: AsyncClient, service: str) -> dict[str, int]:
+    """Read the states that a service keeps, key by key."""
+    store = client._operations.store
+    number = next(row.number for row in await store.services("default") if row.name == service)
+    kept = {key: await store.kept(number, key) for key in _places(crowds.KEYS)}
+    return {
+        key: msgspec.json.decode(row.data or b"", type=crowds.Count).places
+        for key, row in kept.items()
+        if row is not None
+    }
 
 
 async def _caught_up(client: AsyncClient, service: str) -> None:
@@ -188,36 +212,40 @@ def test_one_that_is_killed_while_it_catches_up_passes_over_nothing(tmp_path: Pa
 
 
 @pytest.mark.parametrize("events", SIZES)
-@pytest.mark.parametrize("kill", [False, True], ids=["they leave", "they are killed"])
-def test_workers_that_come_and_go_hand_their_keys_on_in_order(
-    tmp_path: Path, events: int, *, kill: bool
-) -> None:
-    stays, *others = workers = [Worker(tmp_path, "slowly") for _ in range(3)]
+@pytest.mark.parametrize("how", [pytest.param("leave", marks=pytest.mark.slow), "die", "freeze"])
+def test_workers_that_come_and_go_hand_their_keys_on_in_order(tmp_path: Path, events: int, how: str) -> None:
+    over, counted = asyncio.Event(), dict[str, int]()
+    stays, *others = [Worker(tmp_path, "slowly") for _ in range(3)]
 
     async def come_and_go(worker: Worker, seconds: float) -> None:
-        while True:
+        while not over.is_set():
             await worker.hire()
             await nap(seconds)
-            await asyncio.to_thread(worker.end, kill=kill)
+            if how == "freeze":
+                await worker.freeze(2 * crowds.LEASE)
+            await asyncio.to_thread(worker.end, kill=how == "die")
 
     async def scenario(client: AsyncClient) -> None:
         await stays.hire()
         restless = [asyncio.create_task(come_and_go(worker, 0.7 + n)) for n, worker in enumerate(others)]
-        for at in range(0, events, events // 12):
-            await _emit(client, crowds.crowd(events)[at : at + events // 12])
+        for at in range(0, events, events // 8):
+            await _emit(client, crowds.crowd(events)[at : at + events // 8])
             await nap(0.3)
-        for task in restless:
-            task.cancel()
-        await asyncio.gather(*restless, return_exceptions=True)
-        for worker in others:
-            worker.end(kill=kill)
+        over.set()
+        await asyncio.gather(*restless)
         await _caught_up(client, "slowly")
-        for worker in workers:
-            worker.close()
+        counted.update(await _counted(client, "slowly"))
 
-    _run(stays, scenario)
+    try:
+        _run(stays, scenario)
+    finally:
+        for worker in others:
+            worker.close()
+    assert counted == {key: len(places) for key, places in _places(events).items()}, "each event counts once"
+    told = {"leave": "", "die": "its process is gone", "freeze": "its lease ran out"}[how]
+    assert told in (tmp_path / "worker.log").read_text()
     noted = stays.noted()
-    if kill:
+    if how != "leave":
         noted = defaultdict(list, {key: list(dict.fromkeys(places)) for key, places in noted.items()})
     assert noted == _places(events)
 

@@ -21,6 +21,9 @@ from tests.simulation import services as s
 What = tuple[str, str, int]
 """A type of events, a key and a place: what an event is, wherever it stands."""
 
+SIDE_BY_SIDE = ("gatherer.gather", "shipping.ship")
+"""Batches, and joins: each round of a join is a run of its own, which waits for no other."""
+
 
 class Facts(NamedTuple):
     """What two plays of a scenario must agree on, whatever crashed."""
@@ -116,8 +119,10 @@ def facts(world: World) -> Facts:
             if found is not None and found.data is not None:
                 kept[row.name, key] = msgspec.json.decode(found.data)
     letters = peek(world.store.dead_letters(DeadLetterQuery(namespace="default", state=None, limit=1_000)))
+    events = world.invariants.chronicle.events.values()
+    called_off = {event.key for event in events if event.type == "sim.CalledOff"}
     own = {run_id: end for run_id, end in world.outcome.items() if "#" not in run_id}
-    told = Counter((letter.state, letter.key) for letter in letters)
+    told = Counter((letter.state, letter.key) for letter in letters if letter.key not in called_off)
     return Facts(log_of(world), kept, told, own)
 
 
@@ -130,6 +135,7 @@ def judge(world: World) -> None:
     """Raise ``Broken`` for what services did as they must not; every case in the world went on."""
     events = world.invariants.chronicle.events
     _follows(world, events.values())
+    _joined(world, events.values())
     _done_once(events)
     _in_order(events)
     _folded(world, events)
@@ -166,10 +172,25 @@ def _followers(event: Event, names: Collection[str]) -> Iterator[What]:
             yield "sim.Reserved", key, place
     if event.type == "sim.Shipped" and "packing" in names:
         yield "sim.Packed", key, place
-    if event.type == "sim.Paid" and {"stock", "shipping"} <= names:
-        yield "sim.Shipped", key, place
     if event.type == "sim.CalledOff" and "back-office" in names:
         yield "sim.Refunded", key, 0
+
+
+def _joined(world: World, events: Collection[Event]) -> None:
+    """The first of one type with the first of the other, the second with the second; what is over waits."""
+    names = {row.name for row in world.invariants.reacting.services.values()}
+    if "shipping" not in names:
+        return
+    parts: dict[str, dict[str, list[int]]] = {
+        kind: defaultdict(list) for kind in ("sim.Paid", "sim.Reserved", "sim.Shipped")
+    }
+    for event in events:
+        if event.type in parts:
+            parts[event.type][event.key or ""].append(_data(event)["place"])
+    for key, reserved in parts["sim.Reserved"].items():
+        pairs = min(len(reserved), len(parts["sim.Paid"][key]))
+        if sorted(parts["sim.Shipped"][key]) != sorted(reserved[:pairs]):
+            raise Broken(f"P8: of {key} {parts['sim.Shipped'][key]} were shipped, not {reserved[:pairs]}")
 
 
 def _done_once(events: dict[int, Event]) -> None:
@@ -193,7 +214,7 @@ def _in_order(events: dict[int, Event]) -> None:
         if rank not in done[one.handler, one.key]:
             done[one.handler, one.key].append(rank)
     for whose, ranks in done.items():
-        if ranks != sorted(ranks) and whose[0] != "gatherer.gather":
+        if ranks != sorted(ranks) and whose[0] not in SIDE_BY_SIDE:
             raise Broken(f"P8: {whose} did its events in the order {ranks}")
 
 

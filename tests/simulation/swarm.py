@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -182,7 +183,7 @@ class _Scenario:
         self._waiting: list[asyncio.Future[None]] = []
 
     async def __call__(self, world: World) -> None:
-        acts = asyncio.ensure_future(self._act(world))
+        acts = asyncio.ensure_future(act(world, self._case.acts))
         plays = self._case.plays.items()
         await asyncio.gather(*(self._lead(world, run_id, wanted) for run_id, wanted in plays))
         await acts
@@ -239,32 +240,34 @@ class _Scenario:
             await world.start(w.mistaken, 1, id=run_id)
             raise AssertionError(f"P2: {run_id} was started again as another workflow")
 
-    async def _act(self, world: World) -> None:
-        for after, what, who, seconds in self._case.acts:
-            await world.sleep(after)
-            if who not in world.lives:
-                continue
-            match what:
-                case "outage":
-                    world.down(answers=False)
-                    await world.sleep(seconds)
-                    world.down(answers=True)
-                case "cut":
-                    world.cut(who, seconds)
-                case "back":
-                    world.set_clock_back(round(seconds * SECOND))
-                case "kill":
-                    world.kill(world.lives[who].host)
-                case "pause":
-                    world.pause(who, seconds)
-                case "evict":
-                    world.evict(who)
-                case "misjudge":
-                    world.misjudge(who)
-                case _:
-                    await world.stop(who)
-
 
 async def _wait(world: World, run_id: str) -> None:
     with contextlib.suppress(Stuck):  # a run that is parked does not end
         await world.result(run_id)
+
+
+async def act(world: World, acts: Iterable[Act]) -> None:
+    """Have happen to the processes of a world what a case says."""
+    for after, what, who, seconds in acts:
+        await world.sleep(after)
+        if who not in world.lives:
+            continue
+        match what:
+            case "outage":
+                world.down(answers=False)
+                await world.sleep(seconds)
+                world.down(answers=True)
+            case "cut":
+                world.cut(who, seconds)
+            case "back":
+                world.set_clock_back(round(seconds * SECOND))
+            case "kill":
+                world.kill(world.lives[who].host)
+            case "pause":
+                world.pause(who, seconds)
+            case "evict":
+                world.evict(who)
+            case "misjudge":
+                world.misjudge(who)
+            case _:
+                await world.stop(who)

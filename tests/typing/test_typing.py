@@ -12,19 +12,9 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-GOOD = [
-    str(HERE / name)
-    for name in (
-        "first.py",
-        "loan.py",
-        "face.py",
-        "events.py",
-        "sourcing.py",
-        "transactions.py",
-        "testing.py",
-    )
-]
-GOOD += [str(ROOT / "examples" / name) for name in ("choreography.py", "read_models.py")]
+_FACES = ("first.py", "loan.py", "face.py", "events.py", "sourcing.py", "testing.py", "transactions.py")
+_EXAMPLES = ("choreography.py", "read_models.py")
+GOOD = [*(str(HERE / name) for name in _FACES), *(str(ROOT / "examples" / name) for name in _EXAMPLES)]
 
 WRONG = """\
 from dataclasses import dataclass

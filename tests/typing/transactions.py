@@ -7,19 +7,6 @@ from typing import Any, assert_type
 
 from dalsegno import AsyncClient, AsyncRun, Client, Promise, Run, Service, Step, event, step, workflow
 from dalsegno.transactions import Tx, inbox
-    AsyncClient,
-    AsyncRun,
-    Client,
-    Promise,
-    Run,
-    Service,
-    Step,
-    Tx,
-    event,
-    inbox,
-    step,
-    workflow,
-)
 
 
 @event("Asked", version=1, key="id")

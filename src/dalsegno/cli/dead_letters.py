@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dalsegno.cli.console import say
+from dalsegno.cli.console import busy, say
 from dalsegno.cli.exits import Commands, Exit, NotPossibleNow
 from dalsegno.cli.inputs import by_option, read_json
 from dalsegno.cli.view import View, viewing
@@ -196,7 +196,8 @@ async def _give(
     async with view.client() as client:
         letters = client.dead_letters
         many = letters.redrive_many if word == "redriven" else letters.discard_many
-        report = await many(*numbers, **asked, dry_run=dry_run)
+        with busy("looking" if dry_run else "answering"):
+            report = await many(*numbers, **asked, dry_run=dry_run)
     view.answer(report, render_redrive(report, view.style))
     done, chosen, refused = (report.count(each) for each in (word, "chosen", "refused"))
     more = "; the limit leaves out more" if report.more else ""

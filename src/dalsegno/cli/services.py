@@ -144,7 +144,12 @@ def _replay_options(function: Any) -> Any:
     return function
 
 
-@services.command(examples=["dalsegno services replay projections --after 0", "… --since 2d --yes"])
+@services.command(
+    examples=[
+        "dalsegno services replay projections --after 0",
+        "dalsegno services replay projections --since 2d --yes",
+    ]
+)
 @click.argument("name")
 @_replay_options
 @by_option

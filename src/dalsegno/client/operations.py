@@ -48,7 +48,8 @@ from dalsegno.events.emit import new_event
 from dalsegno.events.known import Known
 from dalsegno.events.loading import Loading
 from dalsegno.events.pressure import Pressure
-from dalsegno.events.types import event_type
+from dalsegno.events.registering import Registering
+from dalsegno.events.types import event_type, own_event_type
 from dalsegno.store.protocol import RunQuery, Store
 
 
@@ -122,6 +123,7 @@ class Operations:
         known: Known | None = None,
         emitted: Callable[[], None] | None = None,
         pressure: Pressure | None = None,
+        registering: Registering | None = None,
     ) -> None:
         self.store = store
         self.registry = registry
@@ -136,6 +138,7 @@ class Operations:
         self._declared = known or Known()
         self._emitted = emitted
         self._pressure = pressure
+        self._registering = registering or Registering(self._declared, store, commits, namespace)
         self.loading = Loading(store, commits, self._declared.types, namespace)
         self.desk = Desk(store, namespace, commits, self._declared, limits, self._written, pressure)
 
@@ -162,6 +165,7 @@ class Operations:
         if event_id is not None and len(events) != 1:
             raise _needs_no_id(event_id, f"{len(events)} events")
         made = tuple(self._new_event(event, event_id, case_id) for event in events)
+        await self._fit(events, made, tx)
         numbers = await self._emit(Emit(made), tx)
         assert not isinstance(numbers, Conflict)
         return numbers
@@ -170,7 +174,19 @@ class Operations:
         self, events: Sequence[Any], expects: tuple[Expect, ...]
     ) -> list[int] | Conflict:
         """Put events on the log if what they were decided by is still so."""
-        return await self._emit(Emit(tuple(self._new_event(event, None, None) for event in events), expects))
+        made = tuple(self._new_event(event, None, None) for event in events)
+        await self._fit(events, made)
+        return await self._emit(Emit(made, expects))
+
+    async def _fit(self, events: Sequence[Any], made: Sequence[NewEvent], tx: Any = None) -> None:
+        """See that what is to be emitted fits what the store knows of its types."""
+        kinds = [own_event_type(type(event)) for event in events]
+        await self._registering.admit(
+            (kind for kind in kinds if kind is not None), lambda item, heard: self._submit(item, tx, heard)
+        )
+        for kind, event in zip(kinds, made, strict=True):
+            if kind is None:
+                await self._registering.hold(event)
 
     async def _emit(self, item: Emit, tx: Any = None) -> list[int] | Conflict:
         if self._pressure is not None:

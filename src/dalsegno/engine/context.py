@@ -39,7 +39,17 @@ class StepInfo(msgspec.Struct, frozen=True, gc=False):
 
     def emit_instead(self, all_of_it: list[Any]) -> None:
         """Hand over these, and nothing that was handed over before."""
-        force_setattr(self, "_emitted", all_of_it or None)
+        if self._emitted is None:
+            force_setattr(self, "_emitted", [])
+        assert self._emitted is not None
+        self._emitted[:] = all_of_it
+
+    def share(self, other: StepInfo) -> None:
+        """Let what another one is handed over, or reaches, be this one's too: both are of one attempt."""
+        if self._emitted is None:
+            force_setattr(self, "_emitted", [])
+        for name in ("_emitted", "_within"):
+            force_setattr(other, name, getattr(self, name))
 
     @property
     def has_emitted(self) -> bool:

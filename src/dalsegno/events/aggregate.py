@@ -7,9 +7,11 @@ each class of events does to it, any other method may be a command. It can be tr
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, ClassVar, Self, get_origin, get_type_hints
 
 import msgspec
@@ -237,12 +239,11 @@ class AggregateType:
                     "Before any event there must be something that it is.",
                     f"Write {field}: … = …; None may be one of its types.",
                 )
-            fields.append((field, hint, getattr(self.cls, field)))
+            own = partial(copy.deepcopy, getattr(self.cls, field))  # nobody's list is another one's, too
+            fields.append((field, hint, msgspec.field(default_factory=own)))
         try:
             state = msgspec.defstruct(f"{self.cls.__name__}State", fields)
             shape_of(state)
-        except TypeError as error:
-            raise DefinitionError(f"{self.what}: {error}", "", "Use an empty list, set or dict.") from error
         except DefinitionError as error:
             raise DefinitionError(f"{self.what}: {error.what}", error.meaning, error.mend) from error
         return state

@@ -126,7 +126,7 @@ class Calls:
         if event.key is not None and (plan.keeping is not None or plan.calling.sequence is not None):
             self.spawn(caller, self._with_state(call, event.key))
         elif plan.calling.is_async:
-            self.spawn(caller, self._await(call))
+            self._tasks[self._running().create_task(self._await(call))] = caller
         else:
             self._go(call)
 
@@ -185,18 +185,21 @@ class Calls:
         for task, whose in list(self._tasks.items()):
             if whose is caller:
                 task.cancel()
+                self._forget(task)
 
     def _running(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
         return self._loop
 
-    def _forget(self, task: asyncio.Task[None]) -> None:
-        self._tasks.pop(task, None)
+    def _forget(self, task: asyncio.Task[Any] | None) -> None:
+        if task is not None:
+            self._tasks.pop(task, None)
 
     # -- on the loop
 
     async def _await(self, call: Call) -> None:
+        """Call a handler; its task is forgotten here: a callback would cost every event a turn of the loop."""
         plan, event = call.plan, call.event
         info = info_of(plan, event, call.caller.generation, self.within)
         step_context.set(info)  # in the task's own copy of the context
@@ -210,11 +213,12 @@ class Calls:
                 arguments = plan.calling.arguments([value], plan.calling.state(call.row))
                 result = await _within(plan, info, plan.handler.function(*arguments))
                 how = said(call, info, value, result)
-        except asyncio.CancelledError:
-            return  # called off: nobody is there to hear it
         except BaseException as error:  # whatever a handler raises is its outcome
+            if _called_off():
+                return  # nobody is there to hear it
             how = Ended(error)
         how.took = int((self._clock.monotonic() - began) * SECOND)
+        self._forget(asyncio.current_task())
         self._tell(call, how)
 
     # -- many at once
@@ -246,9 +250,9 @@ class Calls:
             info = replace(info_of(plan, last.event, last.caller.generation, None), batch=True)
             try:
                 how = await self._call_batch(last, info, values)
-            except asyncio.CancelledError:
-                return  # called off: nobody is there to hear it
             except BaseException as error:  # whatever a handler raises is its outcome
+                if _called_off():
+                    return  # nobody is there to hear it
                 for place in wanted:
                     ends[place] = Ended(error, among=len(wanted) > 1)
             else:
@@ -357,6 +361,12 @@ async def _in_thread(threads: Spawner, function: Callable[[], Any]) -> Any:
 
     threads.submit(job)
     return await answer
+
+
+def _called_off() -> bool:
+    """Tell whether it is this task that was cancelled, and not something that its handler awaits."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def info_of(plan: Plan, event: Event, generation: int, within: object) -> StepInfo:

@@ -60,7 +60,7 @@ class Loading:
         NoConverter for events that the code cannot read, and what its ``apply`` methods raise.
         """
         kind = kind_of(cls)
-        await self._know(kind)
+        self._know(kind)
         until = _ALL if as_of is None else await last_of(self._store, self._namespace, as_of)
         while True:
             row = await self._store.snapshot(self._namespace, kind.name, key)
@@ -72,7 +72,7 @@ class Loading:
     async def compact(self, cls: type[Aggregate]) -> int:
         """Write a snapshot of each aggregate that has events after its last one; return how many those were."""
         kind = kind_of(cls)
-        await self._know(kind)
+        self._know(kind)
         head = await self._store.head()
         written, at = 0, head.first - 1
         while at < head.last:
@@ -92,12 +92,15 @@ class Loading:
         assert isinstance(done, Done)
         return done.count
 
-    async def _know(self, kind: AggregateType) -> None:
-        """Tell the store, once, which events it must not forget before a snapshot has them."""
+    def _know(self, kind: AggregateType) -> None:
+        """Tell the store, once, which events it must not forget before a snapshot has them.
+
+        Nothing waits for it: it is written before whatever is decided by what is read now.
+        """
         kind.check()
         if kind not in self._known:
-            await self._commits.submit(Source(self._namespace, kind.name, kind.types))
             self._known.add(kind)
+            self._commits.put(Source(self._namespace, kind.name, kind.types), lambda _: None)
 
     async def _fold(
         self, cls: type[A], kind: AggregateType, key: str, row: SnapshotRow | None, until: int

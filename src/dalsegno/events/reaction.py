@@ -203,10 +203,11 @@ class StepLike:
             attempts=tries,
             goes_on=self._calling.handler.options.after_dead_letter == "go on",
         )
-        answer = answered(await hold(self._calling.title, DEAD_LETTER))
-        outbox.dead = None
-        execution.reason = None
-        return answer
+        try:
+            return answered(await hold(self._calling.title, DEAD_LETTER))
+        finally:  # one that is cancelled is no dead letter any more either
+            outbox.dead = None
+            execution.reason = None
 
 
 def _told(op: Op, error: Exception) -> Failure:

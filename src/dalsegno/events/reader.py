@@ -221,9 +221,9 @@ class Reader:
             await self._cancelled.look()
         if self._cancelled:
             await self._cancelled.prepare(events)
-        for event in events:
-            if event.key in self._blocked and not await self._still_blocked(event.key):
-                self._blocked.discard(event.key)
+        for key in self._blocked & {event.key for event in events if event.key is not None}:
+            if not await self._still_blocked(key):
+                self._blocked.discard(key)
         if went_back != self._went_back:
             return True  # partitions came meanwhile whose events are before these
         for event in events:
@@ -239,7 +239,7 @@ class Reader:
     async def _still_blocked(self, key: str) -> bool:
         waits = any(laned.key == key for laned in self._out.laned)
         writing = self._writing is not None and any(laned.key == key for laned in self._writing.laned)
-        return waits or writing or bool(await self._store.lane(self.row.number, key))
+        return waits or writing or bool(await self._store.lane(self.row.number, key, 1))
 
     async def _wait(self, mark: int) -> None:
         waited = 0.0

@@ -114,6 +114,14 @@ class Types:
             self.check()
         return self._way(stored, wanted) is not None
 
+    def casts(self, name: str) -> frozenset[tuple[int, int]]:
+        """List from which version of an event to which there is a converter."""
+        if self._ways is None:
+            self.check()
+        assert self._ways is not None
+        found = (each.ends for ways in self._ways.values() for each in ways)
+        return frozenset((old.version, new.version) for old, new in found if old.name == name)
+
     def _way(self, stored: EventType[Any], wanted: EventType[Any]) -> list[Converter[Any, Any]] | None:
         assert self._ways is not None
         came: dict[tuple[str, int], list[Converter[Any, Any]]] = {stored.named: []}

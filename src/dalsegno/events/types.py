@@ -11,7 +11,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from enum import Enum
-from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar, overload
+from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar, get_args, overload
 from uuid import UUID
 
 from dalsegno.core.codec import Shape, shape_of
@@ -26,6 +26,17 @@ E = TypeVar("E")
 
 Key: TypeAlias = str | Callable[[Any], Any] | None
 """What orders and joins events of a type: the name of a field, or a function of the event."""
+
+Compatibility: TypeAlias = Literal[
+    "none",
+    "backward",
+    "backward transitive",
+    "forward",
+    "forward transitive",
+    "full",
+    "full transitive",
+]
+"""Which way the versions of an event must be compatible; see ``schemas.Mode``."""
 
 _MARK = "__dalsegno_event__"
 _DECORATED = ("__dataclass_fields__", "__attrs_attrs__")  # what a decorator leaves, and a subclass inherits
@@ -47,13 +58,23 @@ class Meant(NamedTuple):
 class EventType(Generic[E]):
     """What ``@event`` says of a class: its name, its version, its key, and how it is written and read."""
 
-    def __init__(self, cls: type[E], name: str, version: int, key: Key, place: str, meant: Meant) -> None:
+    def __init__(
+        self,
+        cls: type[E],
+        name: str,
+        version: int,
+        key: Key,
+        place: str,
+        meant: Meant,
+        compatibility: Compatibility | None = None,
+    ) -> None:
         self.cls = cls
         self.name = name
         self.version = version
         self.key = key
         self.place = place
         self.meant = meant
+        self.compatibility = compatibility
         self.cancels = False  # its case: a process says so
 
     @property
@@ -156,6 +177,7 @@ def event(
     outside: bool = False,
     nobody: bool = False,
     failure: bool = False,
+    compatibility: Compatibility | None = None,
 ) -> Callable[[type[E]], type[E]]: ...
 def event(
     name: Any = None,
@@ -165,12 +187,17 @@ def event(
     outside: bool = False,
     nobody: bool = False,
     failure: bool = False,
+    compatibility: Compatibility | None = None,
 ) -> Any:
     """Declare a class as an event: a dataclass, a msgspec Struct, an attrs or a pydantic class.
 
     ``name`` is the event's type on the log, the class's own name unless you say otherwise. A change
     that readers of the old one cannot read is another ``version``. Events of one ``key`` (a field's
     name, or a function of the event) keep their order and belong to one case.
+
+    ``compatibility`` says which way a version must fit those that the store knows, when it is registered
+    there and from then on: "backward" (the default: its readers read the version before), "forward",
+    "full", each with " transitive" for all versions, or "none".
 
     For ``dalsegno contracts check``: ``outside`` says that it comes from outside this program,
     ``nobody`` that no handler here takes it, on purpose, and ``failure`` that what was done before it is
@@ -179,8 +206,8 @@ def event(
     meant = Meant(outside, nobody, failure)
     if name is None or isinstance(name, str):
         place = caller_place(1)
-        return lambda cls: _declare(cls, name, version, key, place, meant)
-    return _declare(name, None, version, key, caller_place(1), meant)
+        return lambda cls: _declare(cls, name, version, key, place, meant, compatibility)
+    return _declare(name, None, version, key, caller_place(1), meant, compatibility)
 
 
 @overload
@@ -209,7 +236,15 @@ def own_event_type(cls: object) -> EventType[Any] | None:
     return found if isinstance(found, EventType) and found.cls is cls else None
 
 
-def _declare(cls: Any, name: str | None, version: int, key: Key, place: str, meant: Meant) -> Any:
+def _declare(
+    cls: Any,
+    name: str | None,
+    version: int,
+    key: Key,
+    place: str,
+    meant: Meant,
+    compatibility: Compatibility | None,
+) -> Any:
     if not isinstance(cls, type):
         raise DefinitionError(f"@event was put above {cls!r}, which is no class.", "", f"Write {_EXAMPLE}")
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
@@ -218,10 +253,16 @@ def _declare(cls: Any, name: str | None, version: int, key: Key, place: str, mea
             "Versions are compared, so that old events can be told from new ones.",
             "Count: 1, 2, 3.",
         )
+    if compatibility is not None and compatibility not in get_args(Compatibility):
+        raise DefinitionError(
+            f"@event(compatibility={compatibility!r}) above {cls.__qualname__} ({place}) is no mode.",
+            "It says which way the versions of an event must be compatible.",
+            f"Write one of: {', '.join(map(repr, get_args(Compatibility)))}.",
+        )
     title = _name(cls, name)
     _check_fields(cls, title, place)
     _check_key(cls, title, key, place)
-    setattr(cls, _MARK, EventType(cls, title, version, key, place, meant))
+    setattr(cls, _MARK, EventType(cls, title, version, key, place, meant, compatibility))
     return cls
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -28,23 +29,25 @@ class Within:
     def __init__(self, loading: Loading) -> None:
         self.loading = loading
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = 0
 
     def open(self) -> None:
         """Note the loop on which the store is read."""
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
-        """Wait, in a thread, for what happens on the loop; on the loop itself for what need not wait."""
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
+        """Wait, in a thread, for what happens on the loop; in a simulation, where there is none, do it in place."""
+        if threading.get_ident() != self._thread:
             assert self._loop is not None
             return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-        try:  # in a simulation a plain function runs on the loop, and the store answers in place
-            work.send(None)
-        except StopIteration as end:
-            value: T = end.value
-            return value
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:  # a plain function that is played as if it were in a thread
+            try:
+                work.send(None)
+            except StopIteration as end:
+                value: T = end.value
+                return value
         work.close()
         raise _wrong_colour()
 

@@ -126,8 +126,8 @@ class Log(Protocol):
         """Read which keys of a service have reactions that are runs."""
         ...
 
-    async def lane(self, service: int, key: str) -> list[int]:
-        """Read the runs of a key, the first one first."""
+    async def lane(self, service: int, key: str, limit: int = 1_000_000) -> list[int]:
+        """Read the runs of a key, up to so many, the first one first."""
         ...
 
     async def kept(self, service: int, key: str) -> KeptRow | None:

@@ -46,12 +46,15 @@ def forget_cached(engine: Engine) -> None:
         live.execution.evict()
 
 
-def behind(reacting: Reacting, last: int) -> list[str]:
-    """Say which services have not passed all events up to the ``last`` one."""
-    return [
+def behind(reacting: Reacting, last: int, known: Iterable[str]) -> list[str]:
+    """Say which of the services that programs know have not passed all events up to the ``last`` one."""
+    names = {service.name for service in reacting.services.values()}
+    unknown = [f"service {name} has not begun" for name in known if name not in names]
+    return unknown + [
         f"service {service.name} has come to {one.position} of {last} in partition {one.partition}"
         for one in reacting.partitions.values()
-        if one.position < last and (service := reacting.services[one.service]).paused_at is None
+        if (one.position < last or reacting.is_orphan(one))
+        and (service := reacting.services[one.service]).paused_at is None
     ]
 
 

@@ -136,7 +136,7 @@ class Ownership:
         told = replace(before, wakes=run.wakes, due_at=run.due_at)
         freed = replace(before, due_at=run.due_at)
         return (emits and told == run and run.wakes > before.wakes) or (
-            ends and freed == run and held(before)
+            ends and freed == run and (held(before) or _sooner(before, run))
         )
 
     def _owned(self, sessions: set[int]) -> set[int]:
@@ -155,3 +155,8 @@ class Ownership:
 
 def _whose(send: Send, ids: Mapping[str, int]) -> int | None:
     return send.run if send.run is not None else ids.get(send.run_id)
+
+
+def _sooner(before: Run, run: Run) -> bool:
+    """Whether a run that waits for a missing one for at most so long has its turn before that."""
+    return before.due_at is not None and run.due_at is not None and run.due_at < before.due_at

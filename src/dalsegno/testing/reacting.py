@@ -244,10 +244,15 @@ class Reacting:
                 if run is None or ended != (letter.state in ("resolved", "discarded")):
                     self._breach("P11", f"dead letter {letter.number} is {letter.state}, and its run {run}")
         for run in runs.values():
-            if run.reason == DEAD_LETTER and states.get(run.number) not in ("open", "redriving"):
+            parked = run.reason == DEAD_LETTER and run.status is Status.WAITING and run.session is None
+            if parked and states.get(run.number) not in ("open", "redriving"):
                 self._breach("P11", f"{run.id} is parked as a dead letter, and is {states.get(run.number)}")
 
     # -- once nothing moves any more
+
+    def is_orphan(self, one: Partition) -> bool:
+        """Whether the owner of a partition is gone, and nobody has come yet."""
+        return one.session in self._fenced
 
     def at_rest(self, events: Mapping[int, Event]) -> None:
         """Raise ``Broken`` where a reaction has changed, an owner is dead, or an event was left undone."""

@@ -32,6 +32,7 @@ class WatchedRunner(StepRunner):
         known = WatchedInfo(
             info.run_id, info.workflow, info.step, info.attempt, info.idempotency_key, info.case_id
         )
+        info.share(known)
         return super().start(self._stage.body(call, info, self._host), known, timeout, ended, whose)
 
 

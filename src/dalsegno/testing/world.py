@@ -132,7 +132,7 @@ class World:
         self.invariants = Invariants(self.store, self, self.setting.limits, broken=self.loop.abort)
         self.invariants.on_end = self._run_ended
         self.appends = Appends(self.invariants.breach)
-        self.rebuilt = Rebuilt(self.invariants.breach, registry, self.invariants.shadows)
+        self.rebuilt = Rebuilt(self.invariants.breach, self.registry, self.invariants.shadows)
         self.invariants.after = self._after_write
         self.ledger.heard = self.invariants.heard
         self.seam = Seam(
@@ -479,9 +479,13 @@ class World:
     def _leftovers(self) -> list[str]:
         alive = [life for life in self.lives.values() if life.host.alive]
         engines = {str(life.host): life.runtime.engine for life in alive}
-        late = behind(self.invariants.reacting, self.invariants.chronicle.head.last)
         services = len(self.invariants.reacting.services)
-        return late + leftovers(engines, [life.host for life in alive], services)
+        return self._behind() + leftovers(engines, [life.host for life in alive], services)
+
+    def _behind(self) -> list[str]:
+        workers = (life.runtime for life in self.lives.values() if life.runtime.worker is not None)
+        known = sorted({name for runtime in workers for name in runtime.known.services})
+        return behind(self.invariants.reacting, self.invariants.chronicle.head.last, known)
 
     def row(self, run_id: str) -> Run | None:
         """Read a run as the store has it now."""
@@ -513,7 +517,7 @@ class World:
         calm.look(due, self.engines(), self.setting.slots, self.loop.now_us)
         if due or any(run.session is not None for run in runs):
             return False
-        if behind(self.invariants.reacting, self.invariants.chronicle.head.last):
+        if self._behind():
             return False
         later = [run.due_at for run in runs if run.due_at is not None]
         if later:

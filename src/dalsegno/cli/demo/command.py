@@ -112,6 +112,8 @@ def _choreography(
                 say(f"WRONG: {fault}")
             if place.kept:
                 say(f"The services' ledgers: {script.ledgers}")
+                store = shlex.quote(script.store)
+                say(f"next: dalsegno events list --case {report.remarkable} --store {store}")
     if report.wrong:
         raise click.exceptions.Exit(Exit.FAILED)
 

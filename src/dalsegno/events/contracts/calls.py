@@ -19,7 +19,18 @@ from dalsegno.engine.definitions import Definition, StepDefinition
 from dalsegno.engine.verbs import receive
 from dalsegno.events.contracts.lookups import attribute, items, known
 from dalsegno.events.contracts.sources import node_of
-from dalsegno.events.contracts.values import NOTHING, UNKNOWN, Bound, Instance, Local, Made, Value, join, ref
+from dalsegno.events.contracts.values import (
+    NOTHING,
+    UNKNOWN,
+    Bound,
+    Instance,
+    Local,
+    Made,
+    Partial,
+    Value,
+    join,
+    ref,
+)
 from dalsegno.events.converters import Converter
 from dalsegno.events.emit import emit, keep
 from dalsegno.events.types import own_event_type
@@ -33,6 +44,7 @@ DEEPEST = 24
 _COLLECTS = (list, tuple, set, frozenset, dict, sorted, reversed, iter, next, enumerate, zip, filter)
 _COPIES = (copy.copy, copy.deepcopy, dataclasses.replace, msgspec.structs.replace, typing.cast)
 _AWAITS = (asyncio.gather, asyncio.wait_for, asyncio.shield)
+_FOLLOWED = (Local, Bound, Partial, Converter, Definition, functools.partial, MethodType, FunctionType)
 _FILLS = frozenset("append add extend insert appendleft update setdefault".split())
 _HANDS_OUT = frozenset("result get pop popleft values items copy".split())
 
@@ -107,11 +119,14 @@ def _called(frame: Frame, thing: Any, arguments: Arguments, node: ast.Call) -> V
         return NOTHING
     if thing is receive:
         return _awaited(frame, arguments, node)
-    if any(thing is each for each in (*_COLLECTS, *_COPIES, *_AWAITS)):
+    if any(thing is each for each in (*_COLLECTS, *_AWAITS)):
         return join([NOTHING, *(items(each) for each in arguments.all)])
-    if isinstance(
-        thing, Local | Bound | Converter | Definition | functools.partial | MethodType | FunctionType
-    ):
+    if any(thing is each for each in _COPIES):
+        return join([*arguments.positional[1 if thing is typing.cast else 0 :][:1], *arguments.spread])
+    if thing is functools.partial and arguments.positional:
+        function, *positional = arguments.positional
+        return ref(Partial(function, tuple(positional), arguments.named))
+    if isinstance(thing, _FOLLOWED):
         return _into(frame, thing, arguments, node)
     if isinstance(thing, type) and frame.notes.ours.has(thing):
         return join([ref(Instance(thing)), Value(maybe=join(arguments.all).kinds)])
@@ -155,6 +170,11 @@ def _into(frame: Frame, thing: Any, arguments: Arguments, node: ast.Call) -> Val
             return _called(
                 frame, thing.func, Arguments([*before, *arguments.positional], named, arguments.spread), node
             )
+        case Partial(function, positional, named):
+            whole = Arguments(
+                [*positional, *arguments.positional], {**named, **arguments.named}, arguments.spread
+            )
+            return join([_called(frame, each, whole, node) for each in function.refs.values()])
         case Converter():
             return _called(frame, thing.function, arguments, node)
         case Definition():
@@ -231,8 +251,6 @@ def _foreign(frame: Frame, arguments: Arguments, node: ast.Call) -> Value:
             kind = own_event_type(thing)
             if kind is not None:
                 found.append(Value(maybe=frozenset({kind})))
-            elif isinstance(
-                thing, Local | Bound | Definition | functools.partial | FunctionType | MethodType
-            ):
+            elif isinstance(thing, _FOLLOWED):
                 found.append(_into(frame, thing, Arguments([], {}, [UNKNOWN]), node).doubtful)
     return join([Value(maybe=each.maybe, unknown=True) for each in (*found, UNKNOWN)])

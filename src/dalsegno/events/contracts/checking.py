@@ -10,16 +10,18 @@ from dalsegno.events.contracts.fitting import unread, unreal
 from dalsegno.events.contracts.flow import Flow
 from dalsegno.events.contracts.loops import endless
 from dalsegno.events.contracts.meeting import unhandled, unmet
+from dalsegno.events.contracts.observing import Seen, untold
 from dalsegno.events.contracts.report import Finding, Looked, Report
 from dalsegno.events.contracts.truth import untrue
 from dalsegno.events.contracts.undoing import left_standing
 from dalsegno.events.known import Known
 
 
-def check(known: Known, definitions: Iterable[Definition] = ()) -> Report:
+def check(known: Known, definitions: Iterable[Definition] = (), observed: Iterable[Seen] = ()) -> Report:
     """Check what a program declares of events against itself and against its source.
 
-    ``definitions`` are its workflows and steps, which may emit events too. One cause is one finding: what
+    ``definitions`` are its workflows and steps, which may emit events too, ``observed`` what
+    was seen on a log. One cause is one finding: what
     hangs on an event that a finding is about already is taken to be well. Raises DefinitionError where a
     declaration cannot be read.
     """
@@ -37,6 +39,7 @@ def check(known: Known, definitions: Iterable[Definition] = ()) -> Report:
     findings += left_standing(flow, settled)
     findings += unread(flow)
     findings += unreal(flow)
+    findings += untold(flow, observed, notes)
     unread_bodies = [handler.what for handler, reading in flow.readings.items() if not reading.read]
     if unread_bodies:
         notes.append(f"without a source that could be read, and not judged by it: {', '.join(unread_bodies)}")

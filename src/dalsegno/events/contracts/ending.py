@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from dalsegno.events.contracts.flow import Flow, Outcome, extras, is_patient, outcomes
+from dalsegno.events.contracts.flow import Flow, Outcome, extras, is_patient, named, outcomes
 from dalsegno.events.contracts.report import Finding, Rule
 from dalsegno.events.declared import Many, Maybe
 from dalsegno.events.handlers import Handler
@@ -59,8 +59,9 @@ class Walk:
         self._ways = [self._ways_of(each) for each in self._handlers]
         first = {kind.name for kind in process.starts}
         cancel = {process.cancel.name} if process.cancel else set()
+        starts = {kind.name for each in flow.known.processes.values() for kind in each.starts}
         lacking = flow.wanted.keys() - flow.emitters.keys()
-        self._spontaneous = ((flow.spontaneous | lacking) & self._near) - first - cancel
+        self._spontaneous = ((flow.spontaneous | lacking) & self._near) - starts - cancel
         self.steps: list[Step] = []
         self.good: set[State] = set()
         self.begins = [
@@ -192,7 +193,7 @@ def _fatal(process: Process, step: Step, handler: Handler) -> Finding:
     given = f"gives {', '.join(sorted(step.outcome))}" if step.outcome else "gives nothing"
     return Finding(
         Rule.NO_END,
-        f"After {handler.what} {given}, process {process.name} reaches none of its ends ({process.ends}).",
+        f"After {named(handler)} {given}, process {process.name} reaches none of its ends ({process.ends}).",
         handler.place,
         f"What has happened then: {', '.join(sorted(step.after.happened))}. The case stays open for ever.",
         "Handle what follows up to an end, or add an end to the process.",
@@ -228,7 +229,7 @@ def _surely_owes(flow: Flow, handler: Handler, harmless: frozenset[str]) -> bool
 def _owes(process: Process, name: str, handler: Handler) -> Finding:
     return Finding(
         Rule.OWED_AFTER_END,
-        f"Process {process.name} ends with {name}, and {handler.what} then surely gives {handler.follows}.",
+        f"Process {process.name} ends with {name}, and {named(handler)} then surely gives {handler.follows}.",
         process.place,
         "A case that has ended would still owe something.",
         "End it with what comes last, or let that belong to another process.",

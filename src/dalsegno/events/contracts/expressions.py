@@ -57,8 +57,8 @@ def _made_of(frame: Frame, node: ast.expr) -> Value:
         case ast.IfExp(test, body, orelse):
             value_of(frame, test)
             return join([value_of(frame, body), value_of(frame, orelse)])
-        case ast.BoolOp(_, values):
-            return join([value_of(frame, each) for each in values])
+        case ast.BoolOp():
+            return _either(frame, node)
         case ast.BinOp(left, _, right):
             return join([value_of(frame, left), value_of(frame, right)])
         case ast.Tuple(parts) | ast.List(parts) | ast.Set(parts):
@@ -76,6 +76,13 @@ def _made_of(frame: Frame, node: ast.expr) -> Value:
         if isinstance(each, ast.Call | ast.NamedExpr):
             value_of(frame, each)
     return NOTHING if isinstance(node, _DATA) else UNKNOWN
+
+
+def _either(frame: Frame, node: ast.BoolOp) -> Value:
+    *first, last = [value_of(frame, each) for each in node.values]
+    if isinstance(node.op, ast.And):  # the first ones are given on only where they are false: no events
+        first = [Value(maybe=each.maybe, refs=each.refs, vague=True) for each in first]
+    return join([*first, last])
 
 
 def _comprehension(frame: Frame, element: ast.expr, loops: list[ast.comprehension]) -> Value:

@@ -9,7 +9,7 @@ import jsonschema_rs
 import msgspec
 
 from dalsegno.errors import DalsegnoError
-from dalsegno.events.contracts.flow import End, Flow, Reader
+from dalsegno.events.contracts.flow import End, Flow, Reader, named
 from dalsegno.events.contracts.report import Finding, Rule
 from dalsegno.events.handlers import Handler
 from dalsegno.events.schemas import Format, Side, compare
@@ -35,7 +35,7 @@ def _unread(readers: list[Reader], wanted: EventType[Any], end: End) -> Finding:
     decorator = "@upcast" if kind.version < wanted.version else "@downcast"
     return Finding(
         Rule.NO_CONVERTER,
-        f"{first.what} takes {wanted.title}, {end.who} emits version {kind.version}, "
+        f"{named(first)} takes {wanted.title}, {end.who} emits version {kind.version}, "
         "and no converter leads from one to the other.",
         first.place,
         _difference(wanted, kind),
@@ -69,7 +69,7 @@ def unreal(flow: Flow) -> Iterator[Finding]:
             if why:
                 yield Finding(
                     Rule.BAD_EXAMPLE,
-                    f"Example {number} of {handler.what}: {why[0]}",
+                    f"Example {number} of {named(handler)}: {why[0]}",
                     handler.place,
                     "The handler is written, and tested, for something that never comes.",
                     "Mend the example, or the class that its emitters write.",

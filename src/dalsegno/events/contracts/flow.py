@@ -49,6 +49,11 @@ class Reader(Protocol):
         ...
 
 
+def named(reader: Reader) -> str:
+    """Name whoever reads events in a message that tells its place apart."""
+    return reader.what.removesuffix(f" ({reader.place})")
+
+
 class Flow:
     """The handlers, workflows and steps of a program, with what each takes and gives.
 
@@ -106,10 +111,10 @@ class Flow:
     def _emitters(self) -> Iterator[End]:
         for handler in self.handlers:
             for kind in handler.contract.gives:
-                yield End(kind, handler.what, handler.place)
+                yield End(kind, named(handler), handler.place)
             for made in self.readings[handler].emitted | self.readings[handler].returned:
                 if made.kind not in handler.contract.gives:
-                    yield End(made.kind, handler.what, made.place)
+                    yield End(made.kind, named(handler), made.place)
         yield from self._runs()
         yield from self._others()
 
@@ -117,9 +122,9 @@ class Flow:
         for definition, reading in self.read_definitions.items():
             what = "workflow" if isinstance(definition, Workflow) else "step"
             for made in reading.emitted:
-                yield End(made.kind, f"{what} {definition.name} ({definition.place})", made.place)
+                yield End(made.kind, f"{what} {definition.name}", made.place)
             for kind in reading.may_emit - {made.kind for made in reading.emitted}:
-                yield End(kind, f"{what} {definition.name} ({definition.place})", definition.place)
+                yield End(kind, f"{what} {definition.name}", definition.place)
 
     def _others(self) -> Iterator[End]:
         for kind in self.known.types.all.values():
@@ -127,7 +132,7 @@ class Flow:
                 yield End(kind, "the outside", kind.place)
         for aggregate in self.known.aggregates:  # its commands decide on what it applies
             for kind in aggregate.events:
-                yield End(kind, aggregate.what, aggregate.place)
+                yield End(kind, named(aggregate), aggregate.place)
         for process in self.known.processes.values():
             for kind in process.starts:
                 yield End(kind, f"whoever starts process {process.name}", process.place)
@@ -138,34 +143,32 @@ class Flow:
         yield from self._folded()
         for handler in self.handlers:
             for kind in handler.takes:
-                yield End(kind, handler.what, handler.place)
+                yield End(kind, named(handler), handler.place)
         for definition, reading in self.read_definitions.items():
             for made in reading.awaited:
-                yield End(made.kind, f"workflow {definition.name} ({definition.place})", made.place)
+                yield End(made.kind, f"workflow {definition.name}", made.place)
         for handler in self.handlers:
             for made in self.readings[handler].awaited:
-                yield End(made.kind, handler.what, made.place)
+                yield End(made.kind, named(handler), made.place)
 
     def _folded(self) -> Iterator[End]:
         """List what is folded: projections and aggregates take it."""
         for projection in self.known.projections.values():
             for fold in projection.folds:
                 for kind in fold.takes:
-                    yield End(kind, fold.what, fold.place)
+                    yield End(kind, named(fold), fold.place)
         for aggregate in self.known.aggregates:
             for kind in aggregate.events:
-                yield End(kind, aggregate.what, aggregate.place)
+                yield End(kind, named(aggregate), aggregate.place)
 
     def _wanted(self) -> Iterator[End]:
         yield from self._takers()
         for handler in self.handlers:
             for kind in handler.compensates if isinstance(handler.compensates, tuple) else ():
-                yield End(kind, f"{handler.what}, which undoes it,", handler.place)
+                yield End(kind, f"{named(handler)}, which undoes it,", handler.place)
         for process in self.known.processes.values():
             for kind in process.ends.types:
-                yield End(
-                    kind, f"process {process.name} ({process.place}), which ends with it,", process.place
-                )
+                yield End(kind, f"process {process.name}, which ends with it,", process.place)
 
 
 def outcomes(handler: Handler) -> list[Outcome]:

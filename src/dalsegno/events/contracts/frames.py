@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,7 @@ class Frame:
         self._sight = sight  # the names of the functions around it
         self._returned: list[Value] = []
         self.yielded: list[Value] = []
+        self._left: list[dict[str, Value]] = []  # what names stood for where loops were left
         self.alive = True
 
     @property
@@ -107,6 +108,7 @@ class Frame:
                 self.alive = False
             case ast.Raise() | ast.Break() | ast.Continue():
                 self._parts(node)
+                self._left.append(self.names)
                 self.alive = False
             case ast.Assign(targets, value):
                 made = self.value(value)
@@ -170,14 +172,17 @@ class Frame:
         self.alive = bool(ends)
         self.names = merged(ends) if ends else before
 
-    def _loop(self, body: Sequence[ast.stmt], orelse: Sequence[ast.stmt], each_time: object) -> None:
+    def _loop(
+        self, body: Sequence[ast.stmt], orelse: Sequence[ast.stmt], each_time: Callable[[], object]
+    ) -> None:
         """Follow a body twice: what the first time leaves is there the second time."""
-        assert callable(each_time)
+        outer, self._left = self._left, []
         for _ in range(2):
             before = dict(self.names)
             each_time()
             self.follow(body)
-            self.names, self.alive = merged([before, self.names]), True
+            self.names, self.alive = merged([before, self.names, *self._left]), True
+        self._left = outer
         self.follow(orelse)
 
     def _try(

@@ -9,7 +9,17 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from dalsegno.engine.definitions import Definition
-from dalsegno.events.contracts.values import NOTHING, UNKNOWN, Bound, Instance, Local, Value, join, ref
+from dalsegno.events.contracts.values import (
+    NOTHING,
+    UNKNOWN,
+    Bound,
+    Instance,
+    Local,
+    Partial,
+    Value,
+    join,
+    ref,
+)
 from dalsegno.events.types import event_type, own_event_type
 
 _ABSENT = object()
@@ -53,7 +63,7 @@ def _static(thing: Any, name: str) -> Value:
     if isinstance(thing, Instance):
         found = inspect.getattr_static(thing.cls, name, _ABSENT)
         return _member(found, thing) if found is not _ABSENT else UNKNOWN
-    if isinstance(thing, Bound):
+    if isinstance(thing, Bound | Local | Partial):
         return UNKNOWN
     own = getattr(thing, "__dict__", None)
     if isinstance(own, Mapping) and not isinstance(thing, type) and name in own:
@@ -86,7 +96,7 @@ def items(value: Value, index: object = _ABSENT) -> Value:
     found = [Value(value.made, value.maybe, unknown=value.unknown, vague=value.vague)]
     for thing in value.refs.values():
         if isinstance(thing, dict | list | tuple | set | frozenset) and not isinstance(
-            thing, Bound | Instance | Local
+            thing, Bound | Instance | Local | Partial
         ):
             found.append(_out_of(thing, index))
         else:

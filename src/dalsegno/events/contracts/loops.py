@@ -39,10 +39,13 @@ def endless(flow: Flow) -> Iterator[tuple[Finding, frozenset[str]]]:
 
 
 def _endless(flow: Flow) -> frozenset[str]:
-    """Find the greatest set of events of which each surely leads to another of the set."""
+    """Find the greatest set of events of which each surely leads to another of the set, and comes of one."""
     names = frozenset(flow.taking)
     while True:
-        left = frozenset(name for name in names if any(_forces(h, names) for h in flow.taking[name]))
+        forcing = [handler for name in names for handler in flow.taking[name] if _forces(handler, names)]
+        given = frozenset(kind.name for handler in forcing for kind in handler.follows.types)
+        taken = frozenset(kind.name for handler in forcing for kind in handler.takes)
+        left = names & given & taken
         if left == names:
             return names
         names = left

@@ -66,7 +66,7 @@ def read(function: Any, parameters: Mapping[str, Value] | None = None) -> Readin
     if body is None or node is None:
         return Reading()
     if is_stub(node):
-        return Reading(open_emit=False, read=True)
+        return Reading(read=True)
     notes = Notes(Ours(body))
     frame = Frame(notes, body, node, {})
     frame.bind(dict(_self(function, body)) | dict(parameters or {}), UNKNOWN)

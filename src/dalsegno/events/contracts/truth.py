@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dalsegno.events.contracts.flow import Flow
+from dalsegno.events.contracts.flow import Flow, named
 from dalsegno.events.contracts.reading import Reading
 from dalsegno.events.contracts.report import Finding, Rule
 from dalsegno.events.handlers import Handler
@@ -22,7 +22,7 @@ def _undeclared(handler: Handler, reading: Reading) -> Iterator[Finding]:
         if made.kind not in handler.follows.types:
             yield Finding(
                 Rule.UNDECLARED,
-                f"{handler.what} returns {made.kind.title}, and declares -> {handler.follows}.",
+                f"{named(handler)} returns {made.kind.title}, and declares -> {handler.follows}.",
                 made.place,
                 "The reaction fails with UndeclaredEvent, and becomes a dead letter.",
                 "Add it to the return annotation, or return what that says.",
@@ -33,7 +33,7 @@ def _undeclared(handler: Handler, reading: Reading) -> Iterator[Finding]:
         kinds = ", ".join(sorted({made.kind.name for made in reading.emitted})) or "an event"
         yield Finding(
             Rule.UNDECLARED,
-            f"{handler.what} emits {kinds} from its body, and has no emits=.",
+            f"{named(handler)} emits {kinds} from its body, and has no emits=.",
             reading.emits_at[0],
             "The return annotation declares what is returned; what emit() writes nobody can foresee.",
             f"Write on(emits={kinds if reading.emitted else '…'}), or return it.",
@@ -44,7 +44,7 @@ def _undeclared(handler: Handler, reading: Reading) -> Iterator[Finding]:
         if made.kind not in emits:
             yield Finding(
                 Rule.UNDECLARED,
-                f"{handler.what} emits {made.kind.title} from its body, which emits= does not name.",
+                f"{named(handler)} emits {made.kind.title} from its body, which emits= does not name.",
                 made.place,
                 "Nobody can foresee it.",
                 f"Add it to emits= of {handler.title}.",
@@ -63,7 +63,7 @@ def _never_given(handler: Handler, reading: Reading) -> Iterator[Finding]:
         says = "emits=" if kind in handler.contract.emits else f"-> {handler.follows}"
         yield Finding(
             Rule.NEVER_GIVEN,
-            f"{handler.what} declares {kind.title} ({says}), and nothing in its code makes one.",
+            f"{named(handler)} declares {kind.title} ({says}), and nothing in its code makes one.",
             handler.place,
             "Who waits for it waits in vain.",
             "Make it where it is due, or leave it out of the declaration.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from dalsegno.events.contracts.ending import leading_to
-from dalsegno.events.contracts.flow import Flow
+from dalsegno.events.contracts.flow import Flow, named
 from dalsegno.events.contracts.report import Finding, Rule
 from dalsegno.events.handlers import Handler
 
@@ -37,7 +37,7 @@ def _bare(handler: Handler, names: list[str], places: tuple[str, ...]) -> Findin
     return Finding(
         Rule.NO_COMPENSATION,
         f"{_listed(names)} {'tells of a failure' if len(names) == 1 else 'tell of failures'}, "
-        f"which {handler.what} takes, and no handler of it compensates anything.",
+        f"which {named(handler)} takes, and no handler of it compensates anything.",
         handler.place,
         "What was done before it is left standing.",
         f'Write on(compensates=…) above {handler.title}, or compensates="none" if nothing is to be undone.',
@@ -48,7 +48,7 @@ def _bare(handler: Handler, names: list[str], places: tuple[str, ...]) -> Findin
 def _forgotten(failures: list[str], done: str, undo: Handler, places: tuple[str, ...]) -> Finding:
     return Finding(
         Rule.NO_COMPENSATION,
-        f"Behind {_listed(failures)}, nothing leads to {undo.what}, which undoes {done}.",
+        f"Behind {_listed(failures)}, nothing leads to {named(undo)}, which undoes {done}.",
         undo.place,
         f"Such a failure only comes after {done}, which is left standing.",
         f"Let {undo.title} take {_listed(failures)} too, or what follows.",

@@ -32,6 +32,14 @@ class Local(NamedTuple):
     frame: Any  # the frame in which it was defined
 
 
+class Partial(NamedTuple):
+    """A call that has some of its arguments: ``functools.partial(…)``."""
+
+    function: Value
+    positional: tuple[Value, ...]
+    named: Mapping[str, Value]
+
+
 class Instance(NamedTuple):
     """Some instance of a class of the program."""
 

@@ -33,7 +33,8 @@ class Declared(msgspec.Struct, frozen=True):
 class Finding(msgspec.Struct, frozen=True):
     """What the check says of one declared version.
 
-    ``error`` is set, and ``admission`` is not, where the schema itself is none.
+    ``candidate`` is what would be stored of it. ``error`` is set, and neither of these, where the schema
+    itself is none.
     """
 
     type: str
@@ -42,6 +43,7 @@ class Finding(msgspec.Struct, frozen=True):
     admission: Admission | None = None
     breakages: tuple[Breakage, ...] = ()
     error: str = ""
+    candidate: Registered | None = None
 
     @property
     def ok(self) -> bool:
@@ -115,7 +117,7 @@ def check_declared(
             continue
         admission = versions.check(candidate, one.mode, (casts or {}).get(one.type, ()))
         broken = who_breaks(admission.verdicts, (users or {}).get(one.type, Users()))
-        findings.append(Finding(one.type, one.version, one.where, admission, broken))
+        findings.append(Finding(one.type, one.version, one.where, admission, broken, candidate=candidate))
         if admission.standing is not Standing.CHANGED:
             types[one.type] = versions.joined_by(candidate)
     return Report(tuple(findings))

@@ -274,8 +274,8 @@ class ServiceVerbs(LogVerbs):
         mine = [(key, lane) for (number, key), lane in self._lanes.items() if number == service]
         return [Lane(key, lane[0].run, len(lane)) for key, lane in sorted(mine)]
 
-    async def lane(self, service: int, key: str) -> list[int]:
-        return [one.run for one in self._lanes.get((service, key), ())]
+    async def lane(self, service: int, key: str, limit: int = 1_000_000) -> list[int]:
+        return [one.run for one in self._lanes.get((service, key), ())[:limit]]
 
     async def kept(self, service: int, key: str) -> KeptRow | None:
         return self._kept.get((service, key))

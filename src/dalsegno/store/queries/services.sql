@@ -101,8 +101,8 @@ SELECT l.key,
        COUNT(*)
   FROM lanes l WHERE l.service = :service GROUP BY l.service, l.key ORDER BY l.key;
 
--- lane_of(service, key)
-SELECT run FROM lanes WHERE service = :service AND key = :key ORDER BY rank, handler, run;
+-- lane_of(service, key, limit)
+SELECT run FROM lanes WHERE service = :service AND key = :key ORDER BY rank, handler, run LIMIT :limit;
 
 -- leave_lane(run)
 DELETE FROM lanes WHERE run = :run RETURNING service, key;

@@ -68,8 +68,8 @@ class LogReads(Reads):
     async def lanes(self, service: int) -> list[Lane]:
         return [Lane(*row) for row in await self._select("lanes_of", service)]
 
-    async def lane(self, service: int, key: str) -> list[int]:
-        return [row[0] for row in self._point("lane_of", service, key)]
+    async def lane(self, service: int, key: str, limit: int = 1_000_000) -> list[int]:
+        return [row[0] for row in self._point("lane_of", service, key, limit)]
 
     async def kept(self, service: int, key: str) -> KeptRow | None:
         rows = self._point("read_kept", service, key)

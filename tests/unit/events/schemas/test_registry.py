@@ -201,3 +201,32 @@ def test_what_cannot_be_written_as_json_is_refused(made: Any) -> None:
 def test_a_schema_without_measure_is_refused() -> None:
     with pytest.raises(InvalidInput, match="is the limit"):
         registered("Thing", 1, {"enum": [f"value {number}" for number in range(30_000)]})
+
+
+def _defined(name: str, other: str, field: str = "default", **more: Any) -> dict[str, Any]:
+    return {
+        "$ref": f"#/$defs/{name}",
+        "$defs": {
+            name: schema(
+                **{field: {"$ref": f"#/$defs/{other}"}, "next": {"$ref": f"#/$defs/{name}"}}, **more
+            ),
+            other: schema(cents={"type": "integer"}),
+        },
+    }
+
+
+def test_a_class_may_be_called_otherwise() -> None:
+    one = stored(1, _defined("Order", "Money"))
+    assert stored(1, _defined("OrderV1", "Amount")).fingerprint == one.fingerprint
+    assert stored(1, _defined("Money", "Order")).fingerprint == one.fingerprint
+    assert stored(1, _defined("Order", "Money", field="amount")).fingerprint != one.fingerprint
+    assert stored(1, _defined("Order", "Money", more=AMOUNT)).fingerprint != one.fingerprint
+    changed = _defined("Order", "Money")
+    changed["$defs"]["Money"]["properties"]["cents"] = AMOUNT
+    assert stored(1, changed).fingerprint != one.fingerprint
+
+
+def test_a_schema_that_refers_in_other_ways_keeps_its_names() -> None:
+    far = {"$defs": {"A": schema()}, "properties": {"a": {"$ref": "#/$defs/A/properties"}}}
+    same = {"$defs": {"B": schema()}, "properties": {"a": {"$ref": "#/$defs/B/properties"}}}
+    assert stored(1, far).fingerprint != stored(1, same).fingerprint

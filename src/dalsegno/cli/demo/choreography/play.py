@@ -71,6 +71,17 @@ class Report:
             faults.append(f"{len(self.progress)} kills of {self.kills_wanted}: the work was over before")
         return faults
 
+    @property
+    def remarkable(self) -> str:
+        """A case that is worth a look: of an order that was undone, if there is one."""
+        accounts = self.count.accounts
+        undone = [
+            name
+            for name, account in accounts.items()
+            if account.verdict == "rejected" and account.done["refund"]
+        ]
+        return shop.order.case_of(min(undone or accounts))
+
 
 def arrivals(orders: list[Order], seed: int) -> list[tuple[float, Order]]:
     """Say when each order comes in: late, out of order, and some of them again and again."""
@@ -136,8 +147,9 @@ class Play:
         began = self._clock.monotonic()
         for at, order in arrivals(self._orders, self._script.seed):
             await nap(began + at - self._clock.monotonic())
-            await client.emit(shop.OrderPlaced(order.id, order.trouble, order.amount), id=order.id)
-            self._customers.note_placed(order.id, self._clock.boot())
+            number = order.id.removeprefix("order-")  # the case is named after the process and this
+            await client.emit(shop.OrderPlaced(number, order.trouble, order.amount), id=order.id)
+            self._customers.note_placed(number, self._clock.boot())
 
     async def _follow(self) -> None:
         """Look at the ledgers until every order has ended, or nothing moves any more."""
@@ -161,7 +173,7 @@ class Play:
         told = []
         accounts = count(self._script.ledgers).accounts
         for name in sorted(name for name, account in accounts.items() if account.verdict == "lost"):
-            query = EventQuery(case_id=f"order-{name}", newest=True, limit=1)
+            query = EventQuery(case_id=shop.order.case_of(name), newest=True, limit=1)
             for event in await self._runtime.store.events(query):
                 came = await self._runtime.store.reactions(event.number)
                 told.append(

@@ -1,0 +1,209 @@
+"""The schemas of one App's events: registered before its worker starts, held to when something is emitted.
+
+A version that does not fit those in the store is refused before anything is written under it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from dalsegno.core.codec import JSON
+from dalsegno.core.event import NewEvent
+from dalsegno.core.schemas import RegisterSchemas, SchemaRow, SchemasKnown
+from dalsegno.core.writes import Verdict, Write
+from dalsegno.engine.commits import CommitQueue
+from dalsegno.errors import DefinitionError, EventRefused, SchemaRefused
+from dalsegno.events.known import Known
+from dalsegno.events.types import EventType
+from dalsegno.store.protocol import Store
+
+if TYPE_CHECKING:
+    from dalsegno.events.schemas import Declared, Finding, Registered, Report, Users
+
+log = logging.getLogger("dalsegno.events")
+
+
+class Submit(Protocol):
+    """Has an item written."""
+
+    def __call__(self, item: Write, heard: Callable[[Verdict], None], /) -> Awaitable[Verdict]:
+        """Write it and return its verdict; ``heard`` is told it once it is durable."""
+        ...
+
+
+class Registering:
+    """Registers event types in one store, each once per process; knows which are there."""
+
+    def __init__(self, known: Known, store: Store, commits: CommitQueue, namespace: str) -> None:
+        self._known = known
+        self._store = store
+        self._commits = commits
+        self._namespace = namespace
+        self._admitted: set[EventType[Any]] = set()
+        self._rows: dict[tuple[str, int], SchemaRow] = {}
+
+    async def register(self) -> None:
+        """Register all that the App knows. Raises SchemaRefused, and then registers none of them."""
+        await self.admit(self._known.types.all.values())
+
+    async def admit(self, kinds: Iterable[EventType[Any]], submit: Submit | None = None) -> None:
+        """See that event types are registered, before something is emitted. Raises SchemaRefused.
+
+        ``submit`` has an item written, in a transaction perhaps, and tells its verdict once it is durable.
+        """
+        fresh = {kind for kind in kinds if kind not in self._admitted}
+        if not fresh:
+            return
+        declared = list(declared_of(fresh))
+        rows, durable = await self._read(declared), True
+        while True:
+            report = self._judged(declared, rows)
+            if not report.ok:
+                raise await self._refusal(declared, rows)
+            new = tuple(_row(each.candidate) for each in report.findings if each.candidate and _is_new(each))
+            if not new:
+                self._admitted |= fresh if durable else set()
+                return
+            known = await self._keep(new, rows, fresh, submit or self._commits.submit)
+            if known.registered:
+                return
+            rows, durable = (
+                known.rows,
+                False,
+            )  # others were quicker, or this very transaction, which may not last
+
+    async def hold(self, event: NewEvent) -> None:
+        """Hold a foreign event's data to the schema of its version; to any, if it says none.
+
+        One of a type or version that is not registered is held to nothing. Raises EventRefused.
+        """
+        rows = await self._versions(event)
+        if not rows or event.codec != JSON:
+            return
+        from dalsegno.events.schemas.payloads import fault_of
+
+        value = None if event.data is None else msgspec.json.decode(event.data)
+        faults = [fault_of(registered_of(row), value) for row in rows]
+        if all(faults):
+            name = f"{event.type} v{rows[-1].version}"
+            raise EventRefused(
+                f"The data of event {event.id!r} of {event.source} is not as {name} has it: {faults[-1]}",
+                "Nothing was written: no handler could read it.",
+                "Mend the data, or give it the version by which it was written.",
+                attribute="data",
+                reason=faults[-1],
+            )
+
+    # -- what there is
+
+    async def _versions(self, event: NewEvent) -> list[SchemaRow]:
+        """Return the versions that an event's data may be of; what is stored of one never changes."""
+        from dalsegno.events.outside import UNSAID
+
+        known = self._rows.get((event.type, event.version))
+        if known is not None:
+            return [known]
+        rows = [row for row in await self._store.schemas(self._namespace, event.type) if row.format == "json"]
+        if event.version == UNSAID:
+            return rows
+        self._rows |= {(row.type, row.version): row for row in rows}
+        return [row for row in rows if row.version == event.version]
+
+    async def _read(self, declared: Iterable[Declared]) -> tuple[SchemaRow, ...]:
+        names = sorted({one.type for one in declared})
+        return tuple([row for name in names for row in await self._store.schemas(self._namespace, name)])
+
+    def _judged(
+        self,
+        declared: Iterable[Declared],
+        rows: Iterable[SchemaRow],
+        users: Mapping[str, Users] | None = None,
+    ) -> Report:
+        from dalsegno.events.schemas import check_declared
+
+        casts = {one.type: self._known.types.casts(one.type) for one in declared}
+        return check_declared(declared, map(registered_of, rows), users=users, casts=casts)
+
+    async def _keep(
+        self,
+        new: tuple[SchemaRow, ...],
+        rows: tuple[SchemaRow, ...],
+        fresh: set[EventType[Any]],
+        submit: Submit,
+    ) -> SchemasKnown:
+        names = sorted({kind.name for kind in fresh})
+        seen = tuple((name, sum(row.type == name for row in rows)) for name in names)
+
+        def heard(verdict: Verdict) -> None:
+            if isinstance(verdict, SchemasKnown) and verdict.registered:
+                self._admitted |= fresh
+
+        verdict = await submit(RegisterSchemas(self._namespace, new, seen), heard)
+        assert isinstance(verdict, SchemasKnown)
+        return verdict
+
+    async def _refusal(self, declared: list[Declared], rows: Iterable[SchemaRow]) -> SchemaRefused:
+        from dalsegno.events.users import users_of
+
+        services = self._known.services.values()
+        names = sorted({one.type for one in declared})
+        users = {name: await users_of(self._store, self._namespace, name, services) for name in names}
+        return refusal(self._judged(declared, rows, users), self._store.address)
+
+
+def declared_of(kinds: Iterable[EventType[Any]]) -> Iterator[Declared]:
+    """Say what event classes declare; one that JSON Schema cannot express is left out."""
+    from dalsegno.events.schemas import Declared, Mode
+
+    for kind in kinds:
+        try:
+            schema = kind.schema
+        except DefinitionError as error:
+            log.warning("event %s is not registered: %s", kind.title, error.what)
+            continue
+        mode = None if kind.compatibility is None else Mode(kind.compatibility)
+        yield Declared(kind.name, kind.version, schema, mode=mode, where=kind.place)
+
+
+def registered_of(row: SchemaRow) -> Registered:
+    """Read a row as the value that it is."""
+    from dalsegno.events.schemas import Format, Mode, Registered
+
+    return Registered(
+        row.type,
+        row.version,
+        Format(row.format),
+        row.schema,
+        row.fingerprint,
+        Mode(row.mode),
+        row.sealed,
+        row.registered_at,
+    )
+
+
+def refusal(report: Report, address: str) -> SchemaRefused:
+    """Make the error that tells what does not fit, and who breaks."""
+    wrong = tuple(each for each in report.findings if not each.ok)
+    named = ", ".join(f"{each.type} v{each.version}" for each in wrong)
+    return SchemaRefused(
+        f"{named} cannot be registered in {address}.",
+        "\n".join(map(str, wrong)),
+        "Give what has changed a new version, with defaults for what is new; "
+        "or write @upcast and @downcast between the two; or say compatibility= above the class.",
+        types=tuple((each.type, each.version) for each in wrong),
+        findings=wrong,
+    )
+
+
+def _is_new(finding: Finding) -> bool:
+    return finding.admission is not None and finding.admission.standing in ("new", "first")
+
+
+def _row(one: Registered) -> SchemaRow:
+    return SchemaRow(
+        one.type, one.version, one.format.value, one.schema, one.fingerprint, one.mode.value, one.sealed
+    )
