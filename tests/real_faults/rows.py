@@ -6,7 +6,8 @@ import asyncio
 import sys
 from dataclasses import dataclass
 
-from dalsegno import App, Service, Tx, event, step, workflow
+from dalsegno import App, Service, event, step, workflow
+from dalsegno.transactions import Tx
 
 TABLES = (
     "CREATE TABLE booked (what TEXT NOT NULL)",  # without keys: what is written twice is there twice

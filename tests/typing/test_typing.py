@@ -19,7 +19,8 @@ GOOD = [*(str(HERE / name) for name in _FACES), *(str(ROOT / "examples" / name) 
 WRONG = """\
 from dataclasses import dataclass
 
-from dalsegno import Aggregate, App, Service, Tx, event, step, workflow
+from dalsegno import Aggregate, App, Service, event, step, workflow
+from dalsegno.transactions import Tx
 from dalsegno.testing import explore, rehearse
 
 @step

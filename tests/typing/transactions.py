@@ -5,20 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, assert_type
 
-from dalsegno import (
-    AsyncClient,
-    AsyncRun,
-    Client,
-    Promise,
-    Run,
-    Service,
-    Step,
-    Tx,
-    event,
-    inbox,
-    step,
-    workflow,
-)
+from dalsegno import AsyncClient, AsyncRun, Client, Promise, Run, Service, Step, event, step, workflow
+from dalsegno.transactions import Tx, inbox
 
 
 @event("Asked", version=1, key="id")
