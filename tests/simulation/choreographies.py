@@ -78,9 +78,7 @@ CHOREOGRAPHIES: dict[str, Choreography] = {
     "a state that is kept": Choreography(
         orders(s.Ordered("a", 1), s.Ordered("a", 2, "flaky"), s.Ordered("a", 3)), (s.payments, s.ledger)
     ),
-    "a run that waits for an event": Choreography(
-        waiting_run, (s.payments, s.stock, s.shipping, s.packing)
-    ),
+    "a run that waits for an event": Choreography(waiting_run, (s.payments, s.stock, s.shipping, s.packing)),
     "a run that emits": Choreography(announcing_run, (s.payments,)),
     "a sequence with a gap": Choreography(out_of_order, (s.clocks,)),
     "a batch": Choreography(orders(*(s.Ordered("a", n) for n in range(1, 6))), (s.stock, s.gatherer)),
