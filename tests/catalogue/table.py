@@ -1,6 +1,6 @@
 """Which tests hold which item of the failure catalogue, ../shared/research/reliability.md section 2.
 
-Items 1 to 29 and 45 to 79: crashes, leases, SQLite, time, replay and user code, sagas and cancelling. An item
+Items 1 to 29 and 45 to 88: crashes, leases, SQLite, time, replay and user code, sagas, cancelling, events. An item
 is *held* by the tests that are named, or comes *later*, with the part of the product that brings its subject.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-ITEMS = (*range(1, 30), *range(45, 80))
+ITEMS = (*range(1, 30), *range(45, 89))
 
 
 class Held(NamedTuple):
@@ -30,6 +30,8 @@ def by(*tests: str, note: str = "") -> Held:
 
 
 EVERY_WRITE = "crash/test_every_write.py::test_a_scenario_survives_a_crash_at_every_write"
+EVERY_REACTION = "crash/test_every_reaction.py::test_services_survive_a_crash_at_every_write"
+SERVICES = "simulation/test_service_swarm.py::test_every_promise_holds_in_every_world_with_services"
 CUTS = "power/test_cuts.py::test_a_store_holds_exactly_what_it_confirmed_after_any_cut_and_the_engine_ends_as_without"
 SWARM = "simulation/test_swarm.py::test_every_promise_holds_in_every_world"
 KILLS = "real_faults/test_kills.py::test_nothing_acknowledged_is_lost_by_a_hundred_kills_of_two_workers_on_one_file"
@@ -264,5 +266,46 @@ TABLE: dict[int, Held | Later] = {
     79: by(
         EVERY_WRITE,
         "simulation/test_findings.py::test_a_step_that_answered_while_its_siblings_failure_was_written_is_settled_once",
+    ),
+    # events
+    80: by(
+        "catalogue/test_events.py::test_events_that_come_ten_times_mixed_up_between_keys_and_a_day_late_have_one_effect_each",
+        SERVICES,
+    ),
+    81: by(
+        "events/test_producers.py::test_from_outside_a_service_that_is_too_far_behind_takes_no_more",
+        "events/test_producers.py::test_a_run_waits_with_its_events_and_loses_none",
+        "events/test_asking.py::test_services_tell_how_far_they_are",
+        note="Losing none, slowing producers and telling the lag are held here, with few events; the storm of "
+        "a hundred thousand and its memory are not measured by a test of this table.",
+    ),
+    82: by(
+        "events/test_producers.py::test_a_service_that_comes_back_too_late_stands_still_until_it_is_told_to_skip",
+        "events/test_producers.py::test_a_new_service_begins_with_the_oldest_event_that_is_left",
+        EVERY_REACTION,
+    ),
+    83: by(
+        "catalogue/test_events.py::test_a_poison_event_is_a_dead_letter_with_its_cause_while_others_go_on_and_a_redrive_ends_it",
+        EVERY_REACTION,
+    ),
+    84: by(
+        EVERY_REACTION,
+        note="Without a bus: the reply to the commit of a reaction is lost, and it is written again.",
+    ),
+    85: by(
+        EVERY_REACTION,
+        note="Emitting is a part of the commit of whatever emits, so there is nothing between the two; a crash "
+        "before and after that commit, and a client that asks again under the same id.",
+    ),
+    86: by(
+        "events/test_cloudevents_cases.py::test_every_case_is_taken_or_refused_as_its_authors_say",
+        "events/test_in_an_app.py::test_a_malformed_event_writes_nothing",
+        note="Reading of envelopes and headers; status codes come with the HTTP endpoint.",
+    ),
+    87: Later(
+        "schemas that are checked at publish (blueprint 4.4); compatibility itself is in tests/unit/events"
+    ),
+    88: by(
+        "catalogue/test_events.py::test_services_that_answer_each_other_without_end_are_stopped_at_the_limit_of_hops"
     ),
 }

@@ -14,7 +14,7 @@ from tests.simulation.eventful import facts, known, registry
 pytestmark = pytest.mark.promise("P1", "P2", "P5", "P6", "P8", "P11")
 
 LEASE = 300_000
-PAIRS = 10
+PAIRS = 40
 SETTINGS = {
     "one worker": Setting(lease=LEASE),
     "two workers": Setting(lease=LEASE, workers=2, cache=0),
@@ -32,12 +32,24 @@ def explore(name: str, setting: Setting, modes: tuple[Fault, ...], pairs: int = 
     return found.plays
 
 
+@pytest.mark.parametrize("name", CHOREOGRAPHIES)
+def test_services_survive_a_crash_at_every_write(name: str, count: Count) -> None:
+    count("crash points of services", explore(name, SETTINGS["one worker"], WRITE_CRASHES))
+
+
+@pytest.mark.parametrize("name", ["a reaction that returns an event", "a dead letter redriven"])
+def test_two_workers_with_services_survive_a_crash_at_every_write(name: str, count: Count) -> None:
+    count("crash points of services", explore(name, SETTINGS["two workers"], WRITE_CRASHES))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", SETTINGS)
 @pytest.mark.parametrize("name", CHOREOGRAPHIES)
-def test_services_survive_a_crash_at_every_write(name: str, setting: str, count: Count) -> None:
+def test_services_survive_crashes_and_pairs_of_crashes(name: str, setting: str, count: Count) -> None:
     count("crash points of services", explore(name, SETTINGS[setting], WRITE_CRASHES, PAIRS))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHOREOGRAPHIES)
 def test_services_survive_a_process_that_freezes_at_every_write(name: str, count: Count) -> None:
     count("frozen services", explore(name, SETTINGS["two workers"], ZOMBIES))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
 
+from dalsegno.client import AsyncClient
 from dalsegno.core.event import Event
 from dalsegno.core.runs import DEAD_LETTER, KILLS_ITS_WORKER
 from dalsegno.engine.registry import Registry
@@ -91,19 +93,20 @@ def _text(key: str | None) -> str:
 
 
 async def _answer(world: World, run: int) -> None:
-    for letter in peek(
-        world.store.dead_letters(DeadLetterQuery(namespace="default", state="open", limit=1_000))
-    ):
-        if letter.run != run:
-            continue
-        event = world.invariants.chronicle.events[letter.event]
-        number = letter.number
-        if _data(event).get("mood") == "lost":
-            await world.ask(
-                lambda client, number=number: client.dead_letters.discard(number, why="it is lost")
-            )
-        else:
-            await world.ask(lambda client, number=number: client.dead_letters.redrive(number, force=True))
+    query = DeadLetterQuery(namespace="default", state="open", limit=1_000)
+    for letter in peek(world.store.dead_letters(query)):
+        if letter.run == run:
+            event = world.invariants.chronicle.events[letter.event]
+            discard = _data(event).get("mood") == "lost"
+            await world.ask(partial(_discard if discard else _redrive, letter.number))
+
+
+async def _discard(number: int, client: AsyncClient) -> bool:
+    return await client.dead_letters.discard(number, why="it is lost")
+
+
+async def _redrive(number: int, client: AsyncClient) -> bool:
+    return await client.dead_letters.redrive(number, force=True)
 
 
 # -- at rest

@@ -64,7 +64,7 @@ def draw(seed: int) -> Case:
         lease=int((0.2 + rng.random()) * SECOND),
         cache=one_of(rng, 0, 2, 1_000),
         slots=one_of(rng, 2, 1_000),
-        latency=one_of(rng, 0, 1_000, 20_000),
+        latency=one_of(rng, 0, 1_000, 5_000),
         lateness=one_of(rng, 0, 2_000, 30_000),
         skew=one_of(rng, 0, 3_600 * SECOND),
         rebuild=one_of(rng, 0, 10),

@@ -61,13 +61,14 @@ def reactions_that_are_there() -> AbstractContextManager[Any]:
     return instead(MemoryStore, "reacted", make)
 
 
-def lines_of_keys() -> AbstractContextManager[Any]:
+@contextmanager
+def lines_of_keys() -> Iterator[None]:
     """Events of a key are handled side by side."""
-
-    def make(_: Any) -> Any:
-        return lambda *_: True
-
-    return instead(Lines, "enter", make)
+    with (
+        instead(Lines, "enter", lambda _: lambda *_: True),
+        instead(Lines, "leave", lambda _: lambda *_: None),
+    ):
+        yield
 
 
 def freeing_of_lanes() -> AbstractContextManager[Any]:

@@ -190,7 +190,7 @@ class ServiceVerbs(LogVerbs):
 
     def _join(self, item: Joined, generation: int) -> None:
         """Have an event join the oldest round that lacks it, or begin a new one."""
-        for run, found in sorted(self._rounds.items()):
+        for run, found in sorted(self._rounds.items(), key=lambda one: self._rows[one[0]].run.cause or 0):
             same = (found.handler, found.generation, found.key) == (item.handler, generation, item.key)
             if same and not found.parts & item.part:
                 self._send(replace(item.send, run=run))

@@ -115,7 +115,8 @@ UPDATE runs SET due_at = :now
 
 -- open_rounds(handler, generation, key)
 SELECT run, parts FROM joins
- WHERE handler = :handler AND generation = :generation AND key = :key ORDER BY run;
+ WHERE handler = :handler AND generation = :generation AND key = :key
+ ORDER BY (SELECT cause FROM runs WHERE number = run);
 
 -- begin_round(handler, generation, key, run, parts)
 INSERT INTO joins (handler, generation, key, run, parts) VALUES (:handler, :generation, :key, :run, :parts);

@@ -237,6 +237,16 @@ async def the_oldest_round_is_filled_first(world: World) -> None:
     expect((await _told(world, first), await _told(world, second)), (2, 2), "what they were told in the end")
 
 
+async def the_oldest_round_is_the_one_of_the_earliest_event(world: World) -> None:
+    """Which round is the oldest is said by the log, and not by the clocks of the workers that number runs."""
+    work = await at_work(world)
+    ahead, behind = work.a_joined(1, 1), work.a_joined(2, 1)
+    await work.join(ahead, replace(behind, start=replace(behind.start, number=ahead.start.number - 1_000)))
+    await work.join(work.a_joined(3, 2))
+    first, second = await work.found("pay.charge#1"), await work.found("pay.charge#2")
+    expect((await _told(world, first), await _told(world, second)), (2, 1), "what the rounds were told")
+
+
 async def a_round_of_three_takes_them_in_any_order(world: World) -> None:
     """A round is whole when all of its parts have come, in whatever order."""
     work = await at_work(world)
@@ -305,6 +315,7 @@ CASES = (
     Case(events_that_belong_together_meet),
     Case(a_reaction_that_joins_is_the_run_of_its_round),
     Case(the_oldest_round_is_filled_first),
+    Case(the_oldest_round_is_the_one_of_the_earliest_event),
     Case(a_round_of_three_takes_them_in_any_order),
     Case(a_round_ends_with_its_run),
     Case(a_replay_has_rounds_of_its_own),
