@@ -31,6 +31,7 @@ COMMANDS = {
         "What no handler could digest: show, redrive, edit, discard.",
     ),
     "contracts": Lazy("dalsegno.cli.contracts:contracts", "Check what services declare; export it."),
+    "schemas": Lazy("dalsegno.cli.schemas:schemas", "Show registered versions of events; check a program."),
     "doctor": Lazy("dalsegno.cli.doctor:doctor", "Look the store and its workers over."),
     "db": Lazy("dalsegno.cli.db:db", "Migrate and check the store."),
     "demo": Lazy("dalsegno.cli.demo:demo", "See it work, and kill it while it does."),

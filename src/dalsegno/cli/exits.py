@@ -52,6 +52,10 @@ class NotPossibleNow(DalsegnoError):
         return "docs/reference/cli.md"
 
 
+class NotRegistered(NotPossibleNow):
+    """No version of an event of that name is registered."""
+
+
 _CODES: tuple[tuple[type[DalsegnoError], Exit], ...] = (
     (StoreError, Exit.UNREACHABLE),
     (RunNotFound, Exit.NOT_FOUND),
@@ -59,6 +63,7 @@ _CODES: tuple[tuple[type[DalsegnoError], Exit], ...] = (
     (ServiceNotFound, Exit.NOT_FOUND),
     (DeadLetterNotFound, Exit.NOT_FOUND),
     (RetentionPassed, Exit.NOT_FOUND),
+    (NotRegistered, Exit.NOT_FOUND),
     (RedriveRefused, Exit.CONFLICT),
     (Overloaded, Exit.CONFLICT),
     (RunConflict, Exit.CONFLICT),
