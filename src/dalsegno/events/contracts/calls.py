@@ -203,20 +203,27 @@ def _enter(
     frame: Frame, function: FunctionType, node: Any, sight: Mapping[str, Value], arguments: Arguments
 ) -> Value:
     """Read a function with what its parameters are bound to."""
-    stack = frame.notes.stack
-    if any(node is each for each in stack):
+    notes = frame.notes
+    if any(node is each for each in notes.stack):
+        notes.cuts += 1
         return NOTHING  # what it returns is found where it was first entered
-    if len(stack) >= DEEPEST:
-        frame.notes.blind = True
+    if len(notes.stack) >= DEEPEST:
+        notes.blind = True
         return UNKNOWN
-    inner = type(frame)(frame.notes, function, node, sight)
+    inner = type(frame)(notes, function, node, sight)
     inner.bind(*_bound(function, node, arguments))
-    stack.append(node)
+    key = (function, node, frozenset((name, value.key) for name, value in inner.names.items()))
+    if not sight and key in notes.told:
+        return notes.told[key][1]  # what it emits was noted then
+    cuts, given = notes.cuts, dict(inner.names)
+    notes.stack.append(node)
     try:
-        value = inner.run()
+        value = inner.run() or NOTHING
     finally:
-        stack.pop()
-    return NOTHING if value is None else value
+        notes.stack.pop()
+    if not sight and cuts == notes.cuts:
+        notes.told[key] = given, value  # kept alive, so that what the key names stays what it was
+    return value
 
 
 def _bound(function: FunctionType, node: Any, arguments: Arguments) -> tuple[dict[str, Value], Value]:

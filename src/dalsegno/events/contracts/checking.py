@@ -42,7 +42,9 @@ def check(known: Known, definitions: Iterable[Definition] = (), observed: Iterab
     findings += untold(flow, observed, notes)
     unread_bodies = [handler.what for handler, reading in flow.readings.items() if not reading.read]
     if unread_bodies:
-        notes.append(f"without a source that could be read, and not judged by it: {', '.join(unread_bodies)}")
+        notes.append(
+            f"not judged by their source, which is not there or too long: {', '.join(unread_bodies)}"
+        )
     looked = Looked(len(known.services), len(flow.handlers), len(known.types.all), len(known.processes))
     return Report(tuple(sorted(findings, key=_order)), looked, tuple(notes))
 

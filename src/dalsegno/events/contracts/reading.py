@@ -16,7 +16,7 @@ from dalsegno.events.contracts.sources import Ours, is_stub, node_of, plain
 from dalsegno.events.contracts.values import UNKNOWN, Made, Value
 from dalsegno.events.types import EventType
 
-BUDGET = 50_000
+BUDGET = 25_000
 """How many expressions are looked at for one function; then the reading gives up."""
 
 
@@ -52,6 +52,11 @@ class Notes:
     blind: bool = False  # something was called of which nothing is known
     left: int = BUDGET
     stack: list[Any] = field(default_factory=list)  # the nodes of the functions that are being read
+
+    cuts: int = 0  # how often a function was met that is being read already
+    told: dict[Any, tuple[Mapping[str, Value], Value]] = field(
+        default_factory=dict
+    )  # what calls have returned
 
     def spend(self) -> bool:
         """Take one expression from the budget; False if none is left."""

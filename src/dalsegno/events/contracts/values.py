@@ -63,6 +63,11 @@ class Value:
     vague: bool = False
 
     @property
+    def key(self) -> tuple[object, ...]:
+        """What tells it from other values, as long as it is there."""
+        return self.made, self.maybe, frozenset(self.refs), self.unknown, self.vague
+
+    @property
     def kinds(self) -> frozenset[EventType[Any]]:
         """All kinds of events that it may hold."""
         return self.maybe | {made.kind for made in self.made}

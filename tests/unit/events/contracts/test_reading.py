@@ -408,3 +408,30 @@ def test_a_reading_of_endless_calls_ends():
         return ping(e) if e.id else Paid(e.id)
 
     assert returned(ping) == {"Paid"}
+
+
+def test_a_function_that_is_too_long_to_be_read_says_so_and_keeps_what_was_found(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr("dalsegno.events.contracts.reading.Notes.spend", _spend_little)
+    found = reading(plainly)
+    assert not found.read and found.open_return and found.open_emit
+
+
+def _spend_little(notes: Any) -> bool:
+    notes.left -= 10_000
+    return bool(notes.left > 0)
+
+
+def test_a_helper_that_is_called_again_with_other_events_is_read_again():
+    def through(event: Any) -> Any:
+        return event
+
+    def handler(e: Placed) -> Any:
+        return [_same(Paid(e.id)), _same(Declined(e.id)), _same(Paid(e.id)), through(Noted(e.id))]
+
+    assert returned(handler) == {"Paid", "Declined", "Noted"}
+
+
+def _same(event: Any) -> Any:
+    return event
