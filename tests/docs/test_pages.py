@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
+from dalsegno.client import RunInfo
 from tests.docs import pages
 from tools import gates
 
@@ -97,7 +98,7 @@ def test_the_reference_names_every_option_of_the_face() -> None:
         for thing in (dalsegno.App, dalsegno.Retry, dalsegno.Limits, make_step)
         for name in inspect.signature(thing).parameters
     }
-    infos = (dalsegno.RunInfo, dalsegno.StepInfo)
+    infos = (RunInfo, dalsegno.StepInfo)
     options |= {name for info in infos for name in inspect.signature(info).parameters if name[0] != "_"}
     for name in options - {"function"}:
         assert re.search(rf"\b{name}\b", page), f"api.md leaves out {name}"
