@@ -74,7 +74,7 @@ def take(
             if program is not None:
                 programs.append(stack.enter_context(program))
                 program.hold()
-        turns = Turns(sizes, directory)
+        turns = Turns(sizes, directory, missing)
         rows = [*_handled(turns, programs, sizes), *_emitted(turns, programs, sizes)]
         return [*rows, *_latency(turns, programs, sizes)]
 
@@ -82,27 +82,41 @@ def take(
 class Turns:
     """Lets one program after the other do something, with the floors and the calibration loop around it."""
 
-    def __init__(self, sizes: Sizes, directory: Path) -> None:
+    def __init__(self, sizes: Sizes, directory: Path, missing: dict[str, str]) -> None:
         self._rounds = sizes.rounds
+        self._missing = missing
         self._floors = Floors(sizes.floor, directory)
 
-    def take(self, looks: Sequence[Looks], single: bool, do: Callable[[Looks], Answer]) -> None:
-        """Take all turns; ``single`` divides by a commit of one row, else by rows in batches of 100."""
-        for look in looks:
-            look.program.let_go()
-            do(look)  # what is done once, at the first event
-            look.program.hold()
+    def take(self, looks: list[Looks], single: bool, do: Callable[[Looks], Answer]) -> None:
+        """Take all turns; ``single`` divides by a commit of one row, else by rows in batches of 100.
+
+        A peer that fails is left out of ``looks``, and named with the reason.
+        """
+        for look in list(looks):
+            self._turn(looks, look, do)  # what is done once, at the first event
         self._floors.again()
         for _ in range(self._rounds):
-            for look in looks:
+            for look in list(looks):
                 before = calibrate()
-                look.program.let_go()
-                look.answers.append(do(look))
-                look.program.hold()
+                answer = self._turn(looks, look, do)
                 look.calibrations.append((before + calibrate()) / 2)
                 batches, _ = self._floors.around()
                 events = batches * ROWS_PER_WORKFLOW / ROWS_PER_EVENT
                 look.floors.append(self._floors.commit * 1000 if single else events)
+                look.answers.append(answer)
+
+    def _turn(self, looks: list[Looks], look: Looks, do: Callable[[Looks], Answer]) -> Answer:
+        look.program.let_go()
+        try:
+            return do(look)
+        except RuntimeError as error:
+            if _is_ours(look):
+                raise
+            self._missing[f"{look.program.title}, {look.what}"] = str(error)
+            looks.remove(look)
+            return {}
+        finally:
+            look.program.hold()
 
 
 def _is_ours(look: Looks) -> bool:

@@ -23,6 +23,8 @@ from programs.caller import free_port
 from programs.talk import Talk, an_event, shares
 from pydantic import BaseModel
 
+PATIENCE = 30.0  # seconds until a publisher gives up: a disk may stall
+
 
 class Thing(BaseModel):
     key: str
@@ -69,7 +71,9 @@ class FastStreamEvents(Talk):
 
             async def keep_going() -> None:
                 for number in numbers:
-                    await broker.publish(Thing(**an_event(number)), self._name, stream=self._name)
+                    await broker.publish(
+                        Thing(**an_event(number)), self._name, stream=self._name, timeout=PATIENCE
+                    )
 
             began = time.perf_counter()
             await asyncio.gather(*(keep_going() for _ in range(callers)))
@@ -106,7 +110,7 @@ class FastStreamEvents(Talk):
         for number in range(count):
             answer = loop.create_future()
             began = time.perf_counter()
-            await broker.publish(Thing(**an_event(number)), self._name, stream=self._name)
+            await broker.publish(Thing(**an_event(number)), self._name, stream=self._name, timeout=PATIENCE)
             took.append(await answer - began)
         await broker.stop()
         return shares(took)
