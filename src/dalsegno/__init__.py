@@ -5,11 +5,13 @@ from dalsegno.client import AsyncClient, AsyncRun, Client, Run
 from dalsegno.core.limits import Limits
 from dalsegno.core.promise import Promise
 from dalsegno.core.retry import Retry
+from dalsegno.core.transact import Tx
 from dalsegno.engine.context import StepInfo, step_info
 from dalsegno.engine.decorators import step, workflow
 from dalsegno.engine.definitions import NOTHING, Step, Workflow
 from dalsegno.engine.remedies import Escalate, Skip
 from dalsegno.engine.verbs import now, random, receive, sleep, uuid
+from dalsegno.events import inbox
 from dalsegno.events.aggregate import Aggregate
 from dalsegno.events.converters import downcast, upcast
 from dalsegno.events.emit import emit, keep
@@ -45,6 +47,7 @@ __all__ = [
     "Skip",
     "Step",
     "StepInfo",
+    "Tx",
     "Workflow",
     "__version__",
     "aggregate",
@@ -53,6 +56,7 @@ __all__ = [
     "downcast",
     "emit",
     "event",
+    "inbox",
     "keep",
     "now",
     "random",

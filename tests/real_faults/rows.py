@@ -6,8 +6,7 @@ import asyncio
 import sys
 from dataclasses import dataclass
 
-from dalsegno import App, Service, event, step, workflow
-from dalsegno.transactions import Tx
+from dalsegno import App, Service, Tx, event, step, workflow
 
 TABLES = (
     "CREATE TABLE booked (what TEXT NOT NULL)",  # without keys: what is written twice is there twice

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dalsegno import App, Client, Service, event, receive, step, workflow
+from dalsegno import App, Client, Service, Tx, event, receive, step, workflow
 from dalsegno.errors import (
     InvalidInput,
     NestedTransaction,
@@ -22,7 +22,6 @@ from dalsegno.errors import (
     TransactionOver,
     TransactionTooLong,
 )
-from dalsegno.transactions import Tx
 
 pytestmark = pytest.mark.promise("P1", "P2", "P8", "P10")
 

@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from dalsegno import App, Client, Service, all_of, emit, event, keep, step_info
+from dalsegno import App, Client, Service, Tx, all_of, emit, event, keep, step_info
 from dalsegno.core.clock import pause
 from dalsegno.errors import DefinitionError
-from dalsegno.transactions import Tx
 
 pytestmark = pytest.mark.promise("P8", "P10")
 

@@ -11,10 +11,9 @@ from typing import Any
 import apsw
 import pytest
 
-from dalsegno import App, Retry, Service, event, step, step_info, workflow
+from dalsegno import App, Retry, Service, event, inbox, step, step_info, workflow
 from dalsegno.core.clock import pause
 from dalsegno.errors import DefinitionError, InvalidInput, NotInRun
-from dalsegno.transactions import inbox
 
 pytestmark = pytest.mark.promise("P8")
 

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from dalsegno import App, Client, Escalate, Retry, saga, step, step_info, workflow
+from dalsegno import App, Client, Escalate, Retry, Tx, saga, step, step_info, workflow
 from dalsegno.errors import DefinitionError, NotInRun, RunFailed, StatementBarred, TransactionTooLong
-from dalsegno.transactions import Tx
 
 pytestmark = pytest.mark.promise("P6", "P8", "P9", "P10")
 

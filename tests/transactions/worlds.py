@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dalsegno import Retry, Service, emit, event, step, step_info, workflow
+from dalsegno import Retry, Service, Tx, emit, event, step, step_info, workflow
 from dalsegno.engine.registry import Registry
 from dalsegno.events.known import Known
 from dalsegno.store.memory import MemoryStore
@@ -13,7 +13,6 @@ from dalsegno.store.protocol import Store
 from dalsegno.store.sqlite import SqliteStore
 from dalsegno.testing.shadows import peek
 from dalsegno.testing.world import World
-from dalsegno.transactions import Tx
 
 TABLE = "CREATE TABLE IF NOT EXISTS booked (what TEXT)"  # without a key: what is written twice is there twice
 ASKED = [(key, number) for number in range(4) for key in ("a", "b")]

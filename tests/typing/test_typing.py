@@ -20,7 +20,7 @@ WRONG = """\
 from dataclasses import dataclass
 
 from dalsegno import Aggregate, App, Service, event, step, workflow
-from dalsegno.transactions import Tx
+from dalsegno import Tx
 from dalsegno.testing import explore, rehearse
 
 @step

@@ -5,8 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, assert_type
 
-from dalsegno import AsyncClient, AsyncRun, Client, Promise, Run, Service, Step, event, step, workflow
-from dalsegno.transactions import Tx, inbox
+from dalsegno import (
+    AsyncClient,
+    AsyncRun,
+    Client,
+    Promise,
+    Run,
+    Service,
+    Step,
+    Tx,
+    event,
+    inbox,
+    step,
+    workflow,
+)
 
 
 @event("Asked", version=1, key="id")
