@@ -115,7 +115,9 @@ async def test_nothing_is_lost_or_decided_or_folded_twice_while_workers_are_kill
             await asyncio.sleep(rng.uniform(0.2, 0.7))
             workers.kill_one()
             workers.hire()
-            if number == KILLS // 2:
+            if number == KILLS // 2:  # of what is there: else it would begin the first generation
+                await client.projection(balances).wait(1, timeout="30s")
+                await client.projection(outcomes).wait(1, timeout="30s")
                 await client.projection(balances).rebuild()
                 await client.projection(outcomes).rebuild()
         deposited = await shopping
