@@ -30,7 +30,6 @@ class Tooth(NamedTuple):
 TEETH = (
     Tooth(teeth.fence_of_reactions, "P5"),
     Tooth(teeth.owner_of_partitions, "P5"),
-    Tooth(teeth.reactions_that_are_there, "P11: everything comes to rest|P8", first=70),
     Tooth(teeth.lines_of_keys, "P8"),
     Tooth(teeth.freeing_of_lanes, "P8|P11"),
     Tooth(teeth.position_after_the_reaction, "P8"),
