@@ -49,18 +49,6 @@ def owner_of_partitions() -> AbstractContextManager[Any]:
     return instead(MemoryStore, "_take_partitions", make)
 
 
-def reactions_that_are_there() -> AbstractContextManager[Any]:
-    """Whoever takes over does not look for what is done already behind the position."""
-
-    def make(_: Any) -> Any:
-        async def reacted(*_: Any) -> set[tuple[int, int]]:
-            return set()
-
-        return reacted
-
-    return instead(MemoryStore, "reacted", make)
-
-
 @contextmanager
 def lines_of_keys() -> Iterator[None]:
     """Events of a key are handled side by side."""
