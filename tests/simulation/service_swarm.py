@@ -89,7 +89,9 @@ def draw(seed: int) -> Case:
 def _events(rng: Random) -> tuple[Any, ...]:
     keys, each = one_of(rng, (1, 4), (2, 3), (3, 1))
     orders = [
-        s.Ordered(f"o{key}", place, one_of(rng, *MOODS)) for place in range(1, each + 1) for key in range(keys)
+        s.Ordered(f"o{key}", place, one_of(rng, *MOODS))
+        for place in range(1, each + 1)
+        for key in range(keys)
     ]
     ticks = [s.Tick(f"t{key}", place) for key in range(1) for place in range(1, 4)]
     rng.shuffle(ticks)
