@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -28,6 +28,7 @@ from dalsegno.core.notes import LongAttempt, encode
 from dalsegno.core.ops import Op
 from dalsegno.core.runs import DIVERGED, UNWRITABLE, WAITS_FOR_NOTHING, Run, Status
 from dalsegno.engine import family
+from dalsegno.engine.alarms import Alarms
 from dalsegno.engine.cache import Cache
 from dalsegno.engine.commits import CommitQueue
 from dalsegno.engine.ending import ending
@@ -42,8 +43,6 @@ from dalsegno.store.protocol import Store
 from dalsegno.store.verbs import is_child
 
 log = logging.getLogger("dalsegno.engine")
-
-T = TypeVar("T")
 
 _STEP = Kind.STEP
 _LONG = SECOND  # an attempt that has run for longer is reported by the heartbeat
@@ -90,7 +89,7 @@ class Engine:
         self._queue = queue  # its runs came from there, and their children go there
         self._steps = Steps(store, runner, limits.payload)
         self._cache = Cache(cache)
-        self._alarms: dict[int, asyncio.TimerHandle] = {}
+        self._alarms = Alarms(store.now, self.turn)
         self._background: set[asyncio.Task[None]] = set()
 
     @property
@@ -237,14 +236,14 @@ class Engine:
             self._commit(live, entries, consumed, starts, sends, None)
         elif live.attempts or live.waiting.keys() - live.retries.keys():
             if self._alarms or live.due or live.retries or live.waiting:
-                self._wake_at(live, live.next_due() if self._may_begin else now + _HELD_FOR)
+                self._alarms.set(live, live.next_due() if self._may_begin else now + _HELD_FOR)
         else:
             self._park(live)
 
     @property
     def _may_begin(self) -> bool:
         """Whether steps may begin: the worker is not ending, and its lease was renewed lately enough."""
-        return not self.draining and self._monotonic() - self._commits.renewed_at < self._margin
+        return not self.draining and self._commits.unrenewed < self._margin
 
     def _begin_wants(self, live: LiveRun, now: int, entries: list[Entry], starts: list[Start]) -> None:
         waiting = live.waiting
@@ -332,7 +331,7 @@ class Engine:
         commit = Commit(
             run=live.number,
             session=self.session,
-            turn=live.run.turn,
+            turn=live.turn,
             floor=live.floor(entries),
             entries=tuple(entries),
             timers=() if ends or not (live.due or live.retries) else live.new_timers(),
@@ -413,7 +412,7 @@ class Engine:
 
     def _rested(self, live: LiveRun, rest: Rest) -> None:
         self.live.pop(live.number, None)
-        self._silence(live)
+        self._alarms.silence(live)
         if rest.status.ended or live.execution.loop.dead:
             live.dropped = True
             live.execution.evict()
@@ -481,7 +480,7 @@ class Engine:
         self._steps.abandon(live)
         live.execution.evict()
         self.live.pop(live.number, None)
-        self._silence(live)
+        self._alarms.silence(live)
 
     def let_go_of_unbegun(self, taken: Sequence[LiveRun]) -> None:
         """Let go of claimed runs that could not go on; those that have begun are left to themselves."""
@@ -493,22 +492,6 @@ class Engine:
         """Let go of everything: the session is over, other workers own these runs."""
         for live in [*self.live.values(), *self._cache.empty()]:
             self._drop(live)
-
-    # -- waiting
-
-    def _wake_at(self, live: LiveRun, due: int | None) -> None:
-        """Take another turn when a timer is due while a step is under way."""
-        if self._alarms:
-            self._silence(live)
-        if due is not None:
-            delay = max(0, due - self._store.now()) / 1_000_000
-            loop = asyncio.get_running_loop()
-            self._alarms[live.number] = loop.call_later(min(delay, 3600.0), self.turn, live)
-
-    def _silence(self, live: LiveRun) -> None:
-        alarm = self._alarms.pop(live.number, None)
-        if alarm is not None:
-            alarm.cancel()
 
     def _later(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
