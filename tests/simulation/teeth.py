@@ -18,6 +18,7 @@ from dalsegno.core.entries import Entry, Kind
 from dalsegno.core.execution import Execution
 from dalsegno.core.writes import Verdict
 from dalsegno.engine import engine as engines
+from dalsegno.engine.alarms import Alarms
 from dalsegno.engine.cache import Cache
 from dalsegno.engine.commits import CommitQueue
 from dalsegno.engine.engine import Engine
@@ -353,7 +354,7 @@ def timers_from_the_store() -> AbstractContextManager[Any]:
 
 def alarm_beside_a_step() -> AbstractContextManager[Any]:
     """While a step is under way nobody looks at timers."""
-    return patch.object(Engine, "_wake_at", lambda self, live, due: None)
+    return patch.object(Alarms, "set", lambda self, live, due: None)
 
 
 # -- steps and sagas

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -31,6 +31,7 @@ from dalsegno.core.sourcing import Conflict
 from dalsegno.core.transact import RolledBack, Transacted
 from dalsegno.core.writes import Verdict
 from dalsegno.engine import family
+from dalsegno.engine.alarms import Alarms
 from dalsegno.engine.cache import Cache
 from dalsegno.engine.commits import CommitQueue
 from dalsegno.engine.context import StepInfo
@@ -48,8 +49,6 @@ from dalsegno.store.protocol import Store
 from dalsegno.store.rows import is_child
 
 log = logging.getLogger("dalsegno.engine")
-
-T = TypeVar("T")
 
 _STEP, _EMIT = Kind.STEP, Kind.EMIT  # asked for at each step; an enum's member is a slow read before 3.12
 _LONG = SECOND  # an attempt that has run for longer is reported by the heartbeat
@@ -99,7 +98,7 @@ class Engine:
         self._queue = queue  # its runs came from there, and their children go there
         self._steps = Steps(store, runner, limits.payload)
         self._cache = Cache(cache)
-        self._alarms: dict[int, asyncio.TimerHandle] = {}
+        self._alarms = Alarms(store.now, self.turn)
         self._background: set[asyncio.Task[None]] = set()
 
     def give(self, within: object) -> None:
@@ -252,14 +251,14 @@ class Engine:
             self._transact(live, op, now)
         elif live.attempts or live.waiting.keys() - live.retries.keys():
             if self._alarms or live.due or live.retries or live.waiting:
-                self._wake_at(live, live.next_due() if self._may_begin else now + _HELD_FOR)
+                self._alarms.set(live, live.next_due() if self._may_begin else now + _HELD_FOR)
         else:
             self._park(live)
 
     @property
     def _may_begin(self) -> bool:
         """Whether steps may begin: the worker is not ending, and its lease was renewed lately enough."""
-        return not self.draining and self._monotonic() - self._commits.renewed_at < self._margin
+        return not self.draining and self._commits.unrenewed < self._margin
 
     def _begin_wants(self, live: LiveRun, now: int, entries: list[Entry], starts: list[Start]) -> None:
         waiting = live.waiting
@@ -357,7 +356,7 @@ class Engine:
         emissions = live.execution.open_emissions()
         held = self.hold_back(emissions[0].name) if emissions and self.hold_back is not None else None
         if held is not None:
-            self._wake_at(live, self._now() + int(held * SECOND))
+            self._alarms.set(live, self._now() + int(held * SECOND))
             return
         self._steps.abandon(live)
         rest = ending(live, self._limits.payload)
@@ -487,7 +486,7 @@ class Engine:
 
     def _rested(self, live: LiveRun, rest: Rest) -> None:
         self.live.pop(live.number, None)
-        self._silence(live)
+        self._alarms.silence(live)
         if rest.status.ended or live.execution.loop.dead:
             live.dropped = True
             live.execution.evict()
@@ -555,7 +554,7 @@ class Engine:
         self._steps.abandon(live)
         live.execution.evict()
         self.live.pop(live.number, None)
-        self._silence(live)
+        self._alarms.silence(live)
 
     def let_go_of_unbegun(self, taken: Sequence[LiveRun]) -> None:
         """Let go of claimed runs that could not go on; those that have begun are left to themselves."""
@@ -567,22 +566,6 @@ class Engine:
         """Let go of everything: the session is over, other workers own these runs."""
         for live in [*self.live.values(), *self._cache.empty()]:
             self._drop(live)
-
-    # -- waiting
-
-    def _wake_at(self, live: LiveRun, due: int | None) -> None:
-        """Take another turn when a timer is due while a step is under way."""
-        if self._alarms:
-            self._silence(live)
-        if due is not None:
-            delay = max(0, due - self._store.now()) / 1_000_000
-            loop = asyncio.get_running_loop()
-            self._alarms[live.number] = loop.call_later(min(delay, 3600.0), self.turn, live)
-
-    def _silence(self, live: LiveRun) -> None:
-        alarm = self._alarms.pop(live.number, None)
-        if alarm is not None:
-            alarm.cancel()
 
     def _later(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

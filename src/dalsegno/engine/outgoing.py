@@ -35,7 +35,7 @@ def commit_of(
     commit = Commit(
         run=live.number,
         session=session,
-        turn=live.run.turn,
+        turn=live.turn,
         floor=live.floor(entries),
         entries=tuple(entries),
         timers=() if ends or not (live.due or live.retries) else live.new_timers(),
