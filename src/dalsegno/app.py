@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dalsegno.client import AsyncClient, Client, Operations
 from dalsegno.client.portal import Portal
@@ -37,6 +37,9 @@ from dalsegno.store.memory import MemoryStore
 from dalsegno.store.protocol import Store
 from dalsegno.store.sqlite import SqliteLook, SqliteStore
 from dalsegno.worker.worker import Worker, WorkerOptions
+
+if TYPE_CHECKING:
+    from dalsegno.insight.metrics.metrics import Metrics
 
 SECOND = 1_000_000
 
@@ -68,6 +71,7 @@ class AppOptions:
     cache: int = 1_000
     limits: Limits = Limits()
     retention: Retention | None = None
+    metrics: str | None = None
     worker: WorkerOptions = WorkerOptions()
 
 
@@ -78,7 +82,8 @@ class App:
     ``async with`` an awaited one. Without ``include`` it knows the workflows among the globals of the
     module that makes it, when it starts, imported ones too. The store is ``store=``, else the
     environment's ``DALSEGNO_STORE``, else the file ``<name>.db`` beside that module. ``retention`` says
-    how long its worker keeps events: for ever, unless told otherwise.
+    how long its worker keeps events: for ever, unless told otherwise. ``metrics`` is where its worker
+    serves what it counts, as in ``"127.0.0.1:9464"``: nowhere, unless told otherwise.
     """
 
     def __init__(
@@ -95,6 +100,7 @@ class App:
         grace: Duration = "10s",
         limits: Limits | None = None,
         retention: Retention | None = None,
+        metrics: str | None = None,
     ) -> None:
         caller = sys._getframe(1)
         self.name = name
@@ -107,6 +113,7 @@ class App:
             threads=threads,
             limits=limits or Limits(),
             retention=retention,
+            metrics=metrics,
             worker=WorkerOptions(
                 queue=queue,
                 slots=slots,
@@ -210,7 +217,8 @@ class Runtime:
         self._records = RunRecords()
         self._pressure = Pressure(store, self._clock, options.namespace)
         self.commits = CommitQueue(store, self._clock, patience=options.patience)
-        self.engine = self._make_engine(runner or StepRunner(self._threads))
+        self.metrics = self._make_metrics() if worker and options.metrics else None
+        self.engine = self._make_engine(runner or self._make_runner())
         self.registering = Registering(self.known, store, self.commits, options.namespace)
         self.reacting = self._make_reacting()
         self.projecting = Projecting(
@@ -228,6 +236,21 @@ class Runtime:
         self.engine.on_emitted = self.reacting.on_written = self._emitted
         self.worker = self._make_worker() if worker else None
         self.operations = self._make_operations()
+
+    def _make_metrics(self) -> Metrics:
+        from dalsegno.insight.metrics.metrics import Metrics
+
+        options = self.options
+        return Metrics(
+            self.store,
+            self._clock,
+            options.namespace,
+            address=options.metrics or "",
+            slots=options.worker.slots,
+        )
+
+    def _make_runner(self) -> StepRunner:
+        return StepRunner(self._threads) if self.metrics is None else self.metrics.runner(self._threads)
 
     def _make_engine(self, runner: StepRunner) -> Engine:
         options = self.options
@@ -302,6 +325,7 @@ class Runtime:
         self._within.open()
         self.engine.on_rest = self._rested
         if self.worker is not None:
+            await self._measure()
             self._records.install()
             await self.worker.start()
         return AsyncClient(self.operations)
@@ -313,6 +337,16 @@ class Runtime:
             await self._shut()
             raise
 
+    async def _measure(self) -> None:
+        if self.metrics is not None:
+            self.metrics.meter.live = self.engine.live
+            self.engine.on_ended, self.commits.on_landed = self.metrics.ended, self.metrics.landed
+            try:
+                self.metrics.open()
+            except BaseException:
+                await self._shut()
+                raise
+
     async def close(self) -> None:
         """Stop the worker in order, write what is left, close the store."""
         if self.worker is not None:
@@ -321,6 +355,8 @@ class Runtime:
         await self._shut()
 
     async def _shut(self) -> None:
+        if self.metrics is not None:
+            await self.metrics.close()
         await self.commits.close()
         await self.store.close()
         if isinstance(self._threads, Threads):
@@ -334,6 +370,8 @@ class Runtime:
             self.worker.claimer.nudge()
 
     def _rested(self, run: Run, rest: Rest) -> None:
+        if self.metrics is not None:
+            self.metrics.rested(run, rest)
         if self.worker is not None:
             self.worker.rested(run, rest)
         self.operations.rested(run, rest)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dalsegno.app import AppOptions
     from dalsegno.cli.programs import Program
     from dalsegno.errors import StoreError
+    from dalsegno.insight.metrics.metrics import Metrics
 
 
 @click.command(
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
 @click.option("--threads", type=click.IntRange(1), help="How many def steps to run at once.")
 @click.option("--lease", metavar="TIME", help="How long the store waits for a sign of life.")
 @click.option("--grace", metavar="TIME", help="How long steps may take to end, once it is to stop.")
+@click.option(
+    "--metrics",
+    metavar="ADDRESS",
+    help="Serve Prometheus metrics there: 127.0.0.1:9464, or a port of this machine.",
+)
 @click.option("--store", metavar="ADDRESS", help="A file, or sqlite:///path, instead of the App's own.")
 @debug_option
 def worker(files: tuple[str, ...], store: str | None, **settings: Any) -> None:
@@ -68,6 +74,7 @@ def _options(
     threads: int | None,
     lease: str | None,
     grace: str | None,
+    metrics: str | None,
 ) -> AppOptions:
     """Change an App's options as the command line says."""
     from dalsegno.core.clock import SECOND
@@ -82,7 +89,9 @@ def _options(
         worker = replace(worker, lease=max(microseconds(lease, what="lease"), SECOND // 5))
     if grace:
         worker = replace(worker, grace=microseconds(grace, what="grace"))
-    return replace(options, worker=worker, threads=threads or options.threads)
+    return replace(
+        options, worker=worker, threads=threads or options.threads, metrics=metrics or options.metrics
+    )
 
 
 class Signals:
@@ -135,7 +144,7 @@ async def _work(program: Program, options: AppOptions, signals: Signals) -> None
 
     runtime.commits.on_hopeless = give_up
     await runtime.open()
-    _introduce(program, options, names)
+    _introduce(program, options, names, runtime.metrics)
     await signals.asked()
     if not hopeless:
         name = signals.first.name if signals.first is not None else "an order"
@@ -154,7 +163,7 @@ def _names(program: Program) -> list[str]:
     return [*told, *([f"  services   {services}"] if services else [])]
 
 
-def _introduce(program: Program, options: AppOptions, names: list[str]) -> None:
+def _introduce(program: Program, options: AppOptions, names: list[str], metrics: Metrics | None) -> None:
     from dalsegno.core.durations import text
 
     worker = options.worker
@@ -164,4 +173,6 @@ def _introduce(program: Program, options: AppOptions, names: list[str]) -> None:
         say(line)
     say(f"  queue      {worker.queue}; {worker.slots} slots, {options.threads} threads")
     say(f"  lease      {text(worker.lease)}; {text(worker.grace)} to end in")
+    if metrics is not None:
+        say(f"  metrics    http://{metrics.address}/metrics")
     say("ready; ^C drains it")

@@ -23,7 +23,10 @@ class ReactedAs(IntEnum):
 
 
 class Reaction(msgspec.Struct, frozen=True, gc=False):
-    """One event passed for one handler; ``took`` is in microseconds."""
+    """One event passed for one handler; ``took`` is in microseconds.
+
+    ``accepted_at`` is when the event came, for whoever measures; it is not stored again.
+    """
 
     event: int
     handler: int
@@ -31,6 +34,7 @@ class Reaction(msgspec.Struct, frozen=True, gc=False):
     run: int | None = None
     took: int = 0
     note: str | None = None
+    accepted_at: int = 0
 
 
 class Declared(msgspec.Struct, frozen=True):

@@ -34,6 +34,9 @@ log = logging.getLogger("dalsegno.commits")
 
 Answer = Callable[[Verdict], None]
 
+Landed = Callable[[list[Write], list[Verdict], float], None]
+"""Hears of a group that was written: its items, their verdicts, and how many seconds it took."""
+
 HOPELESS = (StoreDamaged, StoreShared, StoreVanished, StoreVersion)
 _LARGEST = 512  # items in one transaction: what the loop can spare a few milliseconds for
 _FIRST_DELAY, _LONGEST_DELAY = 0.05, 2.0
@@ -65,6 +68,7 @@ class CommitQueue:
         self.renewed_at = 0.0  # by this process's own stopwatch: when the lease was surely renewed
         self.on_fenced: Callable[[], None] | None = None
         self.on_hopeless: Callable[[StoreError], None] | None = None
+        self.on_landed: Landed | None = None
 
     # -- what it is told
 
@@ -142,6 +146,7 @@ class CommitQueue:
     async def _land(self, group: list[Pending]) -> None:
         delay = _FIRST_DELAY
         while group := self._of_this_session(group):
+            began = self._clock.monotonic()
             try:
                 verdicts, fenced = await self._write(group)
             except HOPELESS as error:
@@ -155,10 +160,18 @@ class CommitQueue:
                 await nap(delay)
                 delay = min(delay * 2, _LONGEST_DELAY)
             else:
+                self._tell(group, verdicts, self._clock.monotonic() - began)
                 # Not in this task: a turn of workflow code may run in the answer.
                 asyncio.get_running_loop().call_soon(self._answer, group, verdicts, fenced)
                 return None
         return None
+
+    def _tell(self, group: list[Pending], verdicts: list[Verdict], took: float) -> None:
+        if self.on_landed is not None:
+            try:
+                self.on_landed([pending.item for pending in group], verdicts, took)
+            except Exception:  # who only counts holds up nobody
+                log.exception("a group that was written could not be counted")
 
     def _trouble(self, error: Exception) -> StoreError:
         """Say what keeps commits waiting, also where it is nothing that a store is known to raise."""

@@ -61,8 +61,8 @@ class Engine:
     """All runs that this worker owns.
 
     ``on_rest`` is told when a run waits (with its due time) or has ended, ``on_cleared`` when one is
-    not suspected any more: the claimer may claim again; ``on_emitted`` when there are new events. ``hold_back`` says
-    for how many seconds runs are not to emit any of a type.
+    not suspected any more: the claimer may claim again; ``on_emitted`` when there are new events, ``on_ended`` when
+    an attempt of a step has ended. ``hold_back`` says for how many seconds runs are not to emit any of a type.
     """
 
     def __init__(
@@ -85,6 +85,7 @@ class Engine:
         self.on_cleared: Callable[[], None] | None = None
         self.on_rest: Callable[[Run, Rest], None] | None = None
         self.on_emitted: Callable[[], None] | None = None
+        self.on_ended: Callable[[LiveRun, Op, BaseException | None], None] | None = None
         self.hold_back: Callable[[str], float | None] | None = None
         self._store = store
         self._now = store.now
@@ -305,6 +306,8 @@ class Engine:
     def _ended(self, whose: tuple[LiveRun, Op, StepInfo], value: Any, error: BaseException | None) -> None:
         live, op, info = whose
         if not live.dropped:
+            if self.on_ended is not None:
+                self.on_ended(live, op, error)
             live.answers.append(self._steps.end(live, op, info, value, error))
             self.turn(live)
 

@@ -53,4 +53,4 @@ class Out(msgspec.Struct):
 def reaction_of(work: Work, plan: Plan, how: Ended) -> Reaction:
     """Say what came of an event for a handler that was called and has not failed."""
     outcome = ReactedAs.FILTERED if how.filtered else ReactedAs.STALE if how.stale else ReactedAs.DONE
-    return Reaction(work.event.number, plan.number, outcome, None, how.took)
+    return Reaction(work.event.number, plan.number, outcome, None, how.took, None, work.event.at)

@@ -41,6 +41,7 @@ from dalsegno.core.transact import RolledBack, Transact, Transacted, refuses
 from dalsegno.core.writes import OWNED, Verdict, Write
 from dalsegno.errors import NoTransactions
 from dalsegno.store.memory.dead_letters import DeadLetterVerbs
+from dalsegno.store.memory.figures import FigureReads
 from dalsegno.store.memory.reads import RunReads
 from dalsegno.store.memory.schemas import SchemaVerbs
 from dalsegno.store.memory.sourcing import SourcingVerbs
@@ -50,7 +51,7 @@ from dalsegno.store.verbs import for_session
 from dalsegno.store.verbs.group import Standing
 
 
-class MemoryStore(DeadLetterVerbs, SourcingVerbs, SchemaVerbs, RunReads):
+class MemoryStore(DeadLetterVerbs, SourcingVerbs, SchemaVerbs, FigureReads, RunReads):
     """Implements ``store.protocol.Store`` with dictionaries."""
 
     @property

@@ -18,9 +18,9 @@ from dalsegno.store.migrate import read_migrations
 from dalsegno.store.protocol import DueRuns, RunQuery, StoreFacts, beyond
 from dalsegno.store.queries import read_queries
 from dalsegno.store.rows import STATUS_OF, delivery_of, entry_of, run_of, timer_of
+from dalsegno.store.sqlite.figures import FigureReads
 from dalsegno.store.sqlite.file import StoreFile, shut
 from dalsegno.store.sqlite.lane import Lane
-from dalsegno.store.sqlite.schemas import SchemaReads
 from dalsegno.store.sqlite.writer import Writer
 
 T = TypeVar("T")
@@ -29,12 +29,11 @@ _FEW = 1_000  # runs whose ids begin so, that are sorted rather than met among a
 _LAST = chr(0x10FFFF) * (MAX_ID + 1)  # no id lies behind it
 
 
-class SqliteStore(SchemaReads):
+class SqliteStore(FigureReads):
     """Implements ``store.protocol.Store`` on a file; ``threaded=False`` runs everything in place."""
 
     def __init__(self, path: str, clock: Clock, *, threaded: bool = True) -> None:
-        super().__init__(StoreFile(path, clock), read_queries("sqlite", "?"))
-        self._clock = clock
+        super().__init__(StoreFile(path, clock), read_queries("sqlite", "?"), clock)
         self._threaded = threaded
         self._writer: Writer | None = None
 
@@ -42,12 +41,6 @@ class SqliteStore(SchemaReads):
     def file(self) -> StoreFile:
         """The file under guard."""
         return self._file
-
-    def now(self) -> int:
-        return self._clock.now()
-
-    def lease_now(self) -> int:
-        return self._clock.boot()
 
     # -- opening and closing
 

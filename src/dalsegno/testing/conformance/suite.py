@@ -12,6 +12,7 @@ from dalsegno.testing.conformance.dead_letters import CASES as DEAD_LETTERS
 from dalsegno.testing.conformance.delivering import CASES as DELIVERING
 from dalsegno.testing.conformance.emitting import CASES as EMITTING
 from dalsegno.testing.conformance.expecting import CASES as EXPECTING
+from dalsegno.testing.conformance.figures import CASES as FIGURES
 from dalsegno.testing.conformance.groups import CASES as GROUPS
 from dalsegno.testing.conformance.lanes import CASES as LANES
 from dalsegno.testing.conformance.log import CASES as LOG
@@ -46,6 +47,7 @@ CASES: Sequence[Case] = (
     *EXPECTING,
     *PROJECTING,
     *SCHEMAS,
+    *FIGURES,
 )
 
 

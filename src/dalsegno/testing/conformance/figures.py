@@ -1,0 +1,57 @@
+"""Chapter twenty: what is in the store is counted by what it does, and what has ended is not."""
+
+from __future__ import annotations
+
+from dalsegno.core.commit import Rest
+from dalsegno.core.runs import DEAD_LETTER, Status
+from dalsegno.store.figures import WaitingRuns
+from dalsegno.testing.conformance.world import Case, World, a_commit, expect
+
+
+async def what_is_to_be_begun_and_what_has_begun_is_counted(world: World) -> None:
+    """Pending runs that are due, and runs that a session owns, each namespace for itself."""
+    expect(await world.store.at_work("default"), (0, 0), "the counts of an empty store")
+    await world.claimed("claimed")
+    await world.ended("ended")
+    await world.start("due")
+    await world.start("later", due_at=world.clock.now() + 1_000)
+    await world.start("held", held=True)
+    await world.start("away", namespace="other")
+    expect(await world.store.at_work("default"), (1, 1), "due and claimed runs")
+    expect(await world.store.at_work("other"), (1, 0), "those of another namespace")
+    world.clock.advance(1_000)
+    expect(await world.store.at_work("default"), (2, 1), "once the later one is due")
+
+
+async def what_waits_is_counted_by_why_it_waits(world: World) -> None:
+    """By workflow, by the reason of those that are parked, and by whether a time will wake them."""
+    at = world.clock.now()
+    await world.resting("forever", reason="compensating")
+    await world.resting("asleep", due_at=at + 1_000)
+    world.clock.advance(10)
+    await world.resting("also forever")
+    await world.resting("parked", reason=DEAD_LETTER)
+    refund = await world.claimed("refund", workflow="refund")
+    await world.one(a_commit(refund, rest=Rest(Status.WAITING, refund.wakes)))
+    await world.ended("ended")
+    wanted = [
+        WaitingRuns("order", "", asleep=False, count=2, since=at),
+        WaitingRuns("order", "", asleep=True, count=1, since=at),
+        WaitingRuns("order", DEAD_LETTER, asleep=False, count=1, since=at + 10),
+        WaitingRuns("refund", "", asleep=False, count=1, since=at + 10),
+    ]
+    expect(await world.store.waiting("default"), wanted, "the groups")
+    expect(await world.store.waiting("other"), [], "those of another namespace")
+    world.clock.advance(990)
+    alike = await world.store.waiting("default")
+    expect(
+        [(group.workflow, group.parked, group.asleep, group.count) for group in alike],
+        [("order", "", False, 3), ("order", DEAD_LETTER, False, 1), ("refund", "", False, 1)],
+        "once the time has come at which one wakes",
+    )
+
+
+CASES = (
+    Case(what_is_to_be_begun_and_what_has_begun_is_counted),
+    Case(what_waits_is_counted_by_why_it_waits),
+)

@@ -1,0 +1,1 @@
+"""Metrics, traces and alerts, with real workers, real requests and real faults."""
