@@ -1,0 +1,31 @@
+"""How a process is declared to go, and what of a case is done, owed, possible later, or out of reach.
+
+Pure: a ``Flow`` is read from what is declared, a ``Trail`` is what was seen of a case, and ``frontier``
+is flow and trail put together. Nothing in here knows a store.
+"""
+
+from dalsegno.insight.flow.declared import Emitter, Flow, Handler, Process, read_flow
+from dalsegno.insight.flow.frontier import frontier
+from dalsegno.insight.flow.results import Awaited, Debt, Debtor, End, Frontier, Later, Owed
+from dalsegno.insight.flow.trail import Happened, Participant, Reacted, State, Trail
+
+__all__ = [
+    "Awaited",
+    "Debt",
+    "Debtor",
+    "Emitter",
+    "End",
+    "Flow",
+    "Frontier",
+    "Handler",
+    "Happened",
+    "Later",
+    "Owed",
+    "Participant",
+    "Process",
+    "Reacted",
+    "State",
+    "Trail",
+    "frontier",
+    "read_flow",
+]
