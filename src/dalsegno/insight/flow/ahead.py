@@ -46,9 +46,9 @@ class Lookout:
         return known
 
     def _look(self, sources: tuple[Source, ...], gates: tuple[Gate, ...]) -> Ahead:
-        found = possible(self.net, sources, list(gates))
+        found = possible(self.net, sources, gates)
         joins = [gates[place] for place in sorted(found.open) if place < len(self.net.joins)]
-        surely = certain(self.net, sources, joins, found.mask)
+        surely = certain(self.net, tuple(dict.fromkeys(sources)), joins, found.mask)
         return Ahead(
             found.mask, frozenset(self.net.types(found.mask)), frozenset(surely), found.open, found.exact
         )

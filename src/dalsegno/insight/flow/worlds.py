@@ -7,19 +7,20 @@ repeat itself is never thought impossible. A join opens when an event of each pa
 is taken to have the key of the round that lacks it.
 
 More events never keep others from coming. So what may come by no join is a matter of reaching it; and
-worlds are looked through only for which gates open, only along what leads to their parts, and only by
-the largest outcomes.
+worlds are looked through only for the gates, each by itself, only along what leads to its parts, and only by the
+largest outcomes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from dalsegno.insight.flow.net import Gate, Net, Out, Reacts, Source, bits, union
 
 MOST_WORLDS = 500
-"""Worlds that are looked through for one case; then a gate counts as one that may open."""
+"""Choices that are gone through for one gate; then it counts as one that may open."""
 
 
 class Possible(NamedTuple):
@@ -30,20 +31,26 @@ class Possible(NamedTuple):
     exact: bool
 
 
-def possible(net: Net, sources: Iterable[Source], gates: list[Gate]) -> Possible:
+def possible(net: Net, sources: Iterable[Source], gates: Sequence[Gate]) -> Possible:
     """Find what may come of these sources, in some world."""
     sources = list(sources)
     base = net.spread(union(source.all for source in sources))
     hoped = _hoped(net, base, gates)
-    search = _Search(net, gates, hoped)
-    if hoped:
-        search.begin(sources)
-    exact = search.left > 0 or search.found >= hoped
-    opened = frozenset(search.found if exact else hoped)
-    return Possible(base | net.spread(union(gates[each].source.all for each in opened)), opened, exact)
+    opened: set[int] = set()
+    exact = True
+    for goal in hoped:
+        if goal not in opened:
+            search = _Search(net, gates, hoped, goal)
+            search.begin(sources)
+            opened |= search.found
+            if goal not in opened and search.left <= 0:
+                opened.add(goal)
+                exact = False
+    mask = base | net.spread(union(gates[each].source.all for each in opened))
+    return Possible(mask, frozenset(opened), exact)
 
 
-def _hoped(net: Net, mask: int, gates: list[Gate]) -> set[int]:
+def _hoped(net: Net, mask: int, gates: Sequence[Gate]) -> set[int]:
     """Find the gates that may open where nothing excludes anything else."""
     opened: set[int] = set()
     grown = True
@@ -113,46 +120,51 @@ class _Choice(NamedTuple):
 
 
 class _Search:
-    """Looks through worlds until each gate that could open was seen open."""
+    """Looks through worlds until a gate was seen open: its goal."""
 
-    def __init__(self, net: Net, gates: list[Gate], hoped: set[int]) -> None:
+    def __init__(self, net: Net, gates: Sequence[Gate], hoped: set[int], goal: int) -> None:
         self._net = net
         self._gates = gates
-        self._hoped = hoped
-        self._matters = self._leading(hoped)
-        self._outs: dict[int, tuple[Out, ...]] = {}  # by the id of a source, which the net keeps alive
+        self._goal = goal
+        self._matters = union(gates[goal].parts)  # the nodes that lead to the goal
+        self._ways = {goal}  # the gates on the way there
+        self._widen(hoped)
+        self._outs: dict[Source, tuple[Out, ...]] = {}
         self.found: set[int] = set()
         self.left = MOST_WORLDS
 
-    def _leading(self, hoped: set[int]) -> int:
-        """Return the nodes that lead to parts of gates."""
-        goal = union(part for each in hoped for part in self._gates[each].parts)
-        grown = True
-        while grown:
-            more = union(1 << node for node, reach in enumerate(self._net.reach) if reach & goal)
-            for each in hoped:
-                if self._net.spread(self._gates[each].source.all) & goal:
-                    more |= union(self._gates[each].parts)
-            grown, goal = goal | more != goal, goal | more
-        return goal
+    def _widen(self, hoped: set[int]) -> None:
+        size = -1
+        while self._matters != size:
+            size = self._matters
+            for each in hoped - self._ways:
+                if self._net.spread(self._gates[each].source.all) & self._matters:
+                    self._ways.add(each)
+                    self._matters |= union(self._gates[each].parts)
+            self._matters |= union(
+                1 << node for node, reach in enumerate(self._net.reach) if reach & self._matters
+            )
 
     def begin(self, sources: list[Source]) -> None:
         """Look through the worlds that begin with what is open."""
         world = _World()
         choices: list[_Choice] = []
-        for source in sources:
+        for source, many in Counter(sources).items():
             outs = self._largest(source)
             if len(outs) == 1:
-                world.emit(outs[0])
+                for _ in range(min(many, 2)):
+                    world.emit(outs[0])
+            elif many >= 2 * len(outs):  # enough of them for everything to come several times
+                world.emit_often(source.all & self._matters)
             else:
-                choices.append(_Choice(outs))
+                choices += [_Choice(outs)] * many
         self._go_on(world, choices)
 
     def _go_on(self, world: _World, choices: list[_Choice]) -> None:
         """Follow a world until it has to choose, and go each way from there."""
         self._follow(world, choices)
         self.found |= world.opened.keys()
-        if self.left <= 0 or self.found >= self._hoped or not self._promises(world, choices):
+        if self.left <= 0 or self._goal in self.found or not self._promises(world, choices):
             return
         self.left -= 1
         choice, rest = choices[0], choices[1:]
@@ -162,11 +174,11 @@ class _Search:
             self._go_on(other, list(rest))
 
     def _promises(self, world: _World, choices: list[_Choice]) -> bool:
-        """Tell whether anything new may open in what this world may become."""
+        """Tell whether the goal may open in what this world may become."""
         if not choices:
             return False
         mask = self._net.spread(world.once | union(out.mask for choice in choices for out in choice.outs))
-        return not _hoped(self._net, mask, self._gates) <= self.found
+        return self._goal in _hoped(self._net, mask, self._gates)
 
     # -- one world, as far as it goes without a choice
 
@@ -177,7 +189,7 @@ class _Search:
             for node in bits(world.once & self._matters):
                 for place, reacts in enumerate(self._net.reacts[node]):
                     self._react(world, choices, reacts, (node, place))
-            for each in self._hoped:
+            for each in self._ways:
                 self._open(world, choices, each)
 
     def _react(self, world: _World, choices: list[_Choice], reacts: Reacts, which: tuple[int, int]) -> None:
@@ -209,11 +221,11 @@ class _Search:
 
     def _largest(self, source: Source) -> tuple[Out, ...]:
         """Return the outcomes of a source that matter: none that is part of another."""
-        known = self._outs.get(id(source))
+        known = self._outs.get(source)
         if known is None:
             outs = {Out(out.mask & self._matters, out.often & self._matters) for out in source.most}
             known = tuple(sorted(one for one in outs if not any(_within(one, other) for other in outs)))
-            self._outs[id(source)] = known
+            self._outs[source] = known
         return known
 
 

@@ -139,7 +139,7 @@ def _any_flow(rng: random.Random) -> Plain:
 
 def _random_handler(rng: random.Random, title: str, names: list[str]) -> Plain:
     early = rng.randint(1, len(names) - 2)
-    joins = rng.random() < 0.3
+    joins = rng.random() < 0.35
     takes = (
         rng.sample(names, rng.choice([2, 2, 3]))
         if joins
@@ -165,9 +165,9 @@ def _follows(rng: random.Random, names: list[str], most: int) -> Plain:
     form = rng.random()
     if form < 0.5:
         return one
-    if form < 0.62:
+    if form < 0.6:
         return {"maybe": one}
-    if form < 0.7:
+    if form < 0.72:
         return {"many": {"one_of": pairs(*some[:2])}}
     if form < 0.92 and len(some) > 1:
         second: Plain = {"one_of": pairs(*some[1:])}
@@ -223,9 +223,11 @@ class RandomCase:
             return self._run()
         if chance < 0.05 and self.flow["outside"]:
             return self._emit(rng.choice(sorted(self.flow["outside"])), None)
-        if chance < 0.12:
-            return self._emit(rng.choice(NAMES), None)  # a repeated one, or one that nobody knows of
-        if chance < 0.16 and self.flow["process"]["cancel"] and self.cancelled is None:
+        if chance < 0.13 and self.events and rng.random() < 0.8:
+            return self._emit(rng.choice(self.events)[1], None)  # a repeated one
+        if chance < 0.13:
+            return self._emit(rng.choice(NAMES), None)  # perhaps one that nobody knows of
+        if chance < 0.17 and self.flow["process"]["cancel"] and self.cancelled is None:
             self._emit("X", None)
             self.cancelled = len(self.events)
             return None
