@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dalsegno.client import AsyncClient, Client, Operations
 from dalsegno.client.portal import Portal
@@ -33,13 +33,11 @@ from dalsegno.events.registering import Registering
 from dalsegno.events.retention import Retention
 from dalsegno.events.together import Together
 from dalsegno.events.within import Within
+from dalsegno.insight.instruments import Instruments
 from dalsegno.store.memory import MemoryStore
 from dalsegno.store.protocol import Store
 from dalsegno.store.sqlite import SqliteLook, SqliteStore
 from dalsegno.worker.worker import Worker, WorkerOptions
-
-if TYPE_CHECKING:
-    from dalsegno.insight.metrics.metrics import Metrics
 
 SECOND = 1_000_000
 
@@ -72,6 +70,8 @@ class AppOptions:
     limits: Limits = Limits()
     retention: Retention | None = None
     metrics: str | None = None
+    traces: bool | None = None
+    name: str = "dalsegno"
     worker: WorkerOptions = WorkerOptions()
 
 
@@ -83,7 +83,8 @@ class App:
     module that makes it, when it starts, imported ones too. The store is ``store=``, else the
     environment's ``DALSEGNO_STORE``, else the file ``<name>.db`` beside that module. ``retention`` says
     how long its worker keeps events: for ever, unless told otherwise. ``metrics`` is where its worker
-    serves what it counts, as in ``"127.0.0.1:9464"``: nowhere, unless told otherwise.
+    serves what it counts, as in ``"127.0.0.1:9464"``: nowhere, unless told otherwise. ``traces`` says whether spans of
+    OpenTelemetry are made: where the program, or its environment, has set up its SDK, unless told otherwise.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class App:
         limits: Limits | None = None,
         retention: Retention | None = None,
         metrics: str | None = None,
+        traces: bool | None = None,
     ) -> None:
         caller = sys._getframe(1)
         self.name = name
@@ -114,6 +116,8 @@ class App:
             limits=limits or Limits(),
             retention=retention,
             metrics=metrics,
+            traces=traces,
+            name=name,
             worker=WorkerOptions(
                 queue=queue,
                 slots=slots,
@@ -217,8 +221,8 @@ class Runtime:
         self._records = RunRecords()
         self._pressure = Pressure(store, self._clock, options.namespace)
         self.commits = CommitQueue(store, self._clock, patience=options.patience)
-        self.metrics = self._make_metrics() if worker and options.metrics else None
-        self.engine = self._make_engine(runner or self._make_runner())
+        self.instruments = self._make_instruments(worker=worker)
+        self.engine = self._make_engine(runner or self.instruments.runner(self._threads))
         self.registering = Registering(self.known, store, self.commits, options.namespace)
         self.reacting = self._make_reacting()
         self.projecting = Projecting(
@@ -236,21 +240,19 @@ class Runtime:
         self.engine.on_emitted = self.reacting.on_written = self._emitted
         self.worker = self._make_worker() if worker else None
         self.operations = self._make_operations()
+        self.instruments.watch(self.commits, self.engine, self.reacting, self.operations)
 
-    def _make_metrics(self) -> Metrics:
-        from dalsegno.insight.metrics.metrics import Metrics
-
+    def _make_instruments(self, *, worker: bool) -> Instruments:
         options = self.options
-        return Metrics(
+        return Instruments(
             self.store,
             self._clock,
-            options.namespace,
-            address=options.metrics or "",
+            name=options.name,
+            namespace=options.namespace,
+            metrics=options.metrics if worker else None,
+            traces=options.traces,
             slots=options.worker.slots,
         )
-
-    def _make_runner(self) -> StepRunner:
-        return StepRunner(self._threads) if self.metrics is None else self.metrics.runner(self._threads)
 
     def _make_engine(self, runner: StepRunner) -> Engine:
         options = self.options
@@ -293,7 +295,7 @@ class Runtime:
             self._numbers,
             options=self.options.worker,
             limits=self.options.limits,
-            companion=Together(self.reacting, self.projecting),
+            companion=Together(self.reacting, self.projecting, *self.instruments.companions),
         )
 
     def _make_operations(self) -> Operations:
@@ -325,10 +327,17 @@ class Runtime:
         self._within.open()
         self.engine.on_rest = self._rested
         if self.worker is not None:
-            await self._measure()
+            await self._watch()
             self._records.install()
             await self.worker.start()
         return AsyncClient(self.operations)
+
+    async def _watch(self) -> None:
+        try:
+            self.instruments.open()
+        except BaseException:
+            await self._shut()
+            raise
 
     async def _register(self) -> None:
         try:
@@ -336,16 +345,6 @@ class Runtime:
         except BaseException:
             await self._shut()
             raise
-
-    async def _measure(self) -> None:
-        if self.metrics is not None:
-            self.metrics.meter.live = self.engine.live
-            self.engine.on_ended, self.commits.on_landed = self.metrics.ended, self.metrics.landed
-            try:
-                self.metrics.open()
-            except BaseException:
-                await self._shut()
-                raise
 
     async def close(self) -> None:
         """Stop the worker in order, write what is left, close the store."""
@@ -355,8 +354,7 @@ class Runtime:
         await self._shut()
 
     async def _shut(self) -> None:
-        if self.metrics is not None:
-            await self.metrics.close()
+        await self.instruments.close()
         await self.commits.close()
         await self.store.close()
         if isinstance(self._threads, Threads):
@@ -370,8 +368,7 @@ class Runtime:
             self.worker.claimer.nudge()
 
     def _rested(self, run: Run, rest: Rest) -> None:
-        if self.metrics is not None:
-            self.metrics.rested(run, rest)
+        self.instruments.rested(run, rest)
         if self.worker is not None:
             self.worker.rested(run, rest)
         self.operations.rested(run, rest)

@@ -35,7 +35,7 @@ def calculate(n: int) -> int:
 
 @workflow
 def wait_for_a_word() -> str:
-    return receive("word", str).result()
+    return receive(str, name="word").result()
 
 
 @workflow
@@ -72,8 +72,8 @@ class Paid:
 
 
 def metrics_of(app: App) -> Metrics:
-    assert app._runtime is not None and app._runtime.metrics is not None
-    return app._runtime.metrics
+    assert app._runtime is not None and app._runtime.instruments.metrics is not None
+    return app._runtime.instruments.metrics
 
 
 def an_app(tmp_path: Path, *things: Any, **options: Any) -> App:
@@ -189,7 +189,7 @@ def calculate(n: int) -> int:
 
 @workflow
 def wait_for_a_word() -> str:
-    return receive("word", str).result()
+    return receive(str, name="word").result()
 
 app = App("shared")
 """
@@ -295,7 +295,7 @@ def test_an_app_without_metrics_counts_nothing(tmp_path: Path) -> None:
     with app as client:
         assert client.start(calculate, 1).result("10s") == 4
         assert app._runtime is not None
-        assert app._runtime.metrics is None and app._runtime.commits.on_landed is None
+        assert app._runtime.instruments.metrics is None and app._runtime.commits.on_landed is None
 
 
 def test_the_reference_lists_every_metric_with_its_kind_its_labels_and_what_it_means() -> None:

@@ -144,7 +144,7 @@ async def _work(program: Program, options: AppOptions, signals: Signals) -> None
 
     runtime.commits.on_hopeless = give_up
     await runtime.open()
-    _introduce(program, options, names, runtime.metrics)
+    _introduce(program, options, names, runtime.instruments.metrics)
     await signals.asked()
     if not hopeless:
         name = signals.first.name if signals.first is not None else "an order"

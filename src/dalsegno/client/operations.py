@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -17,7 +18,19 @@ from dalsegno.client.transactions import open_tx
 from dalsegno.core import failure
 from dalsegno.core.clock import SECOND, Clock, to_datetime
 from dalsegno.core.codec import shape_of
-from dalsegno.core.commit import Emit, Emitted, Failed, Refused, Rest, Retry, Send, Sent, SentHow, Started
+from dalsegno.core.commit import (
+    Emit,
+    Emitted,
+    Failed,
+    Refused,
+    Rest,
+    Retry,
+    Send,
+    Sent,
+    SentHow,
+    Start,
+    Started,
+)
 from dalsegno.core.durations import Duration, microseconds
 from dalsegno.core.entries import Kind
 from dalsegno.core.event import NewEvent
@@ -85,6 +98,14 @@ class LocalWorker(Protocol):
         """Hear of a run that was just started, by its session or for anybody."""
 
 
+class Tracing(Protocol):
+    """Who follows what is sent."""
+
+    def sending(self, item: Any) -> AbstractContextManager[Any]:
+        """Follow the writing of a start or of events; what it yields is to be written in their place."""
+        ...
+
+
 class NoWorker:
     """In a process without a worker, others see for themselves what is due."""
 
@@ -138,6 +159,7 @@ class Operations:
         self._declared = known or Known()
         self._emitted = emitted
         self._pressure = pressure
+        self.tracing: Tracing | None = None
         self._registering = registering or Registering(self._declared, store, commits, namespace)
         self.loading = Loading(store, commits, self._declared.types, namespace)
         self.desk = Desk(store, namespace, commits, self._declared, limits, self._written, pressure)
@@ -203,6 +225,12 @@ class Operations:
 
     async def _submit(self, item: Write, tx: Any, heard: Callable[[Verdict], None]) -> Verdict:
         """Have an item written, at once or in a transaction; ``heard`` hears the verdict once it is durable."""
+        if self.tracing is None or not isinstance(item, Start | Emit):
+            return await self._hand_over(item, tx, heard)
+        with self.tracing.sending(item) as traced:
+            return await self._hand_over(traced, tx, heard)
+
+    async def _hand_over(self, item: Write, tx: Any, heard: Callable[[Verdict], None]) -> Verdict:
         inner = open_tx(tx, self.store.address)
         if inner is None:
             return await self._commits.submit(item, heard)

@@ -61,8 +61,9 @@ class Engine:
     """All runs that this worker owns.
 
     ``on_rest`` is told when a run waits (with its due time) or has ended, ``on_cleared`` when one is
-    not suspected any more: the claimer may claim again; ``on_emitted`` when there are new events, ``on_ended`` when
-    an attempt of a step has ended. ``hold_back`` says for how many seconds runs are not to emit any of a type.
+    not suspected any more: the claimer may claim again; ``on_emitted`` when there are new events, ``on_ended``
+    when an attempt of a step has ended, ``on_wake`` when a run goes on here, and which entries were replayed.
+    ``hold_back`` says for how many seconds runs are not to emit any of a type.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Engine:
         self.on_rest: Callable[[Run, Rest], None] | None = None
         self.on_emitted: Callable[[], None] | None = None
         self.on_ended: Callable[[LiveRun, Op, BaseException | None], None] | None = None
+        self.on_wake: Callable[[LiveRun, Sequence[Entry]], None] | None = None
         self.hold_back: Callable[[str], float | None] | None = None
         self._store = store
         self._now = store.now
@@ -158,7 +160,12 @@ class Engine:
         for live in warm:
             live.replaying = False
             live.hear(inboxes.get(live.number, ()))
+            self._woke(live, ())
             self.turn(live)
+
+    def _woke(self, live: LiveRun, entries: Sequence[Entry]) -> None:
+        if self.on_wake is not None:
+            self.on_wake(live, entries)
 
     def adopt_new(self, run: Run) -> None:
         """Take over a run that was just started for this session; called from no task, for its own are entered."""
@@ -202,6 +209,7 @@ class Engine:
             self._park_broken(live, DIVERGED, error)
         else:
             live.replaying = False
+            self._woke(live, loaded.entries if loaded is not None else ())
             self.turn(live, resumed=True)
 
     def _replay(self, live: LiveRun, loaded: Loaded | None) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -75,6 +76,16 @@ class Caller(Protocol):
         ...
 
 
+class Tracing(Protocol):
+    """Who follows what handlers do."""
+
+    def reacting(
+        self, plan: Plan, event: Event, others: Sequence[Event] = ()
+    ) -> AbstractContextManager[Event]:
+        """Follow the call of a handler; what it yields is the event that others come of."""
+        ...
+
+
 class Call(NamedTuple):
     """One handler to be called for one event."""
 
@@ -84,6 +95,7 @@ class Call(NamedTuple):
     event: Event
     row: KeptRow | None = None  # the service's state of its key
     next: KeptRow | None = None  # which one of its key is next
+    tracing: Tracing | None = None
 
 
 class Calls:
@@ -99,6 +111,7 @@ class Calls:
         self._gates: dict[Plan, Gate] = {}
         self._batches: dict[Plan, Batches[Call]] = {}
         self.within: object = None  # what handlers may reach of the store
+        self.tracing: Tracing | None = None
 
     def prepare(self, plan: Plan, told: Callable[[float | None], None]) -> None:
         """Get ready to call a handler; ``told`` hears when its circuit opens or closes."""
@@ -112,7 +125,7 @@ class Calls:
 
     def begin(self, caller: Caller, work: Any, plan: Plan, event: Event) -> None:
         """Call a handler; ``caller`` hears how it ended."""
-        call = Call(caller, work, plan, event)
+        call = Call(caller, work, plan, event, None, None, self.tracing)
         gate = self._gates.get(plan)
         if plan in self._batches:
             self._batches[plan].add(call)
@@ -210,9 +223,8 @@ class Calls:
             if passed_over is not None:
                 how = passed_over
             else:
-                arguments = plan.calling.arguments([value], plan.calling.state(call.row))
-                result = await _within(plan, info, plan.handler.function(*arguments))
-                how = said(call, info, value, result)
+                ask = _ask if call.tracing is None else _ask_traced
+                how = await ask(call, info, value)
         except BaseException as error:  # whatever a handler raises is its outcome
             if _called_off():
                 return  # nobody is there to hear it
@@ -249,7 +261,8 @@ class Calls:
             # Of many, no one could be tried again.
             info = replace(info_of(plan, last.event, last.caller.generation, None), batch=True)
             try:
-                how = await self._call_batch(last, info, values)
+                with _traced(last, [calls[place].event for place in wanted[:-1]]) as traced:
+                    how = await self._call_batch(traced, info, values)
             except BaseException as error:  # whatever a handler raises is its outcome
                 if _called_off():
                     return  # nobody is there to hear it
@@ -343,7 +356,32 @@ def _called(call: Call, info: StepInfo, tx: OpenTx | None = None) -> Ended:
     if passed_over is not None:
         return passed_over
     arguments = plan.calling.arguments([value], plan.calling.state(call.row), tx)
-    return said(call, info, value, plan.handler.function(*arguments))
+    if call.tracing is None:
+        return said(call, info, value, plan.handler.function(*arguments))
+    with _traced(call) as traced:
+        return said(traced, info, value, plan.handler.function(*arguments))
+
+
+async def _ask(call: Call, info: StepInfo, value: Any) -> Ended:
+    """Call an ``async def`` handler."""
+    plan = call.plan
+    arguments = plan.calling.arguments([value], plan.calling.state(call.row))
+    return said(call, info, value, await _within(plan, info, plan.handler.function(*arguments)))
+
+
+async def _ask_traced(call: Call, info: StepInfo, value: Any) -> Ended:
+    with _traced(call) as traced:
+        return await _ask(traced, info, value)
+
+
+@contextlib.contextmanager
+def _traced(call: Call, others: Sequence[Event] = ()) -> Iterator[Call]:
+    """Have a call followed, if anybody does that."""
+    if call.tracing is None:
+        yield call
+    else:
+        with call.tracing.reacting(call.plan, call.event, others) as event:
+            yield call._replace(event=event)
 
 
 async def _in_thread(threads: Spawner, function: Callable[[], Any]) -> Any:

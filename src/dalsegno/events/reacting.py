@@ -26,7 +26,7 @@ from dalsegno.engine.commits import CommitQueue
 from dalsegno.engine.definitions import Workflow
 from dalsegno.engine.runner import Spawner
 from dalsegno.errors import StoreError
-from dalsegno.events.calls import Calls
+from dalsegno.events.calls import Calls, Tracing
 from dalsegno.events.keeping import Keeping
 from dalsegno.events.plan import Plan
 from dalsegno.events.progress import Progress
@@ -91,6 +91,10 @@ class Reacting:
     def workflows(self) -> list[Workflow[object, object]]:
         """The workflows that reactions become: the engine has to know them."""
         return [plan.workflow for plans in self._plans.values() for plan in plans]
+
+    def trace(self, tracing: Tracing) -> None:
+        """Have followed what handlers do."""
+        self._calls.tracing = tracing
 
     def give(self, within: object) -> None:
         """Give handlers what they may reach of the store."""

@@ -1,0 +1,1 @@
+"""What happens to an order, across services and workers, as spans of OpenTelemetry."""
