@@ -31,15 +31,15 @@ from dalsegno.store.log import DeadLetterQuery, EventQuery
 from dalsegno.store.protocol import Store
 from dalsegno.testing.conformance import SetClock, World
 from dalsegno.testing.conformance.world import KEYS
+from tests.conformance.case_items import CASES, PAYLOADS, CaseItems
 from tests.conformance.schema_items import SchemaItems
 from tests.conformance.sourcing_items import SourcingItems
 
 NAMESPACES = ("default", "default", "default", "other")
-TYPES = ("Placed", "Paid")
-CASES = ("c-1", "c-2")
+TYPES = ("Placed", "Placed", "Paid", "Paid", "Sent", "Off")
 
 
-class EventItems(SourcingItems, SchemaItems):
+class EventItems(SourcingItems, SchemaItems, CaseItems):
     """Draws them; what the store in memory holds tells which of them may succeed."""
 
     rng: Random
@@ -51,7 +51,10 @@ class EventItems(SourcingItems, SchemaItems):
     def event_items(self) -> list[Callable[[], Write]]:
         often = [self.emit, self.react, self.react, self.react, self.take_partitions]
         rare = [self.register, self.give_partitions, self.steer, self.forget]
-        return often * 2 + rare + self.sourcing_items() + [self.register_schemas]
+        return often * 2 + rare + self.sourcing_items() + self.rarely()
+
+    def rarely(self) -> list[Callable[[], Write]]:
+        return [self.register_schemas, self.register_processes, self.rebuild_cases]
 
     def event_reads(self) -> list[Callable[[Store], Awaitable[Any]]]:
         """Draw questions to ask both stores."""
@@ -88,6 +91,7 @@ class EventItems(SourcingItems, SchemaItems):
             lambda store: store.kept_page(service, "k-", "k-1", 2),
             lambda store: store.schemas("default", "Placed"),
             lambda store: store.versions("default", "Placed", after),
+            *self.case_reads(),
         ]
 
     # -- what there is
@@ -139,8 +143,9 @@ class EventItems(SourcingItems, SchemaItems):
             traceparent=pick([None, "00-t-s-01"]),
             time=pick([None, self.clock.now() - 50]),
             codec=pick([1, 2]),
-            data=pick([None, b'{"a":1}']),
+            data=pick(PAYLOADS),
             extra=pick([None, b"{}"]),
+            cancels=self.chance(6),
         )
 
     def of_events(self) -> dict[str, Any]:

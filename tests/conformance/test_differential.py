@@ -56,6 +56,7 @@ from dalsegno.store.memory import MemoryStore
 from dalsegno.store.protocol import RunQuery
 from dalsegno.store.sqlite import SqliteStore
 from dalsegno.testing.conformance import SetClock, World
+from tests.conformance.case_items import CASES
 from tests.conformance.event_items import EventItems
 from tests.helpers.counts import Count
 
@@ -183,6 +184,7 @@ class Twins(EventItems, RuleBasedStateMachine):
             input=pick([None, b"", b"\x00\xff"]),
             queue=pick(["default", "default", "slow"]),
             session=pick([None, *self.sessions]),
+            case_id=pick([None, None, *CASES]),
         )
 
     def send(self) -> Send:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from dalsegno.core.cases import RebuildCases, RegisterProcesses
 from dalsegno.core.commit import (
     Beat,
     Claim,
@@ -73,6 +74,8 @@ Write: TypeAlias = (
     | Serve
     | Clear
     | RegisterSchemas
+    | RegisterProcesses
+    | RebuildCases
     | Transact
 )
 

@@ -19,6 +19,7 @@ from dalsegno.core.entries import Delivery, Entry, Timer
 from dalsegno.core.notes import LongAttempt
 from dalsegno.core.runs import Ending, Run
 from dalsegno.core.writes import Verdict, Write
+from dalsegno.store.cases import Cases
 from dalsegno.store.figures import Figures
 from dalsegno.store.log import Log
 from dalsegno.store.schemas import Schemas
@@ -82,7 +83,7 @@ class DueRuns(msgspec.Struct, frozen=True):
     oldest: int
 
 
-class Store(Log, Sourcing, Schemas, Figures, Protocol):
+class Store(Log, Sourcing, Schemas, Figures, Cases, Protocol):
     """A place that keeps runs and journals, for one process; see the module for the contract."""
 
     @property

@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from dalsegno.core.commit import Commit, Committed, Emit, Emitted
 from dalsegno.core.event import Event, Head, NewEvent
 from dalsegno.core.reactions import Forget, React
@@ -83,9 +85,12 @@ class Chronicle:
         return wanted
 
     def _is_brought(self, new: Sequence[Event], wanted: Counter[Any]) -> None:
-        found = Counter(map(_what, new))
-        for what in found - wanted:
-            self._breach("P5", f"{what} is on the log, and no item that was accepted has brought it")
+        left = wanted.copy()
+        for event in new:
+            what = _what(event) if left[_what(event)] else _what(replace(event, case_id=None))
+            if not left[what]:
+                self._breach("P5", f"{event} is on the log, and no item that was accepted has brought it")
+            left[what] -= 1
 
     def _is_there(self, item: Write, verdict: Verdict) -> None:
         """Look for the events of an accepted item."""
@@ -93,12 +98,12 @@ class Chronicle:
             for event, number in zip(item.events, verdict.numbers, strict=True):
                 there = self.events.get(number)
                 same = there is not None and (
-                    _id(there) == _id(event) if event.id else _what(there) == _what(event)
+                    _id(there) == _id(event) if event.id else _what(event) in _whats(there)
                 )
                 if not same and number >= self.head.first:
                     self._breach("P1", f"{event} was acknowledged as {number}, which is {there}")
         if isinstance(item, Commit | React) and isinstance(verdict, Committed):
-            known = set(map(_what, self.events.values()))
+            known = {what for event in self.events.values() for what in _whats(event)}
             for event in item.events:
                 if self.head.first == 1 and _what(event) not in known:  # else it may be forgotten since
                     self._breach("P1", f"{event} was committed, and is not on the log")
@@ -108,6 +113,11 @@ def _what(event: Event | NewEvent) -> tuple[object, ...]:
     """Return what tells an event from others, but for its place."""
     said = (event.namespace, event.type, event.version, event.source, event.id, event.key, event.case_id)
     return (*said, event.cause, event.run, event.codec, event.data, event.extra)
+
+
+def _whats(event: Event) -> tuple[tuple[object, ...], ...]:
+    """Return what it may have been when it was brought: one that had no case may have found it."""
+    return _what(event), _what(replace(event, case_id=None))
 
 
 def _id(event: Event | NewEvent) -> tuple[object, ...]:

@@ -72,14 +72,19 @@ class LogVerbs(RunVerbs):
                 self._head = replace(self._head, last=number, at=at)
                 if name is not None:
                     self._event_ids[name] = number
-                if event.cancels and event.case_id is not None:
-                    self._cancelled.setdefault((event.namespace, event.case_id), number)
+                case_id = self._follow_event(self._events[number]).case_id
+                if event.cancels and case_id is not None:
+                    self._cancel(event.namespace, case_id, number)
             if verdict is not None:
                 verdict.numbers.append(number)
                 verdict.repeated += known is not None
         self._emitted.clear()
         for number in range(first, self._head.last + 1):
             self._tell(self._events[number])
+
+    def _cancel(self, namespace: str, case_id: str, number: int) -> None:
+        for name in self._names(self._survivor((namespace, case_id))):
+            self._cancelled.setdefault(name, number)
 
     def _hops(self, event: NewEvent) -> int:
         if event.hops or event.cause is None:
@@ -113,6 +118,7 @@ class LogVerbs(RunVerbs):
         self._event_ids = {name: number for name, number in self._event_ids.items() if number >= before}
         self._reactions = {key: row for key, row in self._reactions.items() if row.event >= before}
         self._head = replace(self._head, first=before)
+        self._forget_cases(before)
         return Done(len(gone))
 
     def _needed(self, number: int) -> bool:

@@ -24,13 +24,14 @@ from dalsegno.core.commit import (
 from dalsegno.core.entries import Delivery
 from dalsegno.core.runs import KILLS_ITS_WORKER, PARKED, Run, Status
 from dalsegno.core.writes import Verdict
-from dalsegno.store.memory.tables import Rows, Tables
+from dalsegno.store.memory.cases import CaseVerbs
+from dalsegno.store.memory.tables import Rows
 from dalsegno.store.rows import new_run
 from dalsegno.store.verbs.runs import retry_of
 from dalsegno.store.verbs.sessions import is_same_session
 
 
-class RunVerbs(Tables):
+class RunVerbs(CaseVerbs):
     """What the items mean that are about runs and sessions."""
 
     def _start(self, item: Start) -> Verdict:
@@ -43,6 +44,7 @@ class RunVerbs(Tables):
         run = new_run(item, now)
         self._rows[item.number] = Rows(run, item.queue)
         self._ids[item.namespace, item.id] = item.number
+        self._follow_start(item)
         return Started(True, run)
 
     def _send(self, item: Send) -> Sent:

@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from dalsegno.core.cases import RebuildCases, RegisterProcesses
 from dalsegno.core.commit import (
     Beat,
     Claim,
@@ -40,6 +41,7 @@ from dalsegno.core.sourcing import Clear, Project, Serve, Snapshot, Source
 from dalsegno.core.transact import RolledBack, Transact, Transacted, refuses
 from dalsegno.core.writes import OWNED, Verdict, Write
 from dalsegno.errors import NoTransactions
+from dalsegno.store.memory.case_reads import CaseReads
 from dalsegno.store.memory.dead_letters import DeadLetterVerbs
 from dalsegno.store.memory.figures import FigureReads
 from dalsegno.store.memory.reads import RunReads
@@ -51,7 +53,7 @@ from dalsegno.store.verbs import for_session
 from dalsegno.store.verbs.group import Standing
 
 
-class MemoryStore(DeadLetterVerbs, SourcingVerbs, SchemaVerbs, FigureReads, RunReads):
+class MemoryStore(DeadLetterVerbs, SourcingVerbs, SchemaVerbs, FigureReads, RunReads, CaseReads):
     """Implements ``store.protocol.Store`` with dictionaries."""
 
     @property
@@ -134,6 +136,8 @@ class MemoryStore(DeadLetterVerbs, SourcingVerbs, SchemaVerbs, FigureReads, RunR
             Serve: self._serve,
             Clear: self._clear,
             RegisterSchemas: self._register_schemas,
+            RegisterProcesses: self._register_processes,
+            RebuildCases: self._rebuild_cases,
         }
         try:
             return verbs[type(item)](item)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from dalsegno.core.cases import Alias, CaseRow, EmitterRow, ProcessRow
 from dalsegno.core.clock import Clock
 from dalsegno.core.commit import Emitted, Session, Subscription
 from dalsegno.core.entries import Delivery, Entry, Timer
@@ -74,6 +75,11 @@ class Tables:
         self._snapshots: dict[tuple[str, str, str], SnapshotRow] = {}
         self._projections: dict[tuple[str, str, int], ProjectionRow] = {}
         self._schemas: dict[tuple[str, str, int], SchemaRow] = {}  # namespace, type, version
+        self._processes: dict[tuple[str, str], ProcessRow] = {}  # namespace, name
+        self._emitters: dict[tuple[str, str, str], EmitterRow] = {}  # namespace, workflow, version
+        self._cases: dict[tuple[str, str], CaseRow] = {}  # namespace, id
+        self._aliases: dict[tuple[str, Alias], tuple[str, int]] = {}  # the case, and the event that said so
+        self._merged: dict[tuple[str, str], str] = {}
         self._tables = GuestTables(clock)
         self._mark = 0
 

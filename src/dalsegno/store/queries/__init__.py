@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import NamedTuple
 
+from dalsegno.core.cases import CaseRow, EmitterRow, ProcessRow
 from dalsegno.core.commit import Session
 from dalsegno.core.event import Event
 from dalsegno.core.reactions import DeadLetterRow, ServiceRow
@@ -26,6 +27,9 @@ _PARTS = {
     "service_columns": ", ".join(ServiceRow.__struct_fields__),
     "dead_letter_columns": ", ".join(DeadLetterRow.__struct_fields__),
     "projection_columns": ", ".join(ProjectionRow.__struct_fields__),
+    "process_columns": ", ".join(ProcessRow.__struct_fields__),
+    "emitter_columns": ", ".join(EmitterRow.__struct_fields__),
+    "case_columns": ", ".join(CaseRow.__struct_fields__),
     "schema_columns": ", ".join(SchemaRow.__struct_fields__),
     "event_filters": """namespace = :namespace AND number > :after AND number < :before
    AND (:type IS NULL OR type = :type)

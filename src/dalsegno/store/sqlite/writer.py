@@ -15,7 +15,9 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import apsw
+from msgspec.structs import replace
 
+from dalsegno.core.cases import Shelf
 from dalsegno.core.clock import Clock
 from dalsegno.core.commit import Failed, Fence
 from dalsegno.core.transact import Transact
@@ -47,6 +49,7 @@ class Writer:
         self._file = file
         self._clock = clock
         self._queries = queries
+        self._shelf = Shelf()
         self._threaded = threaded
         self._patient = Lane("dalsegno-writer", threaded=threaded)
         self._committing = Lane("dalsegno-commit", threaded=threaded)
@@ -164,7 +167,8 @@ class Writer:
         """Put an item's events on the log and take them back: one that cannot be written fails its item."""
         if group.events[before:]:
             self._open.execute("SAVEPOINT trial").fetchall()
-            self._drive(append(Group(group.wall, group.lease, [(e, None) for e, _ in group.events[before:]])))
+            trial = [(event, None) for event, _ in group.events[before:]]
+            self._drive(append(replace(group, events=trial)))
             self._open.execute("ROLLBACK TO trial").fetchall()
             self._open.execute("RELEASE trial").fetchall()
 
@@ -226,7 +230,7 @@ class Writer:
             return value
 
     def _begun(self) -> Group:
-        return Group(self._clock.now(), self._clock.boot())
+        return Group(self._clock.now(), self._clock.boot(), shelf=self._shelf)
 
     def _migrate(self, address: str) -> None:
         known = read_migrations("sqlite")

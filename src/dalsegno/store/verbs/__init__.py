@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec.structs import astuple, replace
 
+from dalsegno.core.cases import RebuildCases, RegisterProcesses
 from dalsegno.core.commit import (
     Beat,
     Claim,
@@ -43,7 +44,7 @@ from dalsegno.core.schemas import RegisterSchemas
 from dalsegno.core.sourcing import Clear, Project, Serve, Snapshot, Source
 from dalsegno.core.writes import OWNED, Verdict, Write
 from dalsegno.store.rows import run_of
-from dalsegno.store.verbs import commits, log, runs, schemas, services, sessions, sourcing
+from dalsegno.store.verbs import cases, commits, log, runs, schemas, services, sessions, sourcing
 from dalsegno.store.verbs.group import Ask, Group, Standing, Verb
 
 
@@ -159,4 +160,6 @@ _VERBS: dict[type, Callable[[Any, Group], Verb]] = {
     Serve: sourcing.serve,
     Clear: sourcing.clear,
     RegisterSchemas: schemas.register,
+    RegisterProcesses: cases.register,
+    RebuildCases: cases.rebuild,
 }

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from dalsegno.core.cases import Shelf
 from dalsegno.core.commit import Emitted
 from dalsegno.core.event import NewEvent
 
@@ -18,12 +19,15 @@ Verb: TypeAlias = Generator[Ask, Any, Any]
 class Group(msgspec.Struct):
     """One transaction: its clocks, read once after it began, and the events that it puts on the log.
 
-    Each event is with the verdict that is to tell its number, where somebody wants to know.
+    Each event is with the verdict that is to tell its number, where somebody wants to know. ``shelf`` has the
+    rules of processes as they were read last; ``raised`` says that this group has changed them.
     """
 
     wall: int
     lease: int
     events: list[tuple[NewEvent, Emitted | None]] = []
+    shelf: Shelf = msgspec.field(default_factory=Shelf)
+    raised: bool = False
 
 
 class Standing(Enum):

@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from msgspec.structs import astuple
 
+from dalsegno.core.cases import Rules
 from dalsegno.core.commit import Commit, Done, Emit, Emitted, Send
 from dalsegno.core.entries import Kind
 from dalsegno.core.event import Event, NewEvent, delivery_id, event_signal, told
 from dalsegno.core.reactions import Forget
 from dalsegno.core.sourcing import Conflict, Expect
 from dalsegno.store.rows import event_of
+from dalsegno.store.verbs import cases
 from dalsegno.store.verbs.group import Group, Verb
 from dalsegno.store.verbs.runs import send
 
@@ -68,7 +70,8 @@ def append(group: Group) -> Verb:
     """Give the group's events their numbers, in commit order and without gaps, and write them."""
     if not group.events:
         return
-    ((last, _, at),) = yield "read_ends", ()
+    ((last, at, processes),) = yield "read_head", ()
+    rules = (yield from cases.rules_of(group, processes)) if processes else None
     at = max(group.wall, at)
     written: list[Event] = []
     names: dict[tuple[str, str, str], int] = {}
@@ -76,11 +79,14 @@ def append(group: Group) -> Verb:
         known = (yield from _known(event, names)) if event.id is not None else None
         if known is None:
             last += 1
-            written.append(placed(event, last, at, (yield from _hops(event))))
+            line = placed(event, last, at, (yield from _hops(event)))
+            if rules is not None:
+                line = yield from cases.follow(line, rules, written)
+            written.append(line)
             if event.id is not None:
                 names[event.namespace, event.source, event.id] = last
-            if event.cancels and event.case_id is not None:
-                yield "cancel_case", (event.namespace, event.case_id, last)
+            if event.cancels and line.case_id is not None:
+                yield from _cancel(line, rules)
         if verdict is not None:
             verdict.numbers.append(known or last)
             verdict.repeated += known is not None
@@ -89,6 +95,15 @@ def append(group: Group) -> Verb:
         yield "move_head", (last, at)
         yield "insert_event", [astuple(event) for event in written]
         yield from _tell(written, group)
+
+
+def _cancel(event: Event, rules: Rules | None) -> Verb:
+    """Let nothing of a case go forward any more, whatever name of it an event has."""
+    assert event.case_id is not None
+    names = [event.case_id]
+    if rules is not None and rules.keyed(event.namespace):
+        names = yield from cases.names_of(event.namespace, event.case_id)
+    yield "cancel_case", [(event.namespace, name, event.number) for name in names]
 
 
 def _hops(event: NewEvent) -> Verb:
@@ -156,6 +171,7 @@ def forget(item: Forget, group: Group) -> Verb:
         return Done(0)
     yield "forget_reactions", (before,)
     removed = yield "forget_events", (before,)
+    yield from cases.forget(before)
     yield "move_first", (before,)
     return Done(removed)
 

@@ -22,6 +22,7 @@ from dalsegno.core.commit import (
 from dalsegno.core.entries import Delivery, Kind
 from dalsegno.core.runs import Run, Status
 from dalsegno.store.rows import new_run, run_of, status_of
+from dalsegno.store.verbs.cases import follow_start
 from dalsegno.store.verbs.group import Group, Verb
 
 
@@ -42,6 +43,7 @@ def start(item: Start, group: Group) -> Verb:
         ),
     )
     if created:
+        yield from follow_start(item, group)
         return Started(True, new_run(item, group.wall))
     rows = yield "find_run", (item.namespace, item.id)
     if not rows:

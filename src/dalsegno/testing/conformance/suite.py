@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+from dalsegno.testing.conformance.cases import CASES as CASE_ROWS
 from dalsegno.testing.conformance.claiming import CASES as CLAIMING
 from dalsegno.testing.conformance.committing import CASES as COMMITTING
 from dalsegno.testing.conformance.creating import CASES as CREATING
@@ -48,6 +49,7 @@ CASES: Sequence[Case] = (
     *PROJECTING,
     *SCHEMAS,
     *FIGURES,
+    *CASE_ROWS,
 )
 
 

@@ -24,6 +24,7 @@ from dalsegno.core.commit import (
 from dalsegno.core.entries import Entry, Kind
 from dalsegno.core.runs import Run, Status
 from dalsegno.core.writes import Verdict, Write
+from dalsegno.store.cases import CaseQuery
 from dalsegno.store.log import DeadLetterQuery
 from dalsegno.store.protocol import RunQuery, Store
 
@@ -188,9 +189,20 @@ class World:
                 rows += [(key, await read.kept(service.number, key)) for key in KEYS]
             letters = DeadLetterQuery(namespace=namespace, state=None, limit=1_000_000)
             rows += [await read.dead_letters(letters), await read.dead_letter_groups(namespace)]
+            rows += await self._cases(namespace)
             rows += [await read.projections(namespace), await read.schemas(namespace)]
             rows += [await read.snapshot(namespace, "Order", key) for key in KEYS]
         return rows
+
+    async def _cases(self, namespace: str) -> list[object]:
+        """Read processes, and where their cases stand."""
+        read = self.store
+        rows: list[object] = [await read.processes(namespace), await read.emitters(namespace)]
+        cases = await read.cases(CaseQuery(namespace=namespace, limit=1_000_000))
+        for case in cases:
+            names = await read.case_names(namespace, case.id)
+            rows += [case, names, await read.case_aliases(namespace, case.id)]
+        return [*rows, await read.cancelled_cases(namespace)]
 
 
 _ORDER = (("order", "1"),)
