@@ -232,6 +232,7 @@ class Runtime:
             self.commits,
             namespace=options.namespace,
         )
+        self._workflows = [*registry.workflows.values()]
         registry.add(self.reacting.workflows)
         self._within = Within(Loading(store, self.commits, self.known.types, options.namespace))
         self.engine.give(self._within)
@@ -341,7 +342,7 @@ class Runtime:
 
     async def _register(self) -> None:
         try:
-            await self.registering.register()
+            await self.registering.register(self._workflows)
         except BaseException:
             await self._shut()
             raise

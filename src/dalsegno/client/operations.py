@@ -287,6 +287,8 @@ class Operations:
         run_id = new_id() if run_id is None else check_id(run_id)
         data, input_digest = workflow.encode_input(input)
         self._check_size(data, f"input of workflow {workflow.name}", run_id)
+        if case_id is not None:
+            await self._registering.declare(lambda item, heard: self._submit(item, tx, heard))
         row = start_of(
             workflow,
             (data, input_digest),

@@ -6,17 +6,19 @@ A version that does not fit those in the store is refused before anything is wri
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from dalsegno.core.codec import JSON
 from dalsegno.core.event import NewEvent
 from dalsegno.core.schemas import RegisterSchemas, SchemaRow, SchemasKnown
-from dalsegno.core.writes import Verdict, Write
+from dalsegno.core.writes import Verdict
 from dalsegno.engine.commits import CommitQueue
+from dalsegno.engine.definitions import Workflow
 from dalsegno.errors import DefinitionError, EventRefused, SchemaRefused
+from dalsegno.events.declaring import Declaring, Submit
 from dalsegno.events.known import Known
 from dalsegno.events.types import EventType
 from dalsegno.store.protocol import Store
@@ -25,14 +27,6 @@ if TYPE_CHECKING:
     from dalsegno.events.schemas import Declared, Finding, Registered, Report, Users
 
 log = logging.getLogger("dalsegno.events")
-
-
-class Submit(Protocol):
-    """Has an item written."""
-
-    def __call__(self, item: Write, heard: Callable[[Verdict], None], /) -> Awaitable[Verdict]:
-        """Write it and return its verdict; ``heard`` is told it once it is durable."""
-        ...
 
 
 class Registering:
@@ -45,10 +39,19 @@ class Registering:
         self._namespace = namespace
         self._admitted: set[EventType[Any]] = set()
         self._rows: dict[tuple[str, int], SchemaRow] = {}
+        self._declaring = Declaring(known, namespace)
 
-    async def register(self) -> None:
-        """Register all that the App knows. Raises SchemaRefused, and then registers none of them."""
+    async def register(self, workflows: Iterable[Workflow[Any, Any]] = ()) -> None:
+        """Register all that the App knows, and what its workflows emit.
+
+        Raises SchemaRefused, and then registers none of it.
+        """
         await self.admit(self._known.types.all.values())
+        await self._declaring.workflows(workflows, self._commits.submit)
+
+    async def declare(self, submit: Submit | None = None) -> None:
+        """See that the App's processes are known, before something is written that begins a case."""
+        await self._declaring.processes(submit or self._commits.submit)
 
     async def admit(self, kinds: Iterable[EventType[Any]], submit: Submit | None = None) -> None:
         """See that event types are registered, before something is emitted. Raises SchemaRefused.
@@ -56,8 +59,11 @@ class Registering:
         ``submit`` has an item written, in a transaction perhaps, and tells its verdict once it is durable.
         """
         fresh = {kind for kind in kinds if kind not in self._admitted}
-        if not fresh:
-            return
+        if fresh:
+            await self._admit(fresh, submit)
+        await self.declare(submit)
+
+    async def _admit(self, fresh: set[EventType[Any]], submit: Submit | None) -> None:
         declared = list(declared_of(fresh))
         rows, durable = await self._read(declared), True
         while True:

@@ -53,6 +53,8 @@ def test_a_process_says_what_starts_ends_and_cancels_a_case_and_when_it_is_due()
         ends=all_of(Billed, Notified) | Rejected,
         cancel=Cancelled,
         due="10m",
+        keys={"payment": "payment_id"},
+        tracking="stamp",
     )
     assert order.starts == (event_type(Placed), event_type(Imported))
     assert order.ends.sets == ((event_type(Billed), event_type(Notified)), (event_type(Rejected),))
@@ -68,6 +70,10 @@ def test_a_process_says_what_starts_ends_and_cancels_a_case_and_when_it_is_due()
         "ends": [[("Billed", 1), ("Notified", 1)], [("Rejected", 1)]],
         "cancel": ("Cancelled", 1),
         "due": 600_000_000,
+        "keys": {"payment": "payment_id"},
+        "tracking": "stamp",
+        "cancel_key": "order_id",
+        "place": order.place,
     }
 
 
@@ -92,6 +98,9 @@ def test_the_ends_may_be_one_event_or_one_of_several():
         ({"starts": Placed, "ends": Billed | Placed}, "a case ends as it starts, with Placed"),
         ({"starts": Placed | Imported, "ends": all_of(Placed, Imported)}, "a case ends as it starts"),
         ({"starts": Placed, "ends": Billed, "due": "soon"}, "due= of process order"),
+        ({"starts": Placed, "ends": Billed, "keys": {"payment": ""}}, "keys= of process order"),
+        ({"starts": Placed, "ends": Billed, "keys": {"payment": 3}}, "keys= of process order"),
+        ({"starts": Placed, "ends": Billed, "tracking": "guess"}, "tracking= of process order"),
     ],
 )
 def test_a_process_that_cannot_be_is_refused_where_it_stands(options, reason):

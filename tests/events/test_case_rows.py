@@ -1,0 +1,177 @@
+"""Rows of cases in an App: what it declares is known to the store, and each case says how it stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from dalsegno import App, AsyncClient, Process, Service, emit, event, saga, step, workflow
+from dalsegno.core.cases import CaseRow
+from dalsegno.store.protocol import Store
+from tests.helpers.room import eventually
+
+pytestmark = [pytest.mark.promise("P8"), pytest.mark.asyncio]
+
+
+@event(key="order")
+@dataclass
+class Placed:
+    order: str
+
+
+@event(key="order")
+@dataclass
+class Paid:
+    order: str
+    payment: str
+
+
+@event(key="order")
+@dataclass
+class Shipped:
+    order: str
+
+
+@event(key="order")
+@dataclass
+class Called_off:  # noqa: N801 - named so on the log
+    order: str
+
+
+@event(key="payment")
+@dataclass
+class Settled:
+    payment: str
+
+
+@step
+async def tell(order: str) -> None:
+    emit(Shipped(order))
+
+
+@workflow
+async def by_hand(order: str) -> None:
+    emit(Placed(order))
+    await tell(order)
+
+
+@saga(version="2")
+async def quiet(order: str) -> None:
+    return None
+
+
+order = Process(
+    "order", starts=Placed, ends=Shipped, cancel=Called_off, due="1h", keys={"payment": "payment"}
+)
+payments = Service("payments")
+
+
+@payments.on()
+async def pay(e: Placed) -> Paid:
+    return Paid(e.order, f"p-{e.order}")
+
+
+def an_app(folder: Path, *, slots: int = 10) -> App:
+    include = [order, payments, by_hand, quiet, Settled]
+    return App("shop", include=include, store=f"sqlite:///{folder}/shop.db", slots=slots)
+
+
+def store_of(app: App) -> Store:
+    assert app._runtime is not None
+    return app._runtime.store
+
+
+async def undone(client: AsyncClient) -> None:
+    async with client.transaction() as tx:
+        await client.emit(Placed("1"), tx=tx)
+        raise KeyError
+
+
+async def case_of(app: App, id: str) -> CaseRow:
+    found = await store_of(app).case("default", id)
+    assert found is not None
+    return found
+
+
+async def test_an_app_makes_its_processes_and_what_its_workflows_emit_known(tmp_path: Path) -> None:
+    app = an_app(tmp_path)
+    async with app:
+        (row,) = await store_of(app).processes("default")
+        emitters = await store_of(app).emitters("default")
+    assert (row.name, row.tracking) == ("order", "event_sourced")
+    told = {one.workflow: msgspec.json.decode(one.declared) for one in emitters}
+    assert told["by_hand"]["gives"] == [["Placed", 1], ["Shipped", 1]]
+    assert (told["quiet"]["gives"], told["quiet"]["model"]) == ([], "saga")
+    assert {one.workflow: one.version for one in emitters} == {"by_hand": "1", "quiet": "2"}
+
+
+async def test_a_case_is_open_from_its_first_event_until_its_last(tmp_path: Path) -> None:
+    app = an_app(tmp_path)
+    async with app as client:
+        await client.emit(Placed("1"))
+        opened = await case_of(app, "order-1")
+        await client.emit(Shipped("1"))
+        ended = await case_of(app, "order-1")
+        await client.emit(Placed("2"))
+        await client.cancel_case(Called_off("2"))
+        cancelled = await case_of(app, "order-2")
+    assert (opened.state, opened.key, opened.end) == ("open", "1", None)
+    assert opened.due_at == opened.started_at + 3_600_000_000
+    assert (ended.state, ended.end) == ("ended", "Shipped")
+    assert (cancelled.state, cancelled.end) == ("cancelled", "Called_off")
+
+
+async def test_an_event_from_outside_finds_its_case_by_another_key(tmp_path: Path) -> None:
+    app = an_app(tmp_path)
+    async with app as client:
+        await client.emit(Placed("7"))
+
+        async def paid() -> bool:
+            return bool(await client.events.list("Paid"))
+
+        await eventually(paid, "it is paid")
+        await client.emit(Settled("p-7"), Settled("p-8"))
+        found = await client.events.list("Settled")
+    assert [e.case_id for e in found] == ["order-7", None]
+
+
+async def test_a_program_without_a_worker_opens_cases_too(tmp_path: Path) -> None:
+    app = an_app(tmp_path, slots=0)
+    async with app as client:
+        await client.emit(Placed("1"))
+        async with client.transaction() as tx:
+            await client.emit(Placed("2"), tx=tx)
+        assert (await case_of(app, "order-1")).state == "open"
+        assert (await case_of(app, "order-2")).state == "open"
+
+
+async def test_a_transaction_that_was_rolled_back_makes_no_process_known(tmp_path: Path) -> None:
+    app = an_app(tmp_path, slots=0)
+    async with app as client:
+        with pytest.raises(KeyError):
+            await undone(client)
+        assert await store_of(app).processes("default") == []
+        await client.emit(Placed("2"))
+        assert await store_of(app).case("default", "order-1") is None
+        assert (await case_of(app, "order-2")).state == "open"
+
+
+async def test_a_workflow_opens_and_ends_a_case_named_like_its_run(tmp_path: Path) -> None:
+    app = an_app(tmp_path)
+    async with app as client:
+        await (await client.start(by_hand, "9", id="order-9")).result("60s")
+        case = await case_of(app, "order-9")
+    assert (case.state, case.end) == ("ended", "Shipped")
+
+
+async def test_a_run_that_is_started_for_a_case_opens_it(tmp_path: Path) -> None:
+    app = an_app(tmp_path)
+    async with app as client:
+        run = await client.start(quiet, "5", case_id="order-5")
+        await run.result("60s")
+        case = await case_of(app, "order-5")
+    assert (case.state, case.key, case.began_event) == ("open", "5", None)
+    assert case.began_run is not None
