@@ -25,7 +25,7 @@ def a_process(name: str = "order", **fields: Any) -> NewProcess:
     return NewProcess(name, told.pop("tracking", "event_sourced"), msgspec.json.encode(told))
 
 
-async def declare(world: World, *processes: NewProcess, namespace: str = "default") -> Done:
+async def _declare(world: World, *processes: NewProcess, namespace: str = "default") -> Done:
     """Make processes known; without any, the process "order"."""
     verdict = await world.one(RegisterProcesses(namespace, processes or (a_process(),)))
     return verdict if isinstance(verdict, Done) else fail(f"registering answered {verdict!r}")
@@ -36,15 +36,15 @@ def an(type_: str, case: str | None = "order-1", **fields: Any) -> NewEvent:
     return an_event(type_, **{"case_id": case, "key": "1", **fields})
 
 
-async def a_case(world: World, id: str = "order-1") -> CaseRow:
+async def _a_case(world: World, id: str = "order-1") -> CaseRow:
     """Read a case that must be there."""
     found = await world.store.case("default", id)
     return found if found is not None else fail(f"case {id!r} is not there")
 
 
-async def stands(world: World, id: str = "order-1") -> tuple[str, str | None, int | None]:
+async def _stands(world: World, id: str = "order-1") -> tuple[str, str | None, int | None]:
     """Read how a case stands: its state, and which event closed it."""
-    case = await a_case(world, id)
+    case = await _a_case(world, id)
     return case.state, case.end, case.end_event
 
 
@@ -53,12 +53,12 @@ async def stands(world: World, id: str = "order-1") -> tuple[str, str | None, in
 
 async def processes_are_known_by_name(world: World) -> None:
     """A process is kept as it was declared last, and only what is new or changed counts."""
-    expect(await declare(world), Done(1), "the first time")
-    expect(await declare(world), Done(0), "the second time")
+    expect(await _declare(world), Done(1), "the first time")
+    expect(await _declare(world), Done(0), "the second time")
     (first,) = await world.store.processes("default")
     world.clock.advance(5)
     changed = a_process(due=1, tracking="stamp")
-    expect(await declare(world, changed, a_process("refund", starts=[["Back", 1]])), Done(2), "a change")
+    expect(await _declare(world, changed, a_process("refund", starts=[["Back", 1]])), Done(2), "a change")
     rows = await world.store.processes("default")
     expect([row.name for row in rows], ["order", "refund"], "the processes")
     found = (rows[0].number, rows[0].tracking, rows[0].declared, rows[0].changed_at - first.changed_at)
@@ -79,22 +79,22 @@ async def what_workflows_emit_is_known(world: World) -> None:
 async def a_process_counts_from_when_it_is_known(world: World) -> None:
     """Events that were there before a process are no case of it, until the rows are made anew."""
     await emit(world, an("Placed"))
-    await declare(world)
+    await _declare(world)
     await emit(world, an("Placed", "order-2", key="2"))
     expect(await world.store.case("default", "order-1"), None, "the case from before")
-    expect((await a_case(world, "order-2")).key, "2", "the one after")
+    expect((await _a_case(world, "order-2")).key, "2", "the one after")
     expect(await world.one(RebuildCases("default")), Done(2), "how many cases there are")
-    expect((await a_case(world)).began_event, 1, "where the first began")
+    expect((await _a_case(world)).began_event, 1, "where the first began")
 
 
 async def a_process_of_the_same_group_counts(world: World) -> None:
     """A process that is registered in a group counts for the events of that group, and another one replaces it."""
     await world.write(RegisterProcesses("default", (a_process(),)), Emit((an("Placed"),)))
-    expect(await stands(world), ("open", None, None), "the case")
+    expect(await _stands(world), ("open", None, None), "the case")
     later = RegisterProcesses("default", (a_process(starts=[["Begun", 1]]),))
     await world.write(later, Emit((an("Placed", "order-2"), an("Begun", "order-3"))))
     expect(await world.store.case("default", "order-2"), None, "what began it before")
-    expect((await a_case(world, "order-3")).began_event, 3, "what begins it now")
+    expect((await _a_case(world, "order-3")).began_event, 3, "what begins it now")
 
 
 # -- how a row follows
@@ -102,9 +102,9 @@ async def a_process_of_the_same_group_counts(world: World) -> None:
 
 async def an_event_opens_a_case(world: World) -> None:
     """The event that starts a case makes its row, once; others make none."""
-    await declare(world)
+    await _declare(world)
     await emit(world, an("Other", "order-0"), an("Placed", key="1"))
-    case, at = await a_case(world), world.clock.now()
+    case, at = await _a_case(world), world.clock.now()
     wanted = CaseRow(
         *(1, "default", "order-1", "order", "1", "event_sourced", "open"),
         *(at, 2, None, at + DUE, None, None, None),
@@ -112,80 +112,80 @@ async def an_event_opens_a_case(world: World) -> None:
     expect(case, wanted, "the row")
     world.clock.advance(9)
     await emit(world, an("Placed"))
-    expect(await a_case(world), case, "the row after it was started again")
+    expect(await _a_case(world), case, "the row after it was started again")
     expect(await world.store.case("default", "order-0"), None, "a case that nothing started")
     expect(await world.store.case("other", "order-1"), None, "the case in another namespace")
 
 
 async def one_event_ends_a_case(world: World) -> None:
     """A case ends with the first event that its process names for it, and stays as it ended."""
-    await declare(world)
+    await _declare(world)
     await emit(world, an("Placed"), an("Placed", "order-2"))
     world.clock.advance(7)
     await emit(world, an("Shipped"), an("CalledOff", cancels=True))
-    case = await a_case(world)
+    case = await _a_case(world)
     found = (case.state, case.end, case.end_event, case.ended_at)
     expect(found, ("ended", "Shipped", 3, world.clock.now()), "the row")
-    expect(await stands(world, "order-2"), ("open", None, None), "another case")
+    expect(await _stands(world, "order-2"), ("open", None, None), "another case")
 
 
 async def several_events_end_a_case_together(world: World) -> None:
     """A case that ends with several events ends with the last of them, in one group or in several."""
-    await declare(world)
+    await _declare(world)
     await emit(world, an("Placed"), an("Billed"), an("Billed"), an("Placed", "order-2"))
-    expect(await stands(world), ("open", None, None), "half of it")
+    expect(await _stands(world), ("open", None, None), "half of it")
     await emit(world, an("Surveyed", "order-2"), an("Surveyed"), an("Billed", "order-2"))
-    expect(await stands(world), ("ended", "Surveyed", 6), "all of it, in two groups")
-    expect(await stands(world, "order-2"), ("ended", "Billed", 7), "all of it, in one")
+    expect(await _stands(world), ("ended", "Surveyed", 6), "all of it, in two groups")
+    expect(await _stands(world, "order-2"), ("ended", "Billed", 7), "all of it, in one")
 
 
 async def a_cancelled_case_stays_cancelled(world: World) -> None:
     """The event that cancels a case closes its row, and what undoes it changes nothing."""
-    await declare(world)
+    await _declare(world)
     await emit(world, an("Placed"), an("CalledOff", cancels=True), an("Shipped"))
-    expect(await stands(world), ("cancelled", "CalledOff", 2), "the row")
+    expect(await _stands(world), ("cancelled", "CalledOff", 2), "the row")
 
 
 async def what_came_before_the_start_counts(world: World) -> None:
     """A case whose end, or cancelling, came before its start is over as soon as it begins."""
-    await declare(world)
+    await _declare(world)
     await emit(world, an("CalledOff", cancels=True), an("Billed", "order-2"))
     await emit(world, an("Surveyed", "order-2"), an("Placed", "order-2"), an("Placed"))
-    expect(await stands(world), ("cancelled", "CalledOff", 1), "the cancelled one")
-    expect(await stands(world, "order-2"), ("ended", "Surveyed", 3), "the ended one")
+    expect(await _stands(world), ("cancelled", "CalledOff", 1), "the cancelled one")
+    expect(await _stands(world, "order-2"), ("ended", "Surveyed", 3), "the ended one")
 
 
 async def runs_and_services_write_rows_too(world: World) -> None:
     """Events of a run's commit and of a reaction open and end cases as those from outside do."""
-    await declare(world)
+    await _declare(world)
     run = await world.claimed()
     await world.one(a_commit(run, rest=Rest(Status.COMPLETED, 0), events=(an("Placed", run=run.number),)))
-    expect((await a_case(world)).began_event, 1, "what began it")
+    expect((await _a_case(world)).began_event, 1, "what began it")
     work = await at_work(world)
     await work.react(work.a_reaction(1), events=(an("Shipped", cause=1),))
-    expect(await stands(world), ("ended", "Shipped", 2), "the row")
+    expect(await _stands(world), ("ended", "Shipped", 2), "the row")
 
 
 async def a_run_opens_a_case(world: World) -> None:
     """A run that is started for a case of a process opens it; children and reactions of it do not."""
-    await declare(world, a_process(), a_process("order-2", starts=[["Again", 1]]))
+    await _declare(world, a_process(), a_process("order-2", starts=[["Again", 1]]))
     first = await world.start("first", case_id="order-1")
     await world.start("second", case_id="order-1")
     await world.start("third", case_id="order-2-7")
     for name, fields in (("child", {"parent": 1}), ("reaction", {"cause": 1}), ("plain", {})):
         await world.start(name, case_id=f"order-{name}" if fields else "other-1", **fields)
-    case = await a_case(world)
+    case = await _a_case(world)
     expect((case.key, case.began_run, case.began_event), ("1", first.number, None), "the row")
-    longest = await a_case(world, "order-2-7")
+    longest = await _a_case(world, "order-2-7")
     expect((longest.process, longest.key), ("order-2", "7"), "the process with the longest name")
     expect(len(await world.store.cases(CaseQuery())), 2, "how many cases there are")
     await emit(world, an("Shipped"))
-    expect(await stands(world), ("ended", "Shipped", 1), "how it ended")
+    expect(await _stands(world), ("ended", "Shipped", 1), "how it ended")
 
 
 async def what_is_refused_opens_nothing(world: World) -> None:
     """A commit that is refused, and an event that was there before, leave all rows as they are."""
-    await declare(world)
+    await _declare(world)
     run = await world.claimed()
     await emit(world, an("Placed", "order-2", id="e-1"))
     before = await world.snapshot()
@@ -206,7 +206,7 @@ def with_keys(type_: str, case: str | None = None, /, **data: object) -> NewEven
 
 async def events_find_their_case(world: World) -> None:
     """An event without a case finds it by what its payload says, by its key, or starts it; else it has none."""
-    await declare(world, a_process(keys=_KEYS))
+    await _declare(world, a_process(keys=_KEYS))
     await emit(
         world,
         an_event("Placed", key="1", data=b'{"order_id":1}'),
@@ -220,7 +220,7 @@ async def events_find_their_case(world: World) -> None:
     )
     cases = [event.case_id for event in await world.store.read_log(0, 100)]
     expect(cases, [*["order-1"] * 5, None, None, None], "whose they are")
-    expect(await stands(world), ("ended", "Shipped", 5), "the row")
+    expect(await _stands(world), ("ended", "Shipped", 5), "the row")
     aliases = [Alias("order", "order", "1"), Alias("order", "payment", "p-1")]
     expect(await world.store.case_aliases("default", "order-1"), aliases, "its keys")
     for value in ("order-1", "1", "p-1"):
@@ -233,7 +233,7 @@ async def a_run_is_told_of_an_event_that_found_its_case(world: World) -> None:
     """Whoever waits for events of a case hears of one that found the case by a key."""
     from dalsegno.core.commit import Subscription
 
-    await declare(world, a_process(keys=_KEYS))
+    await _declare(world, a_process(keys=_KEYS))
     run = await world.claimed()
     await emit(world, an_event("Placed", key="1", data=b'{"order_id":1}'))
     waits = a_commit(run, subscribes=(Subscription("Settled", "order-1"),), rest=Rest(Status.WAITING, 0))
@@ -244,7 +244,7 @@ async def a_run_is_told_of_an_event_that_found_its_case(world: World) -> None:
 
 async def two_cases_turn_out_to_be_one(world: World) -> None:
     """A key of two cases makes them one: the younger one's events, keys and names go to the elder."""
-    await declare(world, a_process(keys=_KEYS))
+    await _declare(world, a_process(keys=_KEYS))
     for key in ("1", "2", "3"):
         started = an_event("Placed", key=key, case_id=f"order-{key}")
         await emit(world, started, with_keys("Taken", f"order-{key}", payment_id=f"p-{key}"))
@@ -252,25 +252,25 @@ async def two_cases_turn_out_to_be_one(world: World) -> None:
     expect(await world.store.case_names("default", "order-3"), ("order-2", "order-3"), "the names")
     await emit(world, with_keys("Seen", "order-1", payment_id="p-3"))
     for name in ("order-1", "order-2", "order-3"):
-        expect((await a_case(world, name)).id, "order-1", f"the case {name}")
+        expect((await _a_case(world, name)).id, "order-1", f"the case {name}")
     names = await world.store.case_names("default", "order-2")
     expect(names, ("order-1", "order-2", "order-3"), "the names of all three")
     expect(len(await world.store.case_aliases("default", "order-1")), 3, "how many keys it has")
-    expect(await stands(world), ("open", None, None), "its state")
+    expect(await _stands(world), ("open", None, None), "its state")
     await emit(world, an("Surveyed", "order-2"))
-    expect(await stands(world), ("ended", "Surveyed", 10), "its end")
+    expect(await _stands(world), ("ended", "Surveyed", 10), "its end")
     found = [case.id for case in await world.store.find_cases("default", "order-3")]
     expect(found, ["order-1"], "what is found by an old name")
 
 
 async def a_merged_case_is_cancelled_as_a_whole(world: World) -> None:
     """Cancelling a case under one name cancels all; so does merging with a cancelled one."""
-    await declare(world, a_process(keys=_KEYS))
+    await _declare(world, a_process(keys=_KEYS))
     for key in ("1", "2", "3"):
         await emit(world, an_event("Placed", key=key, case_id=f"order-{key}"))
     await emit(world, *(with_keys("Taken", f"order-{key}", payment_id="p") for key in "12"))
     await emit(world, an("CalledOff", "order-2", cancels=True))
-    expect(await stands(world), ("cancelled", "CalledOff", 6), "the row")
+    expect(await _stands(world), ("cancelled", "CalledOff", 6), "the row")
     expect(await world.store.cancelled_cases("default"), {"order-1": 6, "order-2": 6}, "those cancelled")
     await emit(world, with_keys("Taken", "order-3", payment_id="p"))
     wanted = {"order-1": 6, "order-2": 6, "order-3": 6}
@@ -282,7 +282,7 @@ async def a_merged_case_is_cancelled_as_a_whole(world: World) -> None:
 
 async def cases_are_listed(world: World) -> None:
     """Cases are listed by process, state and time, those that began last first, a page at a time."""
-    await declare(world, a_process(), a_process("refund", starts=[["Back", 1]], due=None))
+    await _declare(world, a_process(), a_process("refund", starts=[["Back", 1]], due=None))
     begun = world.clock.now()
     for n in range(6):
         world.clock.advance(10)
@@ -305,7 +305,7 @@ async def cases_are_listed(world: World) -> None:
 
 async def late_cases_are_listed(world: World) -> None:
     """Those that are open and past their time are listed, the longest past first, a page at a time."""
-    await declare(world)
+    await _declare(world)
     for n in range(5):
         await emit(world, an("Placed", f"order-{n}"))
         world.clock.advance(10)
@@ -321,7 +321,7 @@ async def late_cases_are_listed(world: World) -> None:
 
 async def a_trail_is_read_at_once(world: World) -> None:
     """All that a case has left is read at once: events, what came of them, its runs and its dead letters."""
-    await declare(world)
+    await _declare(world)
     run = await world.claimed("begun", case_id="order-1")
     emitter = await world.claimed("emitter")
     emitted = an("Placed", run=emitter.number)
@@ -344,7 +344,7 @@ async def a_trail_is_read_at_once(world: World) -> None:
 
 async def retention_takes_cases_that_are_over(world: World) -> None:
     """With the event that ended it a case is forgotten, and its keys with it; one that is open stays."""
-    await declare(world, a_process(keys=_KEYS))
+    await _declare(world, a_process(keys=_KEYS))
     for key in ("1", "2"):
         placed = an_event("Placed", key=key, data=msgspec.json.encode({"order_id": key}))
         await emit(world, placed)
@@ -354,12 +354,12 @@ async def retention_takes_cases_that_are_over(world: World) -> None:
     expect(await world.store.case_aliases("default", "order-1"), [], "the keys of the one that is gone")
     expect(len(await world.store.case_aliases("default", "order-2")), 1, "those of the other")
     await world.one(RebuildCases("default"))
-    expect((await a_case(world, "order-2")).began_event, 2, "the one whose beginning is gone")
+    expect((await _a_case(world, "order-2")).began_event, 2, "the one whose beginning is gone")
 
 
 async def cases_are_made_anew(world: World) -> None:
     """Made anew from the log, all rows are as they were."""
-    await declare(world, a_process(keys=_KEYS), a_process("refund", starts=[["Back", 1]]))
+    await _declare(world, a_process(keys=_KEYS), a_process("refund", starts=[["Back", 1]]))
     for key in ("1", "2", "3", "4"):
         world.clock.advance(3)
         await emit(world, an_event("Placed", key=key, case_id=f"order-{key}"))
