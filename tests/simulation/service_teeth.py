@@ -80,6 +80,28 @@ def position_after_the_reaction() -> AbstractContextManager[Any]:
     return instead(Progress, "reached", make)
 
 
+def ends_of_cases() -> AbstractContextManager[Any]:
+    """The row of a case stays open, whatever its events say."""
+    return instead(MemoryStore, "_close", lambda _: lambda *_: None)
+
+
+def cases_that_are_one() -> AbstractContextManager[Any]:
+    """Two cases that turn out to be one are left apart."""
+    return instead(MemoryStore, "_merge", lambda _: lambda *_: None)
+
+
+def cases_of_runs() -> AbstractContextManager[Any]:
+    """What a run or a service emits opens and ends no case: only what comes from outside does."""
+
+    def make(real: Any) -> Any:
+        def follow(self: MemoryStore, event: Any) -> Any:
+            return real(self, event) if event.id is not None else event
+
+        return follow
+
+    return instead(MemoryStore, "_follow_event", make)
+
+
 @contextmanager
 def silence_of_failed_attempts() -> Iterator[None]:
     """What a failed attempt has emitted is written as well."""

@@ -210,7 +210,13 @@ async def gather(events: list[Reserved]) -> None:
         did(e.order, e.place)
 
 
-order = Process("order", starts=Ordered, ends=Packed | Refunded, cancel=CalledOff)
+order = Process(
+    "order",
+    starts=Ordered,
+    ends=all_of(Packed, Reserved) | Refunded,
+    cancel=CalledOff,
+    keys={"mood": "mood"},  # so that cases of one mood turn out to be one
+)
 
 
 @workflow

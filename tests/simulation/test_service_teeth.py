@@ -36,6 +36,9 @@ TEETH = (
     Tooth(teeth.silence_of_failed_attempts, "P8"),
     Tooth(teeth.keys_that_are_blocked, "P8"),
     Tooth(teeth.states_not_written_yet, "P8", first=40),
+    Tooth(teeth.ends_of_cases, "P8: the row of case"),
+    Tooth(teeth.cases_that_are_one, "P8: the row of case"),
+    Tooth(teeth.cases_of_runs, "P8: the row of case"),
 )
 
 

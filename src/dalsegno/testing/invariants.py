@@ -6,7 +6,8 @@ P2: ``acknowledged``), an event stays on the log as it was (P1: ``chronicle``), 
 (P3), a result never changes (P4), nothing comes from a fenced session or by the way of another turn
 (P5: ``ownership``), a committed step never runs again (P6: ``bodies``), no timer fires early, and a run
 that waits is due by its earliest one (P7), a service passes no event without a reaction (P8:
-``reacting``), everything is bounded (P10). A breach is reported as ``Broken`` and names the promise.
+``reacting``), the row of a case says what its events say (P8: ``caserows``), everything is bounded (P10).
+A breach is reported as ``Broken`` and names the promise.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from dalsegno.engine.definitions import StepDefinition
 from dalsegno.store.protocol import RunQuery, Store
 from dalsegno.testing.acknowledged import Acknowledged
 from dalsegno.testing.bodies import Bodies
+from dalsegno.testing.caserows import CaseRows
 from dalsegno.testing.chronicle import Chronicle
 from dalsegno.testing.effects import Effect
 from dalsegno.testing.ownership import Ownership
@@ -52,6 +54,7 @@ class Invariants:
         self.bodies = Bodies(self.breach, self.shadows, room, self.ownership)
         self.chronicle = Chronicle(self.breach, store)
         self.reacting = Reacting(self.breach, store, self.ownership.fenced)
+        self.cases = CaseRows(self.breach, store)
 
     def breach(self, promise: str, what: str) -> None:
         """Report a breach."""
@@ -99,6 +102,7 @@ class Invariants:
         by_owner = {item.run for item in group if isinstance(item, Commit)}
         self.chronicle.wrote(group, verdicts)
         self.reacting.wrote(group, verdicts, rows, self.chronicle.events)
+        self.cases.wrote(self.chronicle.events)
         for run in rows.values():
             moved = run.number in touched or self.ownership.may_follow(group, run)
             self._follow(run, touched=moved, committed=run.number in by_owner)
