@@ -215,24 +215,28 @@ class Reacting:
     async def _balance(self, reader: Reader, session: int, share: int) -> None:
         """Take partitions up to a fair share, or give back what is beyond it and at rest."""
         spare = len(reader.owned) - share
-        if spare > 0:
+        if reader.unsure or spare < 0:
+            # A new reader may own some already: those of the one before it in this session.
+            wanted = TakePartitions(session, reader.row.number, max(0, -spare), recall=reader.unsure)
+            reader.unsure = True  # until it has begun with what it is given
+            taken = await self._commits.submit(wanted, patient=True)
+            if not isinstance(taken, Taken):
+                assert taken is Refused.FENCED
+                return
+            await reader.own(
+                [
+                    Progress(p.partition, p.position, p.crashes, p.suspect, p.crashes >= CAREFUL_AFTER)
+                    for p in taken.partitions
+                    if p.partition not in reader.owned
+                ]
+            )
+            reader.unsure = False
+        elif spare > 0:
             given = reader.let_go(spare)
             if given:
+                reader.unsure = True  # until they are given
                 await self._commits.submit(GivePartitions(session, reader.row.number, tuple(given)))
-        elif spare < 0:
-            # A new reader may own some already: those of the one before it in this session.
-            wanted = TakePartitions(session, reader.row.number, -spare, recall=not reader.owned)
-            taken = await self._commits.submit(wanted, patient=True)
-            if isinstance(taken, Taken):
-                await reader.own(
-                    [
-                        Progress(p.partition, p.position, p.crashes, p.suspect, p.crashes >= CAREFUL_AFTER)
-                        for p in taken.partitions
-                        if p.partition not in reader.owned
-                    ]
-                )
-            else:
-                assert taken is Refused.FENCED
+                reader.unsure = False
 
 
 def _known(service: Service) -> Known:

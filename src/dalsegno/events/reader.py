@@ -84,6 +84,7 @@ class Reader:
         self.owned: dict[int, Progress] = {}
         self.paused = row.paused_at is not None
         self.stale = False  # its generation is over
+        self.unsure = True  # the session may own partitions of which it does not know
         self.lost: RetentionPassed | None = None
         self._store = store
         self._commits = commits
@@ -221,7 +222,7 @@ class Reader:
             await self._cancelled.look()
         if self._cancelled:
             await self._cancelled.prepare(events)
-        for key in self._blocked & {event.key for event in events if event.key is not None}:
+        for key in sorted(self._blocked & {event.key for event in events if event.key is not None}):
             if not await self._still_blocked(key):
                 self._blocked.discard(key)
         if went_back != self._went_back:
