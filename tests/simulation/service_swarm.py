@@ -15,8 +15,9 @@ from dalsegno.events import reacting, reader
 from dalsegno.events.known import Known
 from dalsegno.events.service import Service
 from dalsegno.testing.faults import Chances
+from dalsegno.testing.setting import Setting
 from dalsegno.testing.simloop import SECOND
-from dalsegno.testing.world import Setting, World
+from dalsegno.testing.world import World
 from tests.simulation import knobs
 from tests.simulation import services as s
 from tests.simulation.eventful import emit, facts, known, mend, open_books, registry

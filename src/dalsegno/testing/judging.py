@@ -8,12 +8,12 @@ from dalsegno.core.runs import COMPENSATED, DIVERGED, Run
 from dalsegno.engine.definitions import StepDefinition
 from dalsegno.engine.registry import Registry
 from dalsegno.insight.recording import record
+from dalsegno.testing.endings import End
 from dalsegno.testing.invariants import peek
 from dalsegno.testing.plans import FAILURES, CrashPlan
 from dalsegno.testing.replaying import replay
 from dalsegno.testing.script import Point
 from dalsegno.testing.stage import Stage
-from dalsegno.testing.world import End
 
 _MISUSES = (
     "JournalFull",

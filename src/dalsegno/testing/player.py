@@ -12,6 +12,7 @@ from dalsegno.errors import DalsegnoError, RunCancelled, RunEnded, RunError, Run
 from dalsegno.insight.recording import Recording, record
 from dalsegno.testing.callers import raised_at, without_ours
 from dalsegno.testing.deeds import Repeat
+from dalsegno.testing.endings import End
 from dalsegno.testing.invariants import Broken, peek
 from dalsegno.testing.judging import Judge, Misplayed
 from dalsegno.testing.plans import CrashPlan
@@ -21,7 +22,7 @@ from dalsegno.testing.script import Point
 from dalsegno.testing.simloop import Deadlock, Livelock
 from dalsegno.testing.stage import Stage
 from dalsegno.testing.watch import watching
-from dalsegno.testing.world import End, Stuck
+from dalsegno.testing.world import Stuck
 
 
 @dataclass(slots=True)

@@ -30,10 +30,12 @@ from dalsegno.testing.faults import Fault, Moment
 from dalsegno.testing.plans import CrashPlan, Mishap
 from dalsegno.testing.script import Place, Script, written
 from dalsegno.testing.services import Gone, on_stage
+from dalsegno.testing.setting import Setting
 from dalsegno.testing.simclock import SimThreads
 from dalsegno.testing.simloop import SECOND, Host
+from dalsegno.testing.undisturbed import as_it_was
 from dalsegno.testing.watched import Body, WatchedRunner
-from dalsegno.testing.world import Setting, Stuck, World, as_it_was
+from dalsegno.testing.world import Stuck, World
 
 T = TypeVar("T")
 
