@@ -45,6 +45,7 @@ from dalsegno.errors import (
     RunNotFound,
 )
 from dalsegno.events.emit import new_event
+from dalsegno.events.holding import Holding
 from dalsegno.events.known import Known
 from dalsegno.events.loading import Loading
 from dalsegno.events.pressure import Pressure
@@ -138,6 +139,7 @@ class Operations:
         self._declared = known or Known()
         self._emitted = emitted
         self._pressure = pressure
+        self._holding = Holding(store, namespace)
         self._registering = registering or Registering(self._declared, store, commits, namespace)
         self.loading = Loading(store, commits, self._declared.types, namespace)
         self.desk = Desk(store, namespace, commits, self._declared, limits, self._written, pressure)
@@ -186,7 +188,7 @@ class Operations:
         )
         for kind, event in zip(kinds, made, strict=True):
             if kind is None:
-                await self._registering.hold(event)
+                await self._holding.hold(event)
 
     async def _emit(self, item: Emit, tx: Any = None) -> list[int] | Conflict:
         if self._pressure is not None:

@@ -1,4 +1,4 @@
-"""The schemas of one App's events: registered before its worker starts, held to when something is emitted.
+"""The schemas of one App's events: registered before its worker starts, or before the first of them is emitted.
 
 A version that does not fit those in the store is refused before anything is written under it.
 """
@@ -9,14 +9,10 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-import msgspec
-
-from dalsegno.core.codec import JSON
-from dalsegno.core.event import NewEvent
 from dalsegno.core.schemas import RegisterSchemas, SchemaRow, SchemasKnown
 from dalsegno.core.writes import Verdict, Write
 from dalsegno.engine.commits import CommitQueue
-from dalsegno.errors import DefinitionError, EventRefused, SchemaRefused
+from dalsegno.errors import DefinitionError, SchemaRefused
 from dalsegno.events.known import Known
 from dalsegno.events.types import EventType
 from dalsegno.store.protocol import Store
@@ -44,7 +40,6 @@ class Registering:
         self._commits = commits
         self._namespace = namespace
         self._admitted: set[EventType[Any]] = set()
-        self._rows: dict[tuple[str, int], SchemaRow] = {}
 
     async def register(self) -> None:
         """Register all that the App knows. Raises SchemaRefused, and then registers none of them."""
@@ -76,42 +71,7 @@ class Registering:
                 False,
             )  # others were quicker, or this very transaction, which may not last
 
-    async def hold(self, event: NewEvent) -> None:
-        """Hold a foreign event's data to the schema of its version; to any, if it says none.
-
-        One of a type or version that is not registered is held to nothing. Raises EventRefused.
-        """
-        rows = await self._versions(event)
-        if not rows or event.codec != JSON:
-            return
-        from dalsegno.events.schemas.payloads import fault_of
-
-        value = None if event.data is None else msgspec.json.decode(event.data)
-        faults = [fault_of(registered_of(row), value) for row in rows]
-        if all(faults):
-            name = f"{event.type} v{rows[-1].version}"
-            raise EventRefused(
-                f"The data of event {event.id!r} of {event.source} is not as {name} has it: {faults[-1]}",
-                "Nothing was written: no handler could read it.",
-                "Mend the data, or give it the version by which it was written.",
-                attribute="data",
-                reason=faults[-1],
-            )
-
     # -- what there is
-
-    async def _versions(self, event: NewEvent) -> list[SchemaRow]:
-        """Return the versions that an event's data may be of; what is stored of one never changes."""
-        from dalsegno.events.outside import UNSAID
-
-        known = self._rows.get((event.type, event.version))
-        if known is not None:
-            return [known]
-        rows = [row for row in await self._store.schemas(self._namespace, event.type) if row.format == "json"]
-        if event.version == UNSAID:
-            return rows
-        self._rows |= {(row.type, row.version): row for row in rows}
-        return [row for row in rows if row.version == event.version]
 
     async def _read(self, declared: Iterable[Declared]) -> tuple[SchemaRow, ...]:
         names = sorted({one.type for one in declared})
