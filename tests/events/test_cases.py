@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from dalsegno import App, Process, Service, emit, event, receive, workflow
+from dalsegno import App, Process, Retry, Service, emit, event, receive, workflow
 from dalsegno.errors import InvalidInput
+from dalsegno.insight.event_tables import render_story
+from dalsegno.insight.paint import Style
 from dalsegno.store.log import EventQuery
 from tests.helpers.room import eventually
 
@@ -113,6 +115,25 @@ async def test_a_run_and_services_make_up_one_case(tmp_path: Path) -> None:
     assert [e.type for e in found] == ["Placed", "Paid", "Shipped"]
 
 
+async def test_an_event_belongs_to_no_case_if_its_cause_does_not_however_often_its_handler_failed(
+    tmp_path: Path,
+) -> None:
+    service, tries = Service("stubborn"), 0
+
+    @service.on(retry=Retry(attempts=3, first="10ms"))
+    async def pay(e: Placed) -> Paid:
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            raise ConnectionError
+        return Paid(e.order)
+
+    async with App("shop", include=[service], store=f"sqlite:///{tmp_path}/shop.db") as client:
+        await client.emit(Placed("1"))
+        await eventually(lambda: client.events.list("Paid"), "it is paid at last")
+        assert [e.case_id for e in await client.events.list()] == [None, None]
+
+
 async def test_of_a_cancelled_case_only_what_undoes_goes_on(tmp_path: Path) -> None:
     shop = Shop()
     async with shop.app(tmp_path) as client:
@@ -149,6 +170,9 @@ async def test_a_worker_that_comes_later_knows_which_cases_are_cancelled(tmp_pat
         await eventually(passed, "it is passed")
         (reaction,) = await store.reactions(number)
         assert (later.did, reaction.outcome) == ([], 5)
+        story = await client.events.show(number)
+        told = render_story(story, [], story.event.at, Style())
+        assert "· shipping.cheer" in told and "its case was cancelled before" in told
         assert len(await store.events(EventQuery(type="Called_off"))) == 1
 
 

@@ -39,6 +39,9 @@ class Nothing:
 
 NOTHING = Nothing()
 
+REACTION = "reaction"
+"""The model of a run as which the reaction of a plain function goes on."""
+
 
 @dataclass(frozen=True, slots=True)
 class StepOptions:

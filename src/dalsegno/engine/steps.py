@@ -126,7 +126,7 @@ class Steps:
         def work(tx: OpenTx) -> Commit:
             info = self._info(live, op, call, attempt)
             value = context.copy().run(self._runner.transact, call, info, tx)
-            return with_step(commit, live.run, self._value(call, value, live.run.id), info.emitted)
+            return with_step(commit, live, self._value(call, value, live.run.id), info.emitted)
 
         bound = bound_of(_time_left(call.step.options, op, now))
         return Transact(work, f"step {op.name} of run {live.run.id}", session, bound)

@@ -117,6 +117,9 @@ def _reaction_row(reaction: ReactionInfo, now: datetime, style: Style) -> Row:
         case "stale":
             symbol, colour = "·", "dim"
             said.append("too late for the state of its key: recorded, not applied")
+        case "cancelled":
+            symbol, colour = "·", "dim"
+            said.append("its case was cancelled before")
         case "run":
             if reaction.status in ("failed", "cancelled"):
                 symbol, colour = "✗", "red"
