@@ -11,6 +11,19 @@ from dalsegno.core.entries import Entry
 from dalsegno.core.event import NewEvent
 from dalsegno.core.sourcing import Expect
 
+_READS = "reads "
+
+
+def reads_version(type_: str, version: int) -> str:
+    """Name the version of a run that only those may claim who read a version of an event."""
+    return f"{_READS}{type_} v{version}"
+
+
+def read_by(version: str) -> str | None:
+    """Return which event has to be read by who claims a run of this version; None if the version says none."""
+    _, names, event = version.rpartition(_READS)
+    return event if names else None
+
 
 class ReactedAs(IntEnum):
     """What came of an event for a handler. The numbers are stored: they are never given another meaning."""

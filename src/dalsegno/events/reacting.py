@@ -30,6 +30,7 @@ from dalsegno.events.calls import Calls
 from dalsegno.events.keeping import Keeping
 from dalsegno.events.plan import Plan
 from dalsegno.events.progress import Progress
+from dalsegno.events.readable import Readable
 from dalsegno.events.reader import Reader
 from dalsegno.events.registry import Types
 from dalsegno.events.retention import Pruner, Retention
@@ -65,8 +66,12 @@ class Reacting:
         keeping = {
             name: Keeping(service) for name, service in self._services.items() if service.state is not None
         }
+        self._readable = Readable(types, store, namespace)
         self._plans = {
-            name: [Plan(handler, types, keeping.get(name)) for handler in service.handlers.values()]
+            name: [
+                Plan(handler, types, self._readable, keeping.get(name))
+                for handler in service.handlers.values()
+            ]
             for name, service in self._services.items()
         }
         self._store = store
@@ -90,7 +95,7 @@ class Reacting:
     @property
     def workflows(self) -> list[Workflow[object, object]]:
         """The workflows that reactions become: the engine has to know them."""
-        return [plan.workflow for plans in self._plans.values() for plan in plans]
+        return [each for plans in self._plans.values() for plan in plans for each in plan.workflows]
 
     def give(self, within: object) -> None:
         """Give handlers what they may reach of the store."""
@@ -179,6 +184,7 @@ class Reacting:
             self._commits,
             self._calls,
             self._numbers,
+            self._readable,
             session=session,
             namespace=self._namespace,
             queue=self._queue,

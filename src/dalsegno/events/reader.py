@@ -42,6 +42,7 @@ from dalsegno.events.cancelled import Cancelled
 from dalsegno.events.keeping import kept_row
 from dalsegno.events.plan import Plan, too_many_hops
 from dalsegno.events.progress import Lines, Progress
+from dalsegno.events.readable import Readable
 from dalsegno.events.retention import retention_passed
 from dalsegno.events.transacting import Alone
 from dalsegno.events.work import Out, Work, reaction_of
@@ -70,6 +71,7 @@ class Reader:
         commits: CommitQueue,
         calls: Calls,
         numbers: Numbers,
+        readable: Readable,
         *,
         session: int,
         namespace: str,
@@ -90,6 +92,7 @@ class Reader:
         self._commits = commits
         self._calls = calls
         self._numbers = numbers
+        self._readable = readable
         self._namespace = namespace
         self._queue = queue
         self._window = window
@@ -225,6 +228,9 @@ class Reader:
         for key in sorted(self._blocked & {event.key for event in events if event.key is not None}):
             if not await self._still_blocked(key):
                 self._blocked.discard(key)
+        await self._readable.look(
+            {(event.type, event.version) for event in events if event.type in self._plans}
+        )
         if went_back != self._went_back:
             return True  # partitions came meanwhile whose events are before these
         for event in events:
@@ -306,6 +312,8 @@ class Reader:
                 self._as_run(work, plan, error=too_many_hops(event, self._hops))
             elif plan.is_run or (event.key is not None and event.key in self._blocked):
                 self._as_run(work, plan)
+            elif plan.left_to_others(event):
+                self._as_run(work, plan)  # which only they may claim
             else:
                 self._running += 1
                 self._calls.begin(self, work, plan, event)
