@@ -43,6 +43,7 @@ from dalsegno.errors import (
     RunEnded,
     RunFailed,
     RunNotFound,
+    StoreError,
 )
 from dalsegno.events.emit import new_event
 from dalsegno.events.holding import Holding
@@ -193,7 +194,12 @@ class Operations:
     async def _emit(self, item: Emit, tx: Any = None) -> list[int] | Conflict:
         if self._pressure is not None:
             await self._pressure.refuse_if_behind({event.type for event in item.events})
-        verdict = await self._submit(item, tx, self._have_emitted)
+        try:
+            verdict = await self._submit(item, tx, self._have_emitted)
+        except StoreError as error:
+            if tx is None:
+                error.add_note(_unsure(item.events))
+            raise
         if isinstance(verdict, Conflict):
             return verdict
         assert isinstance(verdict, Emitted)
@@ -498,6 +504,12 @@ def _info(row: Row) -> RunInfo:
         ended_at=None if row.ended_at is None else to_datetime(row.ended_at),
         case_id=row.case_id,
     )
+
+
+def _unsure(events: Sequence[NewEvent]) -> str:
+    """Say how to try again what may have been written, though the store did not say so."""
+    ids = ", ".join(f"{event.type}: id={event.id!r}" for event in events)
+    return f"It may have been written. Emitted one by one under these ids, nothing is written twice: {ids}."
 
 
 def _needs_no_id(event_id: str, whose: str) -> InvalidInput:
