@@ -14,7 +14,7 @@ from dalsegno.core.clock import SECOND, from_datetime, to_datetime
 from dalsegno.core.commit import Done
 from dalsegno.core.event import Event, Head
 from dalsegno.core.ids import check_id
-from dalsegno.core.reactions import HandlerRow, Partition, ServiceRow, SteerService
+from dalsegno.core.reactions import HandlerRow, Partition, ServiceRow, SteerService, is_of_rounds
 from dalsegno.errors import InvalidInput, RetentionPassed, ServiceNotFound
 from dalsegno.store.log import DeadLetterGroup, EventQuery
 
@@ -54,8 +54,9 @@ class ServiceInfo:
 
     All events up to ``position`` are passed. ``lag_events`` counts what the log has beyond it, and
     ``lag_seconds`` tells since when the first of these is there. ``blocked_keys`` have a reaction that
-    is a run still, with ``waiting`` more behind it. ``owned`` of ``partitions`` belong to a worker.
-    ``lost`` counts the events that retention removed before it had read them: it stands still.
+    is a run still (rounds of joins only if others wait for them), with ``waiting`` more behind it.
+    ``owned`` of ``partitions`` belong to a worker. ``lost`` counts the events that retention removed
+    before it had read them: it stands still.
     """
 
     name: str
@@ -168,7 +169,7 @@ class AsyncServices:
             lost=max(0, head.first - 1 - position),
             paused_at=None if row.paused_at is None else to_datetime(row.paused_at),
             paused_by=row.paused_by,
-            blocked_keys=len(lanes),
+            blocked_keys=sum(lane.count > 1 or not is_of_rounds(lane.key) for lane in lanes),
             waiting=sum(lane.count - 1 for lane in lanes),
             dead_letters=sum(handler.dead_letters for handler in handlers),
             handlers=handlers,

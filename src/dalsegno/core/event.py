@@ -120,7 +120,7 @@ def meant_for(extra: bytes | None, service: str) -> bytes:
     return msgspec.json.encode({**kept, "only": service})
 
 
-def told(event: Event, readers: tuple[int, ...] = ()) -> bytes:
+def told(event: Event, readers: tuple[int, ...] = (), generation: int | None = None) -> bytes:
     """Write what a run is told of an event, and which other versions' readers can read it."""
     data = msgspec.Raw(event.data or b"null")
     return _ENCODER.encode(
@@ -134,7 +134,8 @@ def told(event: Event, readers: tuple[int, ...] = ()) -> bytes:
             event.hops,
             event.happened_at,
             event.at,
-            readers=readers,
+            generation,
+            readers,
         )
     )
 

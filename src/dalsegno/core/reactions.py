@@ -173,7 +173,7 @@ class Joined(msgspec.Struct, frozen=True):
     """An event that belongs together with others: it joins the oldest round of its key that lacks its part.
 
     ``part`` is its bit and ``all`` those of a whole round; ``start`` begins a new round, whose run is
-    told of the event by ``send``.
+    told of the event by ``send``. Where there is a ``lane``, the rounds in it go one after the other.
     """
 
     start: Start
@@ -182,6 +182,17 @@ class Joined(msgspec.Struct, frozen=True):
     key: str
     part: int
     all: int
+    lane: str | None = None
+
+
+def lane_of_rounds(handler: int, generation: int, key: str) -> str:
+    """Name the lane of a join's rounds: that of no event's key, since these have no line break."""
+    return f"{key}\n{handler}/{generation}"
+
+
+def is_of_rounds(lane: str) -> bool:
+    """Tell whether rounds of a join are in a lane, and not the reactions of a key."""
+    return "\n" in lane
 
 
 class React(msgspec.Struct, frozen=True):

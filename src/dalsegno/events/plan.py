@@ -12,7 +12,7 @@ from dalsegno.core.codec import digest, encode_args
 from dalsegno.core.commit import Send, Start
 from dalsegno.core.entries import Entry, Kind
 from dalsegno.core.event import Event, Heard, delivery_id, event_signal, told
-from dalsegno.core.reactions import Joined
+from dalsegno.core.reactions import Joined, lane_of_rounds
 from dalsegno.engine.definitions import Workflow
 from dalsegno.errors import HopLimit, InvalidInput, NotDecodable
 from dalsegno.events.calling import Calling, heard
@@ -128,17 +128,24 @@ class Plan:
             return None, delay
         return self.step_like.failed(self._heard(event, generation), error, final=delay is None), delay
 
-    def joined(self, event: Event, start: Start) -> Joined:
+    def joined(self, event: Event, start: Start, generation: int) -> Joined:
         """Make what joins an event with others of its key."""
         assert event.key is not None
         readers = self._readable.readers((event.type, event.version))
-        send = Send(
-            Kind.SIGNAL,
-            name=event_signal(event.type),
-            id=delivery_id(event.number),
-            data=told(event, readers),
+        return Joined(
+            start,
+            Send(
+                Kind.SIGNAL,
+                name=event_signal(event.type),
+                id=delivery_id(event.number),
+                data=told(event, readers, generation),
+            ),
+            self.number,
+            event.key,
+            part=self._bits[event.type],
+            all=sum(self._bits.values()),
+            lane=lane_of_rounds(self.number, generation, event.key) if self.in_order else None,
         )
-        return Joined(start, send, self.number, event.key, self._bits[event.type], sum(self._bits.values()))
 
 
 def too_many_hops(event: Event, limit: int) -> HopLimit:

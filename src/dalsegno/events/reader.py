@@ -29,6 +29,7 @@ from dalsegno.core.reactions import (
     Reaction,
     ServiceRow,
     SteerService,
+    is_of_rounds,
 )
 from dalsegno.core.runs import KILLS_ITS_WORKER
 from dalsegno.core.sourcing import Conflict
@@ -179,7 +180,8 @@ class Reader:
             return
         after = min(each.position for each in progress)
         self._already |= await self._store.reacted(self.row.number, self.row.generation, after)
-        self._blocked |= {lane.key for lane in await self._store.lanes(self.row.number)}
+        lanes = await self._store.lanes(self.row.number)
+        self._blocked |= {lane.key for lane in lanes if not is_of_rounds(lane.key)}
         await self._cancelled.look()
         head = await self._store.head()
         if after + 1 < head.first:
@@ -359,7 +361,7 @@ class Reader:
         start = plan.start(event, number, self.row.generation, self._namespace, self._queue)
         self._out.reactions.append(Reaction(event.number, plan.number, ReactedAs.RUN, number))
         if plan.joins:
-            self._out.joined.append(plan.joined(event, start))
+            self._out.joined.append(plan.joined(event, start, self.row.generation))
             return
         key = event.key if plan.in_order else None
         laned = Laned(start, plan.number, plan.rank(event), key, due_at=due)
