@@ -15,8 +15,8 @@ Begin = Callable[[], None]
 class Gate:
     """Lets calls of one handler begin: ``most`` at once, and while its circuit is open only a probe.
 
-    ``told`` hears when the circuit opens, with the seconds until it is tried again, and with None when
-    it has closed.
+    Each call has a ``caller`` and a ``ticket`` of its own. ``told`` hears when the circuit opens, with the
+    seconds until it is tried again, and with None when it has closed.
     """
 
     def __init__(self, clock: Clock, most: int | None, circuit: Circuit | None) -> None:
@@ -24,19 +24,26 @@ class Gate:
         self._clock = clock
         self._most = most
         self._circuit = circuit
-        self._waiting: deque[Begin] = deque()
-        self._running = 0
+        self._waiting: deque[tuple[object, object, Begin]] = deque()
+        self._inside: dict[int, tuple[object, object]] = {}  # caller and ticket, by the ticket's identity
         self._failures = 0
         self._open_until: float | None = None
 
-    def enter(self, begin: Begin) -> None:
+    def enter(self, caller: object, ticket: object, begin: Begin) -> None:
         """Begin a call as soon as it may."""
-        self._waiting.append(begin)
+        self._waiting.append((caller, ticket, begin))
         self._let_in()
 
-    def left(self, *, failed: bool) -> None:
+    def forget(self, caller: object) -> None:
+        """Hear that nobody waits for the calls of a caller any more, and that they may never tell of their end."""
+        self._waiting = deque(waits for waits in self._waiting if waits[0] is not caller)
+        self._inside = {place: one for place, one in self._inside.items() if one[0] is not caller}
+        self._let_in()
+
+    def left(self, ticket: object, *, failed: bool) -> None:
         """Hear that a call has ended."""
-        self._running -= 1
+        if self._inside.pop(id(ticket), None) is None:
+            return  # it was forgotten
         if failed:
             self._failures += 1
             if self._circuit is not None and (
@@ -52,13 +59,14 @@ class Gate:
 
     def _let_in(self) -> None:
         while self._waiting and self._may():
-            self._running += 1
-            self._waiting.popleft()()
+            caller, ticket, begin = self._waiting.popleft()
+            self._inside[id(ticket)] = caller, ticket
+            begin()
 
     def _may(self) -> bool:
         if self._open_until is not None:  # one probe, once it has been left alone for long enough
-            return self._running == 0 and self._clock.monotonic() >= self._open_until
-        return self._most is None or self._running < self._most
+            return not self._inside and self._clock.monotonic() >= self._open_until
+        return self._most is None or len(self._inside) < self._most
 
     def _open(self) -> None:
         assert self._circuit is not None
