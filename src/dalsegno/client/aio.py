@@ -129,7 +129,7 @@ class AsyncClient:
     async def emit(
         self, *events: Any, id: str | None = None, case_id: str | None = None, tx: AsyncTx | None = None
     ) -> list[int]:
-        """Put events on the log, in this order; return their numbers there.
+        """Put events on the log, in this order and after those of earlier calls; return their numbers there.
 
         When this returns, they survive a crash. ``id`` makes it idempotent: an event of that id is
         written once, and its number is that of the first. A foreign event, read as an ``Envelope``, is
@@ -137,7 +137,7 @@ class AsyncClient:
         where a service that takes it is further behind than it may be. With ``tx=`` they join a
         transaction: they get their numbers at its end, and the list is empty.
         """
-        return await self._operations.emit(events, id, case_id, tx)
+        return await self._operations.emissions.emit(events, id, case_id, tx)
 
     async def cancel_case(self, event: Any, /, *, sender: str = "") -> int:
         """Cancel a case: put its process's ``cancel=`` event on the log, and cancel the case's runs.
@@ -153,7 +153,9 @@ class AsyncClient:
 
         With ``retry`` a command that others were quicker than is decided again, by what they have left.
         """
-        work = FromOutside(cls, id, self._operations.loading, self._operations.emit_expecting, retry)
+        work = FromOutside(
+            cls, id, self._operations.loading, self._operations.emissions.emit_expecting, retry
+        )
         return AsyncAggregateHandle(cls, id, work)
 
     async def compact(self, cls: type[Aggregate]) -> int:
