@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from dalsegno import App, AsyncClient, Circuit, Retry, Service, event, keep
+from dalsegno import App, AsyncClient, Circuit, Retry, Service, Tx, event, keep
+from dalsegno.core.clock import HOUR
 from dalsegno.store.log import DeadLetterQuery
 from dalsegno.store.protocol import Store
 from tests.helpers.room import eventually
@@ -180,6 +182,66 @@ async def test_no_more_calls_run_at_once_than_were_allowed(tmp_path: Path) -> No
         await client.emit(*[Counted(str(place), place) for place in range(50)])
         await eventually(lambda: len(done) == 50, "all of them")
     assert max(most) == 3
+
+
+async def test_while_a_circuit_is_open_what_failed_before_is_not_tried_again(tmp_path: Path) -> None:
+    service, calls = Service("weak"), list[int]()
+
+    @service.on(circuit=Circuit(failures=2, cooldown="1h"), retry=Retry(attempts=None, first="10ms"))
+    async def note(e: Counted) -> None:
+        calls.append(e.place)
+        raise OSError("down")
+
+    async with at_work(tmp_path, service) as (client, store):
+        await client.emit(*[Counted(str(place), place) for place in range(2)])
+
+        async def waiting() -> bool:
+            due = await store.next_due("default", 0)
+            return (
+                len(await client.runs("waiting")) == 2 and due is not None and due > store.now() + HOUR // 2
+            )
+
+        await eventually(waiting, "both wait until the circuit may be tried")
+    assert sorted(calls) == [0, 1]
+
+
+@pytest.mark.parametrize("transaction", [False, True])
+async def test_once_it_is_up_what_failed_comes_through_and_closes_the_circuit(
+    tmp_path: Path, *, transaction: bool
+) -> None:
+    service, calls, up = Service("weak"), list[int](), threading.Event()
+
+    def note(e: Counted) -> None:
+        calls.append(e.place)
+        if not up.is_set():
+            raise OSError("down")
+
+    def note_in(tx: Tx, e: Counted) -> None:
+        note(e)
+
+    service.on(
+        name="note",
+        circuit=Circuit(failures=2, cooldown="100ms"),
+        retry=Retry(attempts=None, first="10ms"),
+        transaction=transaction,
+    )(note_in if transaction else note)
+
+    async with at_work(tmp_path, service) as (client, store):
+        await client.emit(*[Counted(str(place % 3), place) for place in range(9)])
+        await eventually(lambda: len(calls) >= 6, "it has been tried again and again")
+        up.set()
+
+        async def through() -> bool:
+            return not [run for run in await client.runs() if run.status != "completed"]
+
+        await eventually(lambda: set(calls) == set(range(9)), "all of them")
+        await eventually(through, "nothing is left")
+        (row,) = await store.services("default")
+
+        async def is_closed() -> bool:
+            return (await store.handlers(row.number))[0].open_until is None
+
+        await eventually(is_closed, "the circuit is closed")
 
 
 async def test_while_a_circuit_is_open_a_handler_is_left_alone(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import inspect
 import typing
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
+from typing import Any, Generic, Literal, ParamSpec, Protocol, TypeVar, cast, overload
 
 from dalsegno.core.codec import Shape, digest, encode_args, shape_of
 from dalsegno.core.durations import Duration, microseconds
@@ -43,6 +43,18 @@ REACTION = "reaction"
 """The model of a run as which the reaction of a plain function goes on."""
 
 
+class StepGate(Protocol):
+    """Says when attempts of a step may begin, and hears how they ended."""
+
+    def held(self) -> float:
+        """Return for how many seconds no attempt is to begin; 0 lets one begin now."""
+        ...
+
+    def heard(self, *, failed: bool) -> None:
+        """Hear that an attempt has ended."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class StepOptions:
     """What ``@step(…)`` was told."""
@@ -54,6 +66,7 @@ class StepOptions:
     at_most_once: bool = False
     compensate: StepDefinition | Nothing | None = None
     transaction: bool = False
+    gate: StepGate | None = None
 
 
 class Definition:

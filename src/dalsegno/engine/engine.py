@@ -312,7 +312,9 @@ class Engine:
         """Return a step that is to begin now, alone in its commit."""
         due = (op for op in live.waiting.values() if is_transactional(op))
         found = next((op for op in due if live.retries.get(op.number, 0) <= now), None)
-        return found if found is not None and self._may_begin else None
+        if found is None or not self._may_begin or self._steps.held_back(live, found, now):
+            return None
+        return found
 
     def _transact(self, live: LiveRun, op: Op, now: int) -> None:
         live.committing = True
@@ -325,6 +327,7 @@ class Engine:
             return
         match verdict:
             case Transacted((*_, Commit() as commit), (*_, Committed(at))):
+                self._steps.heard(op, None)
                 if commit.events:
                     live.execution.post()  # they were emitted in the body: others are to hear of them
                 self._committed(live, commit, at)

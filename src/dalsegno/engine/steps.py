@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dalsegno.core import failure
+from dalsegno.core.clock import SECOND
 from dalsegno.core.commit import Commit
 from dalsegno.core.entries import Entry, Kind, Outcome
 from dalsegno.core.event import NewEvent
@@ -18,7 +19,7 @@ from dalsegno.core.sourcing import Expect
 from dalsegno.core.transact import OpenTx, Transact, bound_of
 from dalsegno.engine.calls import StepCall, too_large
 from dalsegno.engine.context import StepInfo
-from dalsegno.engine.definitions import StepOptions
+from dalsegno.engine.definitions import StepGate, StepOptions
 from dalsegno.engine.live import LiveRun, UnderWay
 from dalsegno.engine.outgoing import commit_of, with_step
 from dalsegno.engine.runner import Ended, StepRunner
@@ -84,6 +85,11 @@ def _refuse_rival(live: LiveRun, emitted: Sequence[Any]) -> None:
                 )
 
 
+def _gate(op: Op) -> StepGate | None:
+    call = op.request
+    return call.step.options.gate if isinstance(call, StepCall) else None
+
+
 class Steps:
     """Begins attempts, and turns their ends into entries."""
 
@@ -101,6 +107,8 @@ class Steps:
         attempt = op.attempts + 1
         if options.at_most_once and not op.intent:
             return Entry(0, Kind.INTENT, op.number, op.name, op.digest, attempt=attempt)
+        if options.gate is not None and self.held_back(live, op, now):
+            return None
         number = op.number
         live.waiting.pop(number, None)
         live.retries.pop(number, None)
@@ -111,6 +119,20 @@ class Steps:
             op, self._runner.start(call, info, timeout, ended, (live, op, info)), now
         )
         return None
+
+    def held_back(self, live: LiveRun, op: Op, now: int) -> bool:
+        """Tell whether a step's gate lets no attempt begin now; then it waits as for a retry."""
+        gate = _gate(op)
+        held = 0.0 if gate is None else gate.held()
+        if held > 0:
+            live.retries[op.number] = now + int(held * SECOND)
+        return held > 0
+
+    def heard(self, op: Op, error: BaseException | None) -> None:
+        """Tell a step's gate, if it has one, how an attempt has ended."""
+        gate = _gate(op)
+        if gate is not None and not isinstance(error, asyncio.CancelledError):
+            gate.heard(failed=error is not None)
 
     def transact(self, live: LiveRun, op: Op, now: int, session: int) -> Transact:
         """Begin the next attempt of a step whose rows and entry are one commit."""
@@ -133,6 +155,7 @@ class Steps:
 
     def rolled_back(self, live: LiveRun, op: Op, error: BaseException) -> Entry:
         """Turn the failure of a step in a transaction into its entry: of its rows nothing is there."""
+        self.heard(op, error)
         if isinstance(error, _Unkept):
             return final_failure(op, error.why, Outcome.ERROR, op.attempts + 1)
         return self._failed(live, op, error)
@@ -166,6 +189,7 @@ class Steps:
     def end(self, live: LiveRun, op: Op, info: StepInfo, value: Any, error: BaseException | None) -> Entry:
         """Turn the end of an attempt into its entry; a retry's delay is noted in ``live``."""
         live.attempts.pop(op.number, None)
+        self.heard(op, error)
         call = op.request
         assert isinstance(call, StepCall)
         attempt = op.attempts + 1

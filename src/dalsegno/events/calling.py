@@ -15,6 +15,7 @@ from dalsegno.engine.context import StepInfo
 from dalsegno.errors import InvalidInput
 from dalsegno.events.contract import Role
 from dalsegno.events.declared import following
+from dalsegno.events.gate import Gate
 from dalsegno.events.handlers import Handler
 from dalsegno.events.keeping import Keeping
 from dalsegno.events.readable import Readable
@@ -37,6 +38,7 @@ class Calling:
         self.handler = handler
         self.readable = readable
         self.load: Load = _nothing_kept
+        self.gate: Gate | None = None  # where the handler has a circuit, and this worker its service
         self.service = self.number = 0  # of the service and the handler, in the store, once it knows them
         self.title = handler.title
         self.is_async = handler.is_async
@@ -49,6 +51,17 @@ class Calling:
         self._follows = handler.contract.follows
         self._batch = handler.options.batch is not None
         self._reads: dict[tuple[str, int], Read] = {}
+
+    # -- whether it may be called
+
+    def held(self) -> float:
+        """Return for how many seconds a reaction that is a run is to wait, since the circuit is open here."""
+        return 0.0 if self.gate is None else self.gate.held()
+
+    def heard(self, *, failed: bool) -> None:
+        """Hear that an attempt of such a reaction has ended."""
+        if self.gate is not None:
+            self.gate.heard(failed=failed)
 
     # -- arguments
 

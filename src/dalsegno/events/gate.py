@@ -44,6 +44,31 @@ class Gate:
         """Hear that a call has ended."""
         if self._inside.pop(id(ticket), None) is None:
             return  # it was forgotten
+        self._judge(failed=failed)
+        self._let_in()
+
+    def held(self) -> float:
+        """Return for how many seconds a reaction that is a run is not to be tried; 0 lets it be tried now.
+
+        While the circuit is open it is not, but for a probe, after which it is left alone again until
+        that one has ended, or a cooldown has passed.
+        """
+        if self._open_until is None:
+            return 0.0
+        assert self._circuit is not None
+        cooldown = self._circuit.cooldown_us / SECOND
+        left = self._open_until - self._clock.monotonic()
+        if left <= 0 and not self._inside:
+            self._leave_alone(cooldown)
+            return 0.0
+        return left if left > 0 else cooldown / 2
+
+    def heard(self, *, failed: bool) -> None:
+        """Hear that an attempt of a reaction that is a run has ended."""
+        self._judge(failed=failed)
+        self._let_in()
+
+    def _judge(self, *, failed: bool) -> None:
         if failed:
             self._failures += 1
             if self._circuit is not None and (
@@ -55,7 +80,6 @@ class Gate:
             if self._open_until is not None:
                 self._open_until = None
                 self._tell(None)
-        self._let_in()
 
     def _let_in(self) -> None:
         while self._waiting and self._may():
@@ -71,8 +95,11 @@ class Gate:
     def _open(self) -> None:
         assert self._circuit is not None
         seconds = self._circuit.cooldown_us / SECOND
-        self._open_until = self._clock.monotonic() + seconds
+        self._leave_alone(seconds)
         self._tell(seconds)
+
+    def _leave_alone(self, seconds: float) -> None:
+        self._open_until = self._clock.monotonic() + seconds
         asyncio.get_running_loop().call_later(seconds, self._let_in)
 
     def _tell(self, seconds: float | None) -> None:

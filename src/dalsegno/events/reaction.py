@@ -88,7 +88,10 @@ class StepLike:
         options = handler.options
         self.step: StepDefinition = make_step(self._function(), name=handler.name)
         self.step.options = StepOptions(
-            retry=options.retry, timeout=options.timeout, transaction=options.transaction
+            retry=options.retry,
+            timeout=options.timeout,
+            transaction=options.transaction,
+            gate=None if options.circuit is None else calling,
         )
         self._reading = make_step(self._read_state, name="state", retry=Retry(attempts=None))
 
