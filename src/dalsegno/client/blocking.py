@@ -126,6 +126,14 @@ class Services:
         """Read how far each part of a service's keys has come; raise ``ServiceNotFound``."""
         return self._portal.call(self._services.partitions(name))
 
+    def state(self, name: str, key: str) -> Any:
+        """Read what a service keeps of a key; None where it has kept nothing of it.
+
+        It is an instance of the service's ``state=`` class where this App knows the service, else plain
+        data. Raises ServiceNotFound, InvalidInput where the service keeps no states, and NotDecodable.
+        """
+        return self._portal.call(self._services.state(name, key))
+
     def pause(self, name: str, *, by: str = "") -> bool:
         """Have a service begin no more reactions until it is resumed; False when it was paused before."""
         return self._portal.call(self._services.pause(name, by=by))

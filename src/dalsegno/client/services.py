@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from dalsegno.client.desk import Desk
+from dalsegno.client.states import kept_state
 from dalsegno.core.clock import SECOND, from_datetime, to_datetime
 from dalsegno.core.commit import Done
 from dalsegno.core.event import Event, Head
@@ -99,6 +100,15 @@ class AsyncServices:
         return tuple(
             PartitionInfo(row.partition, row.position, row.session, row.crashes, row.suspect) for row in rows
         )
+
+    async def state(self, name: str, key: str) -> Any:
+        """Read what a service keeps of a key; None where it has kept nothing of it.
+
+        It is an instance of the service's ``state=`` class where this App knows the service, else plain
+        data. Raises ServiceNotFound, InvalidInput where the service keeps no states, and NotDecodable.
+        """
+        kept = await kept_state(self._desk, await service_row(self._desk, name), key)
+        return None if kept is None else kept.state
 
     async def pause(self, name: str, *, by: str = "") -> bool:
         """Have a service begin no more reactions until it is resumed; False when it was paused before."""

@@ -128,7 +128,7 @@ class Client:
     def emit(
         self, *events: Any, id: str | None = None, case_id: str | None = None, tx: Tx | None = None
     ) -> list[int]:
-        """Put events on the log, in this order; return their numbers there.
+        """Put events on the log, in this order and after those of earlier calls; return their numbers there.
 
         When this returns, they survive a crash. ``id`` makes it idempotent: an event of that id is
         written once, and its number is that of the first. A foreign event, read as an ``Envelope``, is
