@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Generic, TypeVar, overload
 
 from dalsegno.client.aggregates import FromOutside
+from dalsegno.client.cases import AsyncCase
 from dalsegno.client.dead_letters import AsyncDeadLetters
 from dalsegno.client.events import AsyncEvents
 from dalsegno.client.operations import Operations, RunInfo
@@ -147,6 +148,10 @@ class AsyncClient:
         for an event that cancels no case.
         """
         return await self._operations.cancel_case(event, sender)
+
+    def case(self, id: str) -> AsyncCase:
+        """Return the handle of a case; nothing is read yet."""
+        return AsyncCase(id, self.events)
 
     def aggregate(self, cls: type[A], id: str, *, retry: Retry | None = None) -> AsyncAggregateHandle[A]:
         """Return the handle of an aggregate; nothing is read yet.

@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar, overload
 
 from dalsegno.client.aio import AsyncClient, AsyncRun
 from dalsegno.client.blocking import DeadLetters, Events, Services
+from dalsegno.client.cases import Case
 from dalsegno.client.operations import RunInfo
 from dalsegno.client.portal import Portal
 from dalsegno.client.projections import ProjectionHandle
@@ -146,6 +147,10 @@ class Client:
         for an event that cancels no case.
         """
         return self._portal.call(self._client.cancel_case(event, sender=sender))
+
+    def case(self, id: str) -> Case:
+        """Return the handle of a case; nothing is read yet."""
+        return Case(self._client.case(id), self._portal)
 
     def aggregate(self, cls: type[A], id: str, *, retry: Retry | None = None) -> AggregateHandle[A]:
         """Return the handle of an aggregate; nothing is read yet.
