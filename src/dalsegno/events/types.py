@@ -19,7 +19,7 @@ from dalsegno.core.commit import Subscription
 from dalsegno.core.event import event_signal, hear
 from dalsegno.core.execution import Execution
 from dalsegno.core.ids import check_id
-from dalsegno.errors import DefinitionError, InvalidId, InvalidInput
+from dalsegno.errors import DefinitionError, InvalidId, InvalidInput, NotDecodable
 from dalsegno.events.places import caller_place
 
 E = TypeVar("E")
@@ -134,8 +134,18 @@ class EventType(Generic[E]):
         return event_signal(self.name)
 
     def read(self, data: bytes) -> E:
-        """Read what a run was told of it. Raises NotDecodable."""
-        return self.decode(bytes(hear(data).data))
+        """Read what a run was told of it, in whatever version. Raises NotDecodable."""
+        heard = hear(data)
+        try:
+            return self.decode(bytes(heard.data))
+        except NotDecodable as error:
+            if heard.version in (0, self.version):
+                raise
+            raise NotDecodable(
+                f"{error.what} It came as version {heard.version}.",
+                "What a run receives is not brought from one version to another.",
+                "Receive the class of that version, or give what is new in this one a default.",
+            ) from error
 
     def subscription(self, execution: Execution, key: str | None) -> Subscription:
         """Say which of its events a run waits for: those of the run's case, or with a key."""

@@ -10,6 +10,7 @@ import msgspec
 import pydantic
 import pytest
 
+from dalsegno.core.event import Heard
 from dalsegno.errors import DefinitionError, InvalidId, InvalidInput, NotDecodable, NotEncodable
 from dalsegno.events.types import event, event_type
 
@@ -140,6 +141,19 @@ def test_unknown_fields_are_passed_over_and_missing_ones_get_their_default():
     assert event_type(Billed).decode(b'{"meta": {}, "x": 1}') == Billed(meta={})
     with pytest.raises(NotDecodable, match=r"Event OrderPlaced .* is not stored as OrderPlaced"):
         read(b"{}")
+
+
+def test_what_a_run_receives_of_a_version_that_it_cannot_read_tells_both():
+    def received(version: int, data: bytes) -> OrderPlaced:
+        told = Heard(7, "OrderPlaced", version, msgspec.Raw(data))
+        return event_type(OrderPlaced).read(msgspec.json.encode(told))
+
+    assert received(1, b'{"order_id": "7"}') == OrderPlaced("7")
+    with pytest.raises(NotDecodable, match=r"OrderPlaced \(version 2\).* came as version 1"):
+        received(1, b"{}")
+    with pytest.raises(NotDecodable) as same:
+        received(2, b"{}")
+    assert "came as" not in str(same.value)
 
 
 def test_what_cannot_be_written_and_what_is_another_class_is_refused():
