@@ -128,6 +128,9 @@ class AsyncServices:
         Raises ServiceNotFound, InvalidInput, and RetentionPassed for what the log no longer has.
         """
         row = await service_row(self._desk, name)
+        rows = await self._desk.store.projections(self._desk.namespace)
+        if any(one.service == row.number for one in rows):
+            raise _is_folded(name)
         position = await self.position(name, after, since)
         first = (await self._desk.store.head()).first
         if position >= first and msgspec.json.decode(row.declared or b"{}").get("state") is not None:
@@ -292,3 +295,13 @@ def _is_for(event: Event, row: ServiceRow, wanted: set[str]) -> bool:
 
 def _checked(by: str) -> str:
     return check_id(by, "name of who says so") if by else by
+
+
+def _is_folded(name: str) -> InvalidInput:
+    """Make the error of a read model that was to be replayed under the eyes of its readers."""
+    return InvalidInput(
+        f"{name} is a generation of a read model, and was to be replayed.",
+        "Its readers would see it empty, or without what came before.",
+        "Build it anew while it serves: client.projection(…).rebuild().",
+        service=name,
+    )
