@@ -256,7 +256,7 @@ class Runtime:
             self._threads,
             namespace=options.namespace,
             queue=options.worker.queue,
-            hops=options.limits.hops,
+            limits=options.limits,
             retention=options.retention,
         )
 

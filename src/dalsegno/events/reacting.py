@@ -11,8 +11,8 @@ from functools import partial
 from dalsegno.core.clock import Clock, from_datetime, nap
 from dalsegno.core.commit import Refused
 from dalsegno.core.ids import Numbers
+from dalsegno.core.limits import Limits
 from dalsegno.core.reactions import (
-    CAREFUL_AFTER,
     Declared,
     GivePartitions,
     Register,
@@ -27,9 +27,9 @@ from dalsegno.engine.definitions import Workflow
 from dalsegno.engine.runner import Spawner
 from dalsegno.errors import StoreError
 from dalsegno.events.calls import Calls
+from dalsegno.events.careful import Care
 from dalsegno.events.keeping import Keeping
 from dalsegno.events.plan import Plan
-from dalsegno.events.progress import Progress
 from dalsegno.events.readable import Readable
 from dalsegno.events.reader import Reader
 from dalsegno.events.registry import Types
@@ -38,6 +38,8 @@ from dalsegno.events.service import Service
 from dalsegno.store.protocol import Store
 
 log = logging.getLogger("dalsegno.events")
+
+_LIMITS = Limits()
 
 _ROUND = 0.5  # seconds between looks at who else is there, and at what people ask of a service
 _PRUNE = 60.0  # seconds between looks at what retention may remove
@@ -59,7 +61,7 @@ class Reacting:
         namespace: str,
         queue: str,
         window: int = 1_024,
-        hops: int = 100,
+        limits: Limits = _LIMITS,
         retention: Retention | None = None,
     ) -> None:
         self._services = {service.name: service for service in services}
@@ -82,7 +84,8 @@ class Reacting:
         self._namespace = namespace
         self._queue = queue
         self._window = window
-        self._hops = hops
+        self._hops = limits.hops
+        self._care = Care(limits)
         self.on_written: Callable[[], None] = self.nudge
         self._pruner = Pruner(retention or Retention(), store, commits, namespace)
         self._prunes = retention is not None and retention.removes
@@ -191,6 +194,7 @@ class Reacting:
             window=self._window,
             hops=self._hops,
             cancelling=self._cancelling,
+            care=self._care,
             written=self.on_written,
         )
         self._readers[row.name] = reader
@@ -230,11 +234,7 @@ class Reacting:
                 assert taken is Refused.FENCED
                 return
             await reader.own(
-                [
-                    Progress(p.partition, p.position, p.crashes, p.suspect, p.crashes >= CAREFUL_AFTER)
-                    for p in taken.partitions
-                    if p.partition not in reader.owned
-                ]
+                [self._care.progress(p) for p in taken.partitions if p.partition not in reader.owned]
             )
             reader.unsure = False
         elif spare > 0:

@@ -16,12 +16,11 @@ from functools import partial
 
 import msgspec
 
-from dalsegno.core.clock import SECOND, nap
+from dalsegno.core.clock import SECOND
 from dalsegno.core.commit import Committed, Failed, Kept
 from dalsegno.core.event import Event
 from dalsegno.core.ids import Numbers, seeded
 from dalsegno.core.reactions import (
-    CAREFUL_AFTER,
     KeptRow,
     Laned,
     React,
@@ -40,6 +39,7 @@ from dalsegno.engine.outgoing import version_conflict
 from dalsegno.errors import RetentionPassed, StoreError
 from dalsegno.events.calls import Calls, Ended
 from dalsegno.events.cancelled import Cancelled
+from dalsegno.events.careful import Care, Careful, Ways, note_of
 from dalsegno.events.keeping import kept_row
 from dalsegno.events.plan import Plan, too_many_hops
 from dalsegno.events.progress import Lines, Progress
@@ -55,7 +55,6 @@ _BATCH = 512  # events read at once
 _LOOK = 0.05  # seconds between looks at the change mark
 _IDLE = 0.5  # seconds after which a service writes how far it has come where no event was for it
 _TELL = 0.5  # seconds after which one at work does, also of the parts that had nothing to do
-_TRIES = 5  # times that an event may begin alone and not end
 
 
 _NOTHING = React(0, 0, 0)
@@ -80,6 +79,7 @@ class Reader:
         window: int,
         hops: int,
         cancelling: frozenset[str],
+        care: Care,
         written: Callable[[], None],
     ) -> None:
         self.row = row
@@ -114,7 +114,7 @@ class Reader:
         self._blocked: set[str] = set()
         self._fresh: dict[str, Kept] = {}  # states that are not written yet
         self._already: set[tuple[int, int]] = set()
-        self._careful: asyncio.Queue[Work] | None = None
+        self._careful = self._careful_path(care)
         self._out = Out()
         self._alone: deque[Alone] = deque()  # handlers that wait for their transaction
         self._writing: React | None = None
@@ -122,8 +122,7 @@ class Reader:
         self._flush_soon = False
         self._told_at = 0.0
         self._nudged = asyncio.Event()
-        self._stopping = False
-        self._dropped = False
+        self._stopping = self._dropped = False
 
     # -- what it is told
 
@@ -296,7 +295,7 @@ class Reader:
         if self._stopping:
             return  # it is not passed: whoever comes next begins with it
         if work.progress.careful:
-            self._begin_carefully(work)
+            self._careful.begin(work)
         else:
             self._react(work)
 
@@ -423,33 +422,23 @@ class Reader:
 
     # -- where a worker has died again and again
 
-    def _begin_carefully(self, work: Work) -> None:
-        if self._careful is None:
-            self._careful = asyncio.Queue()
-            self._calls.spawn(self, self._one_at_a_time(self._careful))
-        self._careful.put_nowait(work)
+    def _careful_path(self, care: Care) -> Careful:
+        async def note(partition: int, event: int) -> Verdict:
+            number, generation = self.row.number, self.row.generation
+            item = note_of(self.session, number, generation, partition, event)
+            return await self._commits.submit(item, patient=True)
 
-    async def _one_at_a_time(self, works: asyncio.Queue[Work]) -> None:
-        """Begin suspects alone, each after a note in the store which one it was."""
-        while True:
-            work = await works.get()
-            progress, number = work.progress, work.event.number
-            tries = progress.crashes - CAREFUL_AFTER + 1 if progress.suspect == number else 0
-            if progress.careful and tries >= _TRIES:
-                self._park(work)
-            elif progress.careful:
-                note = React(
-                    self.session,
-                    self.row.number,
-                    self.row.generation,
-                    suspects=((progress.partition, number),),
-                )
-                await self._commits.submit(note, patient=True)
-                self._react(work)
-            else:
-                self._react(work)
-            while number in progress.open or self._writing is not None:
-                await nap(0.001)
+        return Careful(
+            care,
+            Ways(
+                react=self._react,
+                park=self._park,
+                note=note,
+                give_up=self._give_up,
+                spawn=partial(self._calls.spawn, self),
+                is_over=lambda: self._stopping,
+            ),
+        )
 
     def _park(self, work: Work) -> None:
         """Put aside an event at which worker after worker has died."""
@@ -544,13 +533,14 @@ class Reader:
                 progress = self.owned.get(partition)
                 if progress is not None:
                     progress.position = position
-                    progress.careful, progress.crashes, progress.suspect = False, 0, None
+                    progress.crashes, progress.suspect = 0, None
             for kept in react.kept:
                 if self._fresh.get(kept.key) is kept:
                     del self._fresh[kept.key]
             if react.events or react.laned or react.joined:
                 self._on_written()
             self._flush()
+            self._careful.written()
             self.nudge()
             expecting, self._expecting = self._expecting, []
             for work, plan, how in expecting:
