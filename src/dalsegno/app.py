@@ -223,6 +223,7 @@ class Runtime:
         registry.add(self.reacting.workflows)
         self._within = Within(Loading(store, self.commits, self.known.types, options.namespace))
         self.engine.give(self._within)
+        self.engine.versions = self.known.types
         self.reacting.give(self._within)
         self.engine.hold_back = self._pressure.hold
         self.engine.on_emitted = self.reacting.on_written = self._emitted

@@ -98,6 +98,7 @@ class Engine:
         self._queue = queue  # its runs came from there, and their children go there
         self._steps = Steps(store, runner, limits.payload)
         self._cache = Cache(cache)
+        self.versions: object = None
         self._alarms = Alarms(store.now, self.turn)
         self._background: set[asyncio.Task[None]] = set()
 
@@ -186,6 +187,7 @@ class Engine:
             depth=run.depth,
             case_id=run.case_id,
         )
+        execution.versions = self.versions
         live = LiveRun(run, workflow, execution)
         live.replaying = True
         return live
