@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from dalsegno.core.reactions import reads_version
+from dalsegno.core.schemas import SchemaRow
 from dalsegno.events.registry import Types
 from dalsegno.events.types import EventType
 from dalsegno.store.protocol import Store
@@ -72,14 +73,20 @@ class Readable:
         return version > 1 or (version == 1 and self._types.versions(name) != (1,))
 
     async def _judge(self, name: str, version: int) -> None:
-        from dalsegno.events.registering import registered_of
-        from dalsegno.events.schemas import compare
-
-        rows = {row.version: row for row in await self._store.schemas(self._namespace, name)}
-        if version not in rows:
+        rows = await self._store.schemas(self._namespace, name)
+        versions = {row.version for row in rows}
+        if version not in versions:
             return  # nobody has declared it, so far
-        writer = registered_of(rows.pop(version)).side
-        readers = [other for other, row in rows.items() if not compare(registered_of(row).side, writer)]
-        self._readers[name, version] = tuple(readers)
-        if version == 1 or {other for other in rows if other < version}.issubset(readers):
+        readers = self._readers[name, version] = readers_of(rows, version)
+        if version == 1 or {other for other in versions if other < version}.issubset(readers):
             self._open.add((name, version))
+
+
+def readers_of(rows: Sequence[SchemaRow], version: int) -> tuple[int, ...]:
+    """List the other versions of an event type, of those that are registered, whose readers can read one as it is."""
+    from dalsegno.events.registering import registered_of
+    from dalsegno.events.schemas import compare
+
+    sides = {row.version: registered_of(row).side for row in rows}
+    writer = sides.pop(version, None)
+    return tuple(other for other, side in sides.items() if writer is not None and not compare(side, writer))
