@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from dalsegno import Service
+from dalsegno import Circuit, Retry, Service
 from dalsegno.errors import DalsegnoError
 from dalsegno.testing import Exploration, Play, explore, rehearse
 from examples import choreography
@@ -233,6 +233,18 @@ def test_a_dead_letter_that_the_clean_play_had_not_is_a_failure_whatever_the_che
         each.kind == "dead letter" and "shaky.pay of" in each.what and "again?" in each.what
         for each in found.failures
     )
+
+
+def test_a_handler_with_a_circuit_and_attempts_without_end_comes_to_rest() -> None:
+    patient = Service("patient")
+
+    @patient.on(circuit=Circuit(failures=2), retry=Retry(attempts=None))
+    async def pay(e: Placed) -> Paid:
+        return Paid(e.order)
+
+    found = explore(Placed("o-1"), services=[patient], passes=["failing steps"], pairs=0)
+    found.assert_ok()
+    assert [each.plays for each in found.passes if each.name == "failing steps"] == [2]
 
 
 def test_a_case_that_does_not_end_is_found_in_the_clean_play() -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from dalsegno.core.clock import nap
 from dalsegno.engine.context import StepInfo, step_context, step_info
 from dalsegno.events.handlers import Handler
@@ -42,6 +44,8 @@ def _handler(handler: Handler, stage: Stage) -> Handler:
     if handler.workflow is not None:  # a run, whose steps have points
         return handler
     twin = copy(handler)
+    # A circuit goes by a clock that does not jump: a wait of seconds would take hundreds of tries here.
+    twin.options = replace(handler.options, circuit=None)
     twin.function = (_awaited if handler.is_async else _called)(handler, stage)
     return twin
 
