@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from typing import Any
+
 import msgspec
 
 from dalsegno.core.clock import Clock
@@ -76,6 +79,11 @@ class Tables:
         self._schemas: dict[tuple[str, str, int], SchemaRow] = {}  # namespace, type, version
         self._tables = GuestTables(clock)
         self._mark = 0
+
+    def _all(self) -> dict[str, Any]:
+        """Copy all rows, for a transaction that may be rolled back."""
+        kept = {"_clock", "_tables", "_mark"}
+        return copy.deepcopy({name: value for name, value in vars(self).items() if name not in kept})
 
     def now(self) -> int:
         return self._clock.now()
