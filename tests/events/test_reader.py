@@ -105,15 +105,15 @@ async def test_going_back_for_the_sake_of_another_partition_repeats_nothing_that
     here, there = _of_partition(0, 2), _of_partition(1, 2)
     async with _two_partitions(seen) as (client, reader):
         away = reader.owned.pop(1)
-        flush, reader._flush = reader._flush, lambda: None  # type: ignore[method-assign]
+        flush, reader._writing.flush = reader._writing.flush, lambda: None  # type: ignore[method-assign]
         await client.emit(Noted(there, 0), Noted(here, 0))
         await reader._read()
         await eventually(lambda: len(seen) == 1, "what is here is seen")
         await reader.own([Progress(1, away.position)])
         await reader._read()
         await eventually(lambda: len(seen) == 2 and not reader._running, "the other partition is read")
-        reader._flush = flush  # type: ignore[method-assign]
-        reader._flush()
+        reader._writing.flush = flush  # type: ignore[method-assign]
+        reader._writing.flush()
         await _read_all(reader, 2, seen)
     assert [e.key for e in seen] == [here, there]
 

@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 
 from dalsegno.core.commit import Committed
 from dalsegno.core.limits import Limits
-from dalsegno.core.reactions import CAREFUL_AFTER, Partition, React
+from dalsegno.core.reactions import CAREFUL_AFTER, Partition, React, ServiceRow
 from dalsegno.core.writes import Verdict
+from dalsegno.engine.commits import CommitQueue
 from dalsegno.events.progress import Progress
 from dalsegno.events.work import Work
 
@@ -69,7 +70,6 @@ class Ways(NamedTuple):
 
     react: Callable[[Work], None]
     park: Callable[[Work], None]
-    note: Callable[[int, int], Coroutine[Any, Any, Verdict]]  # a partition, and the event that begins
     give_up: Callable[[Verdict], None]
     spawn: Callable[[Coroutine[Any, Any, None]], None]
     is_over: Callable[[], bool]
@@ -78,8 +78,11 @@ class Ways(NamedTuple):
 class Careful:
     """The events of one service that begin one at a time in their partition, in the order of the log."""
 
-    def __init__(self, care: Care, ways: Ways) -> None:
+    def __init__(self, care: Care, row: ServiceRow, session: int, commits: CommitQueue, ways: Ways) -> None:
         self._care = care
+        self._row = row
+        self._session = session
+        self._commits = commits
         self._ways = ways
         self._works: dict[int, list[tuple[int, Work]]] = {}  # heaps, by partition
         self._written = asyncio.Event()
@@ -115,7 +118,7 @@ class Careful:
             return
         await self._care.enter(alone=progress.suspect == number)
         try:
-            verdict = await self._ways.note(progress.partition, number)
+            verdict = await self._note(progress.partition, number)
             if not isinstance(verdict, Committed):
                 self._ways.give_up(verdict)
             elif not self._ways.is_over():
@@ -124,13 +127,14 @@ class Careful:
         finally:
             self._care.leave()
 
+    async def _note(self, partition: int, event: int) -> Verdict:
+        """Write that an event is about to begin."""
+        suspects = ((partition, event),)
+        note = React(self._session, self._row.number, self._row.generation, suspects=suspects)
+        return await self._commits.submit(note, patient=True)
+
     async def _end(self, progress: Progress, number: int) -> None:
         """Wait until an event is passed for good; the next one may be killed for another reason."""
         while not progress.is_written(number):
             await self._written.wait()
         progress.careful -= 1
-
-
-def note_of(session: int, service: int, generation: int, partition: int, event: int) -> React:
-    """Make the note that an event is about to begin."""
-    return React(session, service, generation, suspects=((partition, event),))
