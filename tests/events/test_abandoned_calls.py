@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dalsegno import App, Service, Tx, event
+from dalsegno import App, Retry, Service, Tx, event, step_info
 from tests.helpers.room import eventually
 
 pytestmark = [pytest.mark.promise("P8", "P11"), pytest.mark.asyncio]
@@ -96,3 +96,30 @@ async def test_calls_that_nobody_waits_for_any_more_are_in_nobodys_way(
         finally:
             at.may.set()
     assert at.seen >= set(range(6))
+
+
+@pytest.mark.parametrize("let_go", ["cancelled", "dropped"])
+async def test_nor_are_retries_that_nobody_waits_for_any_more(tmp_path: Path, let_go: str) -> None:
+    service, seen, tried = Service("fragile"), list[int](), asyncio.Event()
+
+    @service.on(max_in_flight=1, retry=Retry(attempts=None, first="1ms"))
+    async def note(e: Counted) -> None:
+        if e.place == 0:
+            if step_info().attempt == 1:
+                raise OSError("the first time")
+            tried.set()
+            await asyncio.Event().wait()
+        seen.append(e.place)
+
+    app = App("fragile", include=[service], store=f"sqlite:///{tmp_path}/fragile.db")
+    async with app as client:
+        await client.emit(Counted("a", 0))
+        await asyncio.wait_for(tried.wait(), 20)
+        await client.emit(Counted("b", 1))
+        assert seen == []
+        if let_go == "cancelled":
+            await client.run("fragile.note#1").cancel()
+        else:  # as when the session is lost
+            assert app._runtime is not None
+            app._runtime.engine.drop_all()
+        await eventually(lambda: seen == [1], "the other one")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -182,6 +183,55 @@ async def test_no_more_calls_run_at_once_than_were_allowed(tmp_path: Path) -> No
         await client.emit(*[Counted(str(place), place) for place in range(50)])
         await eventually(lambda: len(done) == 50, "all of them")
     assert max(most) == 3
+
+
+@pytest.mark.parametrize("transaction", [False, True])
+async def test_nor_more_retries_and_redrives_beside_new_events(tmp_path: Path, *, transaction: bool) -> None:
+    service, most, calls, done = Service("few"), list[int](), list[int](), set[int]()
+    running, lock, up = set[int](), threading.Lock(), threading.Event()
+
+    def note(e: Counted) -> None:
+        with lock:
+            running.add(e.place)
+            most.append(len(running))
+            calls.append(e.place)
+        try:
+            time.sleep(0.005)
+            if not up.is_set():
+                raise OSError("down")
+            done.add(e.place)
+        finally:
+            with lock:
+                running.discard(e.place)
+
+    def note_in(tx: Tx, e: Counted) -> None:
+        note(e)
+
+    told = service.on(
+        name="note",
+        max_in_flight=1 if transaction else 2,
+        transaction=transaction,
+        retry=Retry(2, first="1ms"),
+    )
+    told(note_in if transaction else note)
+
+    async with at_work(tmp_path, service) as (client, store):
+        await client.emit(*[Counted(str(place % 15), place) for place in range(20)])
+
+        async def dead() -> int:
+            return len(await store.dead_letters(DeadLetterQuery()))
+
+        async def all_dead() -> bool:
+            return await dead() == 15  # and one more behind some of them
+
+        await eventually(all_dead, "each key has failed twice")
+        up.set()
+        await client.dead_letters.redrive_many(service="few", rate=1_000, dry_run=False)
+        await client.emit(*[Counted(str(place), place) for place in range(20, 40)])
+        await eventually(lambda: len(done) == 40, "all of them")
+        await eventually(lambda: not running, "the last one")
+    assert max(most) == (1 if transaction else 2)
+    assert len(calls) == 15 * 2 + 40
 
 
 async def test_while_a_circuit_is_open_what_failed_before_is_not_tried_again(tmp_path: Path) -> None:

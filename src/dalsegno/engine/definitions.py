@@ -46,12 +46,12 @@ REACTION = "reaction"
 class StepGate(Protocol):
     """Says when attempts of a step may begin, and hears how they ended."""
 
-    def held(self) -> float:
-        """Return for how many seconds no attempt is to begin; 0 lets one begin now."""
+    def held(self, attempt: object) -> float:
+        """Return for how many seconds an attempt is not to begin; 0 lets it begin now, and counts it."""
         ...
 
-    def heard(self, *, failed: bool) -> None:
-        """Hear that an attempt has ended."""
+    def heard(self, attempt: object, *, failed: bool | None) -> None:
+        """Hear that an attempt has ended; ``None`` is where nothing is known of how."""
         ...
 
 

@@ -329,7 +329,7 @@ class Engine:
             return
         match verdict:
             case Transacted((*_, Commit() as commit), (*_, Committed(at))):
-                self._steps.heard(op, None)
+                self._steps.heard(live, op, None)
                 if commit.events:
                     live.execution.post()  # they were emitted in the body: others are to hear of them
                 self._committed(live, commit, at)

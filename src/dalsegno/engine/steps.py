@@ -123,16 +123,21 @@ class Steps:
     def held_back(self, live: LiveRun, op: Op, now: int) -> bool:
         """Tell whether a step's gate lets no attempt begin now; then it waits as for a retry."""
         gate = _gate(op)
-        held = 0.0 if gate is None else gate.held()
+        if gate is None:
+            return False
+        held = gate.held(op)
         if held > 0:
             live.retries[op.number] = now + int(held * SECOND)
+        else:
+            live.let_in.add(op)
         return held > 0
 
-    def heard(self, op: Op, error: BaseException | None) -> None:
+    def heard(self, live: LiveRun, op: Op, error: BaseException | None) -> None:
         """Tell a step's gate, if it has one, how an attempt has ended."""
         gate = _gate(op)
-        if gate is not None and not isinstance(error, asyncio.CancelledError):
-            gate.heard(failed=error is not None)
+        if gate is not None:
+            live.let_in.discard(op)
+            gate.heard(op, failed=None if isinstance(error, asyncio.CancelledError) else error is not None)
 
     def transact(self, live: LiveRun, op: Op, now: int, session: int) -> Transact:
         """Begin the next attempt of a step whose rows and entry are one commit."""
@@ -155,7 +160,7 @@ class Steps:
 
     def rolled_back(self, live: LiveRun, op: Op, error: BaseException) -> Entry:
         """Turn the failure of a step in a transaction into its entry: of its rows nothing is there."""
-        self.heard(op, error)
+        self.heard(live, op, error)
         if isinstance(error, _Unkept):
             return final_failure(op, error.why, Outcome.ERROR, op.attempts + 1)
         return self._failed(live, op, error)
@@ -189,7 +194,7 @@ class Steps:
     def end(self, live: LiveRun, op: Op, info: StepInfo, value: Any, error: BaseException | None) -> Entry:
         """Turn the end of an attempt into its entry; a retry's delay is noted in ``live``."""
         live.attempts.pop(op.number, None)
-        self.heard(op, error)
+        self.heard(live, op, error)
         call = op.request
         assert isinstance(call, StepCall)
         attempt = op.attempts + 1
@@ -261,3 +266,8 @@ class Steps:
         for under_way in live.attempts.values():
             under_way.attempt.abandon()
         live.attempts.clear()
+        for op in live.let_in:
+            gate = _gate(op)
+            assert gate is not None
+            gate.heard(op, failed=None)
+        live.let_in.clear()

@@ -38,7 +38,9 @@ class Calling:
         self.handler = handler
         self.readable = readable
         self.load: Load = _nothing_kept
-        self.gate: Gate | None = None  # where the handler has a circuit, and this worker its service
+        self.gate: Gate | None = (
+            None  # where the handler has a bound or a circuit, and this worker its service
+        )
         self.service = self.number = 0  # of the service and the handler, in the store, once it knows them
         self.title = handler.title
         self.is_async = handler.is_async
@@ -54,14 +56,14 @@ class Calling:
 
     # -- whether it may be called
 
-    def held(self) -> float:
-        """Return for how many seconds a reaction that is a run is to wait, since the circuit is open here."""
-        return 0.0 if self.gate is None else self.gate.held()
+    def held(self, attempt: object) -> float:
+        """Return for how many seconds a reaction that is a run is to wait before this attempt."""
+        return 0.0 if self.gate is None else self.gate.held(attempt)
 
-    def heard(self, *, failed: bool) -> None:
+    def heard(self, attempt: object, *, failed: bool | None) -> None:
         """Hear that an attempt of such a reaction has ended."""
         if self.gate is not None:
-            self.gate.heard(failed=failed)
+            self.gate.heard(attempt, failed=failed)
 
     # -- arguments
 

@@ -104,8 +104,8 @@ class Calls:
         """Get ready to call a handler; ``told`` hears when its circuit opens or closes."""
         options = plan.handler.options
         if plan not in self._gates and (options.max_in_flight is not None or options.circuit is not None):
-            gate = self._gates[plan] = Gate(self._clock, options.max_in_flight, options.circuit)
-            plan.calling.gate = None if options.circuit is None else gate
+            gate = Gate(self._clock, options.max_in_flight, options.circuit)
+            self._gates[plan] = plan.calling.gate = gate
         if plan not in self._batches and options.batch is not None:
             self._batches[plan] = Batches(options.batch, options.linger, partial(self._begin_batch, plan))
         if plan in self._gates:

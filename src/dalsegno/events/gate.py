@@ -11,12 +11,18 @@ from dalsegno.events.options import Circuit
 
 Begin = Callable[[], None]
 
+_SOONEST, _LATEST = 0.01, 1.0  # seconds between two looks of runs for a free place
+_PATIENCE = 1.0  # seconds for which a place is kept for a run that is late
+_MEMORY = 0.8  # how much the length of the calls before weighs against the newest's
+
 
 class Gate:
     """Lets calls of one handler begin: ``most`` at once, and while its circuit is open only a probe.
 
-    Each call has a ``caller`` and a ``ticket`` of its own. ``told`` hears when the circuit opens, with the
-    seconds until it is tried again, and with None when it has closed.
+    Calls for new events wait here, in memory; each has a ``caller`` and a ``ticket`` of its own. Attempts of
+    reactions that are runs are told when to ask again, and may rest meanwhile; once one was sent away, the
+    next free place is kept for a run, so neither kind keeps the other out. ``told`` hears when the circuit
+    opens, with the seconds until it is tried again, and with None when it has closed.
     """
 
     def __init__(self, clock: Clock, most: int | None, circuit: Circuit | None) -> None:
@@ -26,6 +32,10 @@ class Gate:
         self._circuit = circuit
         self._waiting: deque[tuple[object, object, Begin]] = deque()
         self._inside: dict[int, tuple[object, object]] = {}  # caller and ticket, by the ticket's identity
+        self._tried: dict[int, tuple[object, float]] = {}  # attempts of runs, and when each began, likewise
+        self._takes = _SOONEST  # seconds that an attempt has taken of late
+        self._asked_until = 0.0  # when the last of the runs that were sent away asks again
+        self._kept_until: float | None = None  # for a run that was sent away
         self._failures = 0
         self._open_until: float | None = None
 
@@ -47,26 +57,54 @@ class Gate:
         self._judge(failed=failed)
         self._let_in()
 
-    def held(self) -> float:
-        """Return for how many seconds a reaction that is a run is not to be tried; 0 lets it be tried now.
+    def held(self, attempt: object) -> float:
+        """Return for how many seconds an attempt of a reaction that is a run is not to begin.
 
-        While the circuit is open it is not, but for a probe, after which it is left alone again until
-        that one has ended, or a cooldown has passed.
+        0 lets it begin now, and it is among those under way until it is heard of. While the circuit is open
+        none begins but for a probe, after which the handler is left alone again until that one has ended,
+        or a cooldown has passed.
         """
-        if self._open_until is None:
-            return 0.0
-        assert self._circuit is not None
-        cooldown = self._circuit.cooldown_us / SECOND
-        left = self._open_until - self._clock.monotonic()
-        if left <= 0 and not self._inside:
+        if self._open_until is not None:
+            assert self._circuit is not None
+            cooldown = self._circuit.cooldown_us / SECOND
+            left = self._open_until - self._clock.monotonic()
+            if left > 0 or self._inside:
+                return left if left > 0 else cooldown / 2
             self._leave_alone(cooldown)
-            return 0.0
-        return left if left > 0 else cooldown / 2
+        elif self._is_full:
+            return self._later()
+        self._kept_until = None
+        self._tried[id(attempt)] = attempt, self._clock.monotonic()
+        return 0.0
 
-    def heard(self, *, failed: bool) -> None:
-        """Hear that an attempt of a reaction that is a run has ended."""
-        self._judge(failed=failed)
+    def heard(self, attempt: object, *, failed: bool | None) -> None:
+        """Hear that an attempt of such a reaction has ended; ``None`` is where nothing is known of how."""
+        _, began = self._tried.pop(id(attempt), (None, None))
+        if began is not None:
+            self._takes = _MEMORY * self._takes + (1 - _MEMORY) * (self._clock.monotonic() - began)
+        if failed is not None:
+            self._judge(failed=failed)
         self._let_in()
+
+    @property
+    def _is_full(self) -> bool:
+        return self._most is not None and len(self._inside) + len(self._tried) >= self._most
+
+    @property
+    def _keeps_a_place(self) -> bool:
+        return self._kept_until is not None and self._clock.monotonic() < self._kept_until
+
+    def _later(self) -> float:
+        """Send a run away; those that are sent away come back one by one, about when a place is free."""
+        assert self._most is not None
+        now = self._clock.monotonic()
+        apart = min(max(self._takes, _SOONEST), _LATEST) / self._most
+        self._asked_until = max(self._asked_until, now) + apart
+        if not self._keeps_a_place:
+            patience = self._asked_until - now + _PATIENCE
+            self._kept_until = now + patience
+            asyncio.get_running_loop().call_later(patience, self._let_in)
+        return self._asked_until - now
 
     def _judge(self, *, failed: bool) -> None:
         if failed:
@@ -90,7 +128,9 @@ class Gate:
     def _may(self) -> bool:
         if self._open_until is not None:  # one probe, once it has been left alone for long enough
             return not self._inside and self._clock.monotonic() >= self._open_until
-        return self._most is None or len(self._inside) < self._most
+        if self._most is None:
+            return True
+        return len(self._inside) + len(self._tried) + self._keeps_a_place < self._most
 
     def _open(self) -> None:
         assert self._circuit is not None

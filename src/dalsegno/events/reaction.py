@@ -91,7 +91,7 @@ class StepLike:
             retry=options.retry,
             timeout=options.timeout,
             transaction=options.transaction,
-            gate=None if options.circuit is None else calling,
+            gate=None if options.circuit is None and options.max_in_flight is None else calling,
         )
         self._reading = make_step(self._read_state, name="state", retry=Retry(attempts=None))
 
