@@ -10,6 +10,7 @@ from dalsegno.client.dead_letters import AsyncDeadLetters
 from dalsegno.client.events import AsyncEvents
 from dalsegno.client.operations import Operations, RunInfo
 from dalsegno.client.projections import AsyncProjectionHandle
+from dalsegno.client.schemas import AsyncSchemas
 from dalsegno.client.services import AsyncServices
 from dalsegno.client.transactions import AsyncTransaction, AsyncTx
 from dalsegno.core.durations import Duration
@@ -73,6 +74,7 @@ class AsyncClient:
         self.events = AsyncEvents(operations.desk)
         self.services = AsyncServices(operations.desk)
         self.dead_letters = AsyncDeadLetters(operations.desk)
+        self.schemas = AsyncSchemas(operations.registering)
 
     @overload
     async def start(

@@ -40,7 +40,7 @@ class Emissions:
         *,
         emitted: Callable[[], None] | None = None,
         pressure: Pressure | None = None,
-        registering: Registering | None = None,
+        registering: Registering,
     ) -> None:
         self._store = store
         self._commits = commits
@@ -50,7 +50,7 @@ class Emissions:
         self._emitted = emitted
         self._pressure = pressure
         self._holding = Holding(store, namespace)
-        self._registering = registering or Registering(known, store, commits, namespace)
+        self._registering = registering
         self._places = Places()
         self._places_in_tx = Places()  # which wait for no one who may wait for the end of the transaction
 

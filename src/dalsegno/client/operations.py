@@ -135,6 +135,7 @@ class Operations:
         self._endings = Endings(store)
         self._declared = known or Known()
         self._emitted = emitted
+        self.registering = registering or Registering(self._declared, store, commits, namespace)
         self.loading = Loading(store, commits, self._declared.types, namespace)
         self.emissions = Emissions(
             store,
@@ -144,7 +145,7 @@ class Operations:
             namespace,
             emitted=emitted,
             pressure=pressure,
-            registering=registering,
+            registering=self.registering,
         )
         self.desk = Desk(store, namespace, commits, self._declared, limits, self._written, pressure)
 

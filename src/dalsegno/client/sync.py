@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Generic, TypeVar, overload
 
 from dalsegno.client.aio import AsyncClient, AsyncRun
-from dalsegno.client.blocking import DeadLetters, Events, Services
+from dalsegno.client.blocking import DeadLetters, Events, Schemas, Services
 from dalsegno.client.cases import Case
 from dalsegno.client.operations import RunInfo
 from dalsegno.client.portal import Portal
@@ -72,6 +72,7 @@ class Client:
         self.events = Events(client.events, portal)
         self.services = Services(client.services, portal)
         self.dead_letters = DeadLetters(client.dead_letters, portal)
+        self.schemas = Schemas(client.schemas, portal)
 
     @overload
     def start(

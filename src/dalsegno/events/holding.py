@@ -49,7 +49,7 @@ class Holding:
         known = self._rows.get((event.type, event.version))
         if known is not None:
             return [known]
-        rows = [row for row in await self._store.schemas(self._namespace, event.type) if row.format == "json"]
+        rows = await self._store.schemas(self._namespace, event.type)
         if event.version == UNSAID:
             return rows
         self._rows |= {(row.type, row.version): row for row in rows}

@@ -87,6 +87,9 @@ def readers_of(rows: Sequence[SchemaRow], version: int) -> tuple[int, ...]:
     from dalsegno.events.registering import registered_of
     from dalsegno.events.schemas import compare
 
-    sides = {row.version: registered_of(row).side for row in rows}
-    writer = sides.pop(version, None)
-    return tuple(other for other, side in sides.items() if writer is not None and not compare(side, writer))
+    writer = next((registered_of(row).data_side for row in rows if row.version == version), None)
+    if writer is None:
+        return ()
+    # Whoever has an Avro schema reads by Avro's rules, which go by other names than the JSON on the log.
+    sides = [registered_of(row).side for row in rows if row.version != version and row.format == "json"]
+    return tuple(side.version for side in sides if not compare(side, writer))

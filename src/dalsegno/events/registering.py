@@ -51,9 +51,16 @@ class Registering:
         ``submit`` has an item written, in a transaction perhaps, and tells its verdict once it is durable.
         """
         fresh = {kind for kind in kinds if kind not in self._admitted}
-        if not fresh:
-            return
-        declared = list(declared_of(fresh))
+        if fresh:
+            await self.join(list(declared_of(fresh)), submit, lambda: self._admitted.update(fresh))
+
+    async def join(
+        self, declared: list[Declared], submit: Submit | None = None, heard: Callable[[], None] = lambda: None
+    ) -> bool:
+        """Register what is declared, all of it or nothing; return whether any of it was not there.
+
+        ``heard`` is told once all of it is durable. Raises SchemaRefused.
+        """
         rows, durable = await self._read(declared), True
         while True:
             report = self._judged(declared, rows)
@@ -61,11 +68,12 @@ class Registering:
                 raise await self._refusal(declared, rows)
             new = tuple(_row(each.candidate) for each in report.findings if each.candidate and _is_new(each))
             if not new:
-                self._admitted |= fresh if durable else set()
-                return
-            known = await self._keep(new, rows, fresh, submit or self._commits.submit)
+                if durable:
+                    heard()
+                return False
+            known = await self._keep(declared, new, rows, submit or self._commits.submit, heard)
             if known.registered:
-                return
+                return True
             rows, durable = (
                 known.rows,
                 False,
@@ -90,19 +98,20 @@ class Registering:
 
     async def _keep(
         self,
+        declared: list[Declared],
         new: tuple[SchemaRow, ...],
         rows: tuple[SchemaRow, ...],
-        fresh: set[EventType[Any]],
         submit: Submit,
+        heard: Callable[[], None],
     ) -> SchemasKnown:
-        names = sorted({kind.name for kind in fresh})
+        names = sorted({one.type for one in declared})
         seen = tuple((name, sum(row.type == name for row in rows)) for name in names)
 
-        def heard(verdict: Verdict) -> None:
+        def told(verdict: Verdict) -> None:
             if isinstance(verdict, SchemasKnown) and verdict.registered:
-                self._admitted |= fresh
+                heard()
 
-        verdict = await submit(RegisterSchemas(self._namespace, new, seen), heard)
+        verdict = await submit(RegisterSchemas(self._namespace, new, seen), told)
         assert isinstance(verdict, SchemasKnown)
         return verdict
 
