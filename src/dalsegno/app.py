@@ -236,6 +236,7 @@ class Runtime:
         registry.add(self.reacting.workflows)
         self._within = Within(Loading(store, self.commits, self.known.types, options.namespace))
         self.engine.give(self._within)
+        self.engine.versions = self.known.types
         self.reacting.give(self._within)
         self.engine.hold_back = self._pressure.hold
         self.engine.on_emitted = self.reacting.on_written = self._emitted
@@ -282,7 +283,7 @@ class Runtime:
             self._threads,
             namespace=options.namespace,
             queue=options.worker.queue,
-            hops=options.limits.hops,
+            limits=options.limits,
             retention=options.retention,
         )
 

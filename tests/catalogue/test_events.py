@@ -13,7 +13,8 @@ from dalsegno.events.known import Known
 from dalsegno.store.log import DeadLetterQuery
 from dalsegno.testing.faults import Exactly
 from dalsegno.testing.invariants import peek
-from dalsegno.testing.world import Setting, World
+from dalsegno.testing.setting import Setting
+from dalsegno.testing.world import World
 from tests.simulation import services as s
 from tests.simulation.eventful import emit, facts, known, mend, open_books, registry
 

@@ -172,6 +172,22 @@ def test_the_log_is_followed(shop: Path, cli: Cli) -> None:
 
 # -- import
 
+WEIGHED = """
+from dataclasses import dataclass
+
+from dalsegno import App, event
+
+
+@event(key="parcel")
+@dataclass
+class Weighed:
+    parcel: str
+    grams: int
+
+
+app = App("weighed", store="sqlite:///weighed.db")
+"""
+
 
 def test_what_one_log_lists_as_cloudevents_another_imports(shop: Path, cli: Cli) -> None:
     for number in "123":
@@ -219,6 +235,17 @@ def test_rows_are_imported_for_one_service_with_the_keys_that_the_code_tells(
     assert "key old-1" in said
     assert "for shipping only" in said
     assert "happened 2019-03-01 12:00:00" in said
+
+
+def test_a_number_in_a_table_is_read_as_the_class_has_it(shop: Path, cli: Cli) -> None:
+    (shop / "weighed.py").write_text(WEIGHED)
+    (shop / "old.csv").write_text("id,parcel,grams\n1,a,500\n2,b,heavy\n")
+    args = ("--type", "Weighed", "--source", "/old", "--id-from", "id", "--store", "weighed.db")
+    cli("events", "emit", "weighed.py:Weighed", '{"parcel": "z", "grams": 1}')  # so the type is registered
+    said = cli("events", "import", "old.csv", *args, "--code", "weighed.py", "--yes", "--skip-refused")
+    assert "The data of event '2' of /old is not as Weighed v1 has it: $.grams" in said.stdout
+    shown = cli("events", "show", "/old#1", "--store", "weighed.db").stdout
+    assert "key a" in shown and '"grams":500' in shown.replace(" ", "")
 
 
 def test_a_mapping_for_no_csv_and_one_that_lacks_something_are_mistakes_of_usage(

@@ -81,8 +81,8 @@ def deployed(two: Path) -> Path:
 
 def test_what_is_registered_is_listed_and_shown(deployed: Path, cli: Cli):
     heading, line = cli("schemas", "list", *STORE).stdout.splitlines()
-    assert heading.split() == ["TYPE", "VERSION", "MODE", "REGISTERED", "EVENTS", "READ", "BY"]
-    assert line.split()[:3] == ["Placed", "1", "backward"]
+    assert heading.split() == ["TYPE", "VERSION", "FORMAT", "MODE", "REGISTERED", "EVENTS", "READ", "BY"]
+    assert line.split()[:4] == ["Placed", "1", "json", "backward"]
     until(lambda: "books.take" in cli("schemas", "list", *STORE).stdout, "the handler is known")
     (found,) = json.loads(cli("schemas", "list", "Placed", *STORE, "--json").stdout)["schemas"]
     assert found["schema"]["$defs"]["Placed"]["required"] == ["order_id"]
@@ -151,3 +151,57 @@ def test_an_old_worker_and_a_new_one_beside_each_other_each_read_their_own_versi
         (1, ["archive.take", "books.take"]),
         (2, ["mail.take"]),
     ]
+
+
+AVRO = {"type": "record", "name": "shop.Paid", "fields": [{"name": "cents", "type": "long"}]}
+
+
+def test_an_avro_schema_is_registered_listed_and_compared(two: Path, cli: Cli):
+    pytest.importorskip("fastavro")
+    paid = two / "paid.avsc"
+    paid.write_text(json.dumps(AVRO), encoding="utf-8")
+    assert cli("schemas", "register", "paid.avsc", "--dry-run", *STORE).exit_code == 5  # no store yet
+    first = cli("schemas", "register", "paid.avsc", *STORE)
+    assert (first.exit_code, first.stdout) == (0, "shop.Paid v1 is registered\n")
+    again = cli("schemas", "register", "paid.avsc", *STORE, "--json")
+    assert json.loads(again.stdout) == {"type": "shop.Paid", "version": 1, "registered": False}
+    assert cli("schemas", "list", *STORE).stdout.splitlines()[1].split()[:4] == [
+        "shop.Paid",
+        "1",
+        "avro",
+        "backward",
+    ]
+    assert "avro, as it was written" in cli("schemas", "show", "shop.Paid", *STORE).stdout
+
+    later = {**AVRO, "fields": [*AVRO["fields"], {"name": "by", "type": "string"}]}  # type: ignore[misc]
+    paid.write_text(json.dumps(later), encoding="utf-8")
+    for more in ((), ("--dry-run",)):
+        wrong = cli("schemas", "register", "paid.avsc", "--version", "2", *STORE, *more)
+        assert wrong.exit_code == 1
+        assert "does not find `by`" in wrong.stdout + wrong.stderr
+    assert (
+        cli("schemas", "register", "paid.avsc", *STORE).exit_code == 1
+    )  # another one under the same version
+    later["fields"][1]["default"] = ""  # type: ignore[index]
+    paid.write_text(json.dumps(later), encoding="utf-8")
+    fits = cli("schemas", "register", "paid.avsc", "--version", "2", *STORE, "--dry-run")
+    assert (fits.exit_code, "fits (backward)" in fits.stdout) == (0, True)
+    (row,) = json.loads(cli("schemas", "list", *STORE, "--json").stdout)["schemas"]
+    assert row["version"] == 1
+
+
+def test_a_program_is_checked_against_a_schema_that_was_registered_by_hand(two: Path, cli: Cli):
+    placed = two / "placed.json"
+    placed.write_text('{"type": "object", "properties": {"order_id": {"type": "integer"}}}', encoding="utf-8")
+    assert cli("schemas", "register", "placed.json", *STORE).exit_code == 2  # of which event?
+    assert cli("schemas", "register", "placed.json", "--type", "Placed", *STORE).exit_code == 0
+    wrong = cli("schemas", "check", "old.py", *STORE)
+    assert wrong.exit_code == 1
+    assert "Placed v1: the class does not read what is registered" in wrong.stdout
+    assert "order_id" in wrong.stdout
+
+
+def test_what_is_no_schema_is_refused(two: Path, cli: Cli):
+    for name, text in (("a.avsc", '{"type": "record"}'), ("b.avsc", "{"), ("c.avsc", '"string"')):
+        (two / name).write_text(text, encoding="utf-8")
+        assert cli("schemas", "register", name, *STORE).exit_code == 2, name

@@ -78,3 +78,17 @@ def test_a_service_that_is_not_there_is_not_found(
     said = cli("services", *verb, "cash")
     assert said.exit_code == 3
     assert "It knows: payments, shipping" in said.stderr
+
+
+def test_what_a_service_keeps_of_a_key_is_shown(shop: Path, at_work: Working, cli: Cli) -> None:
+    place(cli, "1")
+    until(lambda: cli("services", "state", "shipping", "1").exit_code == 0, "it is kept")
+    heading, *data = cli("services", "state", "shipping", "1").stdout.splitlines()
+    assert heading.startswith("1  kept by shipping with event 2, ")
+    assert json.loads("".join(data)) == {"times": 1}
+    document = json.loads(cli("services", "state", "shipping", "1", "--json").stdout)
+    assert (document["state"], document["event"], document["key"]) == ({"times": 1}, 2, "1")
+    missing = cli("services", "state", "shipping", "2")
+    assert (missing.exit_code, "keeps nothing of key '2'" in missing.stderr) == (3, True)
+    assert cli("services", "state", "payments", "1").exit_code == 2
+    assert cli("services", "state", "nobody", "1").exit_code == 3

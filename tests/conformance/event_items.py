@@ -280,6 +280,7 @@ class EventItems(SourcingItems, SchemaItems, CaseItems):
             self.rng.choice(KEYS[:2]),
             part=self.rng.choice([1, 2, 4]),
             all=7,
+            lane=self.rng.choice([None, "rounds\n1", "rounds\n2"]),
         )
 
     def steer(self) -> SteerService:

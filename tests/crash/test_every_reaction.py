@@ -6,7 +6,7 @@ import pytest
 
 from dalsegno.testing.explorer import Explorer
 from dalsegno.testing.faults import WRITE_CRASHES, ZOMBIES, Exactly, Fault
-from dalsegno.testing.world import Setting
+from dalsegno.testing.setting import Setting
 from tests.helpers.counts import Count
 from tests.simulation.choreographies import CHOREOGRAPHIES
 from tests.simulation.eventful import facts, known, registry

@@ -14,8 +14,8 @@ from dalsegno.store.protocol import Store
 from dalsegno.store.sqlite import SqliteStore
 from dalsegno.testing.explorer import Explorer
 from dalsegno.testing.faults import WRITE_CRASHES, ZOMBIES, Exactly, Fault, Moment
+from dalsegno.testing.setting import Setting
 from dalsegno.testing.simclock import SimClock
-from dalsegno.testing.world import Setting
 from tests.helpers.counts import Count
 from tests.transactions.worlds import asked_in_order, known, registry, three_bookings
 

@@ -76,6 +76,14 @@ def test_the_navigation_of_the_site_names_every_page() -> None:
             assert name in text, f"mkdocs.yml leaves out {name}"
 
 
+def test_the_first_page_leads_to_every_other_one() -> None:
+    text = (ROOT / "docs" / "index.md").read_text("utf-8")
+    for page in sorted((ROOT / "docs").rglob("*.md")):
+        name = page.relative_to(ROOT / "docs").as_posix()
+        if name != "index.md" and not name.startswith("adr/"):
+            assert f"({name})" in text, f"docs/index.md leaves out {name}"
+
+
 def test_the_reference_has_a_section_for_each_name_of_the_face() -> None:
     import dalsegno
 

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from dalsegno import App, Process, Service, emit, event, receive, workflow
-from dalsegno.errors import InvalidInput
+from dalsegno import App, Process, Retry, Service, all_of, emit, event, receive, workflow
+from dalsegno.core.reactions import Forget
+from dalsegno.errors import InvalidInput, ResultTimeout
+from dalsegno.insight.event_tables import render_story
+from dalsegno.insight.paint import Style
 from dalsegno.store.log import EventQuery
 from tests.helpers.room import eventually
 
@@ -113,6 +116,25 @@ async def test_a_run_and_services_make_up_one_case(tmp_path: Path) -> None:
     assert [e.type for e in found] == ["Placed", "Paid", "Shipped"]
 
 
+async def test_an_event_belongs_to_no_case_if_its_cause_does_not_however_often_its_handler_failed(
+    tmp_path: Path,
+) -> None:
+    service, tries = Service("stubborn"), 0
+
+    @service.on(retry=Retry(attempts=3, first="10ms"))
+    async def pay(e: Placed) -> Paid:
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            raise ConnectionError
+        return Paid(e.order)
+
+    async with App("shop", include=[service], store=f"sqlite:///{tmp_path}/shop.db") as client:
+        await client.emit(Placed("1"))
+        await eventually(lambda: client.events.list("Paid"), "it is paid at last")
+        assert [e.case_id for e in await client.events.list()] == [None, None]
+
+
 async def test_of_a_cancelled_case_only_what_undoes_goes_on(tmp_path: Path) -> None:
     shop = Shop()
     async with shop.app(tmp_path) as client:
@@ -149,6 +171,9 @@ async def test_a_worker_that_comes_later_knows_which_cases_are_cancelled(tmp_pat
         await eventually(passed, "it is passed")
         (reaction,) = await store.reactions(number)
         assert (later.did, reaction.outcome) == ([], 5)
+        story = await client.events.show(number)
+        told = render_story(story, [], story.event.at, Style())
+        assert "· shipping.cheer" in told and "its case was cancelled before" in told
         assert len(await store.events(EventQuery(type="Called_off"))) == 1
 
 
@@ -156,3 +181,75 @@ async def test_an_event_that_cancels_no_case_is_refused(tmp_path: Path) -> None:
     async with Shop().app(tmp_path) as client:
         with pytest.raises(InvalidInput, match="cancels no case"):
             await client.cancel_case(Shipped("1"))
+
+
+@event(key="order")
+@dataclass
+class Billed:
+    order: str
+
+
+@event(key="order")
+@dataclass
+class Told:
+    order: str
+
+
+@event(key="order")
+@dataclass
+class Lost:
+    order: str
+    why: str = ""
+
+
+PARCEL = Process("parcel", starts=Placed, ends=all_of(Billed, Told) | Lost)
+PARCEL_BACK = Process("parcel-back", starts=Paid, ends=Lost)
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return "memory:" if request.param == "memory" else f"sqlite:///{tmp_path / 'parcels.db'}"
+
+
+async def test_a_program_waits_for_the_event_that_ends_a_case(address: str) -> None:
+    async with App("parcels", include=[PARCEL, PARCEL_BACK], store=address) as client:
+        await client.emit(Placed("1"), Placed("2"))
+        await client.emit(Paid("1"))  # which starts a case of parcel-back
+        waits = [asyncio.ensure_future(client.case(f"parcel-{n}").ended("10s")) for n in (1, 2)]
+        back = asyncio.ensure_future(client.case("parcel-back-1").ended("10s"))
+        await client.emit(Told("1"), case_id="parcel-1")
+        await client.emit(Lost("2", "at sea"), case_id="parcel-2")
+        assert await waits[1] == Lost("2", "at sea")
+        assert not waits[0].done() and not back.done()
+        await client.emit(Billed("1"), case_id="parcel-1")
+        assert await waits[0] == Billed("1")
+        assert await client.case("parcel-1").ended() == Billed("1"), "it was there before"
+        await client.emit(Lost("1"), case_id="parcel-back-1")
+        assert await back == Lost("1")
+
+
+async def test_a_wait_for_the_end_of_a_case_has_an_end_of_its_own(address: str) -> None:
+    async with App("parcels", include=[PARCEL], store=address) as client:
+        await client.emit(Placed("1"))
+        await client.emit(Told("1"), case_id="parcel-1")
+        with pytest.raises(ResultTimeout, match=r"no all_of\(Billed, Told\) \| Lost was there"):
+            await client.case("parcel-1").ended("50ms")
+        with pytest.raises(InvalidInput, match="No process here has a case 'order-1'"):
+            await client.case("order-1").ended("50ms")
+
+
+async def test_a_case_whose_first_events_are_forgotten_still_ends(tmp_path: Path) -> None:
+    async with App("parcels", include=[PARCEL], store=f"sqlite:///{tmp_path}/parcels.db") as client:
+        await client.emit(Placed("1"), Placed("2"))
+        await client.events.desk.write(Forget(2))
+        await client.emit(Lost("1"), case_id="parcel-1")
+        assert await client.case("parcel-1").ended("10s") == Lost("1")
+
+
+async def test_the_blocking_client_waits_alike(tmp_path: Path) -> None:
+    def wait() -> object:
+        with App("parcels", include=[PARCEL], store="memory:") as client:
+            client.emit(Lost("1"), case_id="parcel-1")
+            return client.case("parcel-1").ended("10s")
+
+    assert await asyncio.to_thread(wait) == Lost("1")

@@ -11,6 +11,7 @@ import pytest
 
 from dalsegno import App, AsyncClient, Process, Service, event, receive, workflow
 from dalsegno.errors import InvalidInput, Overloaded, ServiceNotFound
+from dalsegno.events.cells import read_cells
 from dalsegno.events.envelope import Envelope
 from dalsegno.events.files import Columns, read_csv, read_lines
 from dalsegno.events.json_mode import read_json
@@ -90,6 +91,15 @@ def test_what_is_brought_in_keeps_its_id_and_time_and_comes_once(tmp_path: Path)
     assert (first.id, first.source, first.key, first.case_id) == ("o-1", "/archive", "1", "order-1")
     assert first.happened_at == datetime(2019, 3, 1, 12, tzinfo=UTC)
     assert first.at.year > 2019
+
+
+def test_what_is_not_as_its_schema_has_it_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    shop = Shop()
+    wrong = Envelope(id="o-2", source="/archive", type="Ordered", data=b'{"order_id": 2}')
+    with shop.app(tmp_path) as client:
+        plan = client.events.import_([*envelopes("1"), wrong])
+        assert (plan.new, plan.refused, plan.told[0].place) == (1, 1, 2)
+        assert "$.order_id" in plan.told[0].why
 
 
 def test_what_is_brought_in_for_one_service_is_heard_by_nobody_else(tmp_path: Path) -> None:
@@ -207,6 +217,62 @@ def test_rows_become_events_as_the_mapping_says(tmp_path: Path) -> None:
     assert (first.id, first.type, first.key, first.case) == ("1", "Ordered", "7", "7")
     assert json.loads(first.data or b"") == {"order": "7", "note": "a, b"}
     assert isinstance(second, str) and "no time" in second
+
+
+SCHEMA = {
+    "$ref": "#/$defs/Row",
+    "$defs": {
+        "Row": {
+            "properties": {
+                "count": {"type": "integer"},
+                "weight": {"anyOf": [{"type": "number"}, {"type": "null"}]},
+                "late": {"type": "boolean"},
+                "note": {"type": ["string", "null"]},
+                "state": {"$ref": "#/$defs/State"},
+                "code": {"type": "string"},
+            }
+        },
+        "State": {"enum": ["new", "old"]},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("cells", "value"),
+    [
+        ({"count": "7"}, {"count": 7}),
+        ({"count": "seven"}, {"count": "seven"}),
+        ({"count": "1_000"}, {"count": "1_000"}),
+        ({"count": ""}, {}),
+        ({"weight": "7"}, {"weight": 7}),
+        ({"weight": "0.50"}, {"weight": 0.5}),
+        ({"weight": "NaN"}, {"weight": "NaN"}),
+        ({"weight": ""}, {"weight": None}),
+        ({"late": "True"}, {"late": True}),
+        ({"late": "no"}, {"late": False}),
+        ({"late": "maybe"}, {"late": "maybe"}),
+        ({"note": ""}, {"note": None}),
+        ({"state": "new"}, {"state": "new"}),
+        ({"code": "007"}, {"code": "007"}),
+        ({"code": ""}, {"code": ""}),
+        ({"unknown": "7"}, {"unknown": "7"}),
+    ],
+)
+def test_a_cell_is_read_as_the_schema_has_its_property(
+    cells: dict[str, str], value: dict[str, object]
+) -> None:
+    assert read_cells(cells, SCHEMA) == value
+
+
+def test_a_row_is_read_as_the_schema_of_its_type_has_it(tmp_path: Path) -> None:
+    file = tmp_path / "orders.csv"
+    file.write_text("id,kind,count\n1,Row,7\n2,Other,7\n")
+    columns = Columns(type_from="kind", source="/csv", id_from="id")
+    rows = list(read_csv(file, columns, lambda name: SCHEMA if name == "Row" else None))
+    assert [json.loads(row.data or b"") for row in rows if isinstance(row, Envelope)] == [
+        {"count": 7},
+        {"count": "7"},
+    ]
 
 
 @pytest.mark.parametrize("row", ["1", "1,2,3", ",2"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from dalsegno import App, AsyncClient, Circuit, Retry, Service, event, keep
+from dalsegno import App, AsyncClient, Circuit, Retry, Service, Tx, event, keep
+from dalsegno.core.clock import HOUR
 from dalsegno.store.log import DeadLetterQuery
 from dalsegno.store.protocol import Store
 from tests.helpers.room import eventually
@@ -180,6 +183,115 @@ async def test_no_more_calls_run_at_once_than_were_allowed(tmp_path: Path) -> No
         await client.emit(*[Counted(str(place), place) for place in range(50)])
         await eventually(lambda: len(done) == 50, "all of them")
     assert max(most) == 3
+
+
+@pytest.mark.parametrize("transaction", [False, True])
+async def test_nor_more_retries_and_redrives_beside_new_events(tmp_path: Path, *, transaction: bool) -> None:
+    service, most, calls, done = Service("few"), list[int](), list[int](), set[int]()
+    running, lock, up = set[int](), threading.Lock(), threading.Event()
+
+    def note(e: Counted) -> None:
+        with lock:
+            running.add(e.place)
+            most.append(len(running))
+            calls.append(e.place)
+        try:
+            time.sleep(0.005)
+            if not up.is_set():
+                raise OSError("down")
+            done.add(e.place)
+        finally:
+            with lock:
+                running.discard(e.place)
+
+    def note_in(tx: Tx, e: Counted) -> None:
+        note(e)
+
+    told = service.on(
+        name="note",
+        max_in_flight=1 if transaction else 2,
+        transaction=transaction,
+        retry=Retry(2, first="1ms"),
+    )
+    told(note_in if transaction else note)
+
+    async with at_work(tmp_path, service) as (client, store):
+        await client.emit(*[Counted(str(place % 15), place) for place in range(20)])
+
+        async def dead() -> int:
+            return len(await store.dead_letters(DeadLetterQuery()))
+
+        async def all_dead() -> bool:
+            return await dead() == 15  # and one more behind some of them
+
+        await eventually(all_dead, "each key has failed twice")
+        up.set()
+        await client.dead_letters.redrive_many(service="few", rate=1_000, dry_run=False)
+        await client.emit(*[Counted(str(place), place) for place in range(20, 40)])
+        await eventually(lambda: len(done) == 40, "all of them")
+        await eventually(lambda: not running, "the last one")
+    assert max(most) == (1 if transaction else 2)
+    assert len(calls) == 15 * 2 + 40
+
+
+async def test_while_a_circuit_is_open_what_failed_before_is_not_tried_again(tmp_path: Path) -> None:
+    service, calls = Service("weak"), list[int]()
+
+    @service.on(circuit=Circuit(failures=2, cooldown="1h"), retry=Retry(attempts=None, first="10ms"))
+    async def note(e: Counted) -> None:
+        calls.append(e.place)
+        raise OSError("down")
+
+    async with at_work(tmp_path, service) as (client, store):
+        await client.emit(*[Counted(str(place), place) for place in range(2)])
+
+        async def waiting() -> bool:
+            due = await store.next_due("default", 0)
+            return (
+                len(await client.runs("waiting")) == 2 and due is not None and due > store.now() + HOUR // 2
+            )
+
+        await eventually(waiting, "both wait until the circuit may be tried")
+    assert sorted(calls) == [0, 1]
+
+
+@pytest.mark.parametrize("transaction", [False, True])
+async def test_once_it_is_up_what_failed_comes_through_and_closes_the_circuit(
+    tmp_path: Path, *, transaction: bool
+) -> None:
+    service, calls, up = Service("weak"), list[int](), threading.Event()
+
+    def note(e: Counted) -> None:
+        calls.append(e.place)
+        if not up.is_set():
+            raise OSError("down")
+
+    def note_in(tx: Tx, e: Counted) -> None:
+        note(e)
+
+    service.on(
+        name="note",
+        circuit=Circuit(failures=2, cooldown="100ms"),
+        retry=Retry(attempts=None, first="10ms"),
+        transaction=transaction,
+    )(note_in if transaction else note)
+
+    async with at_work(tmp_path, service) as (client, store):
+        await client.emit(*[Counted(str(place % 3), place) for place in range(9)])
+        await eventually(lambda: len(calls) >= 6, "it has been tried again and again")
+        up.set()
+
+        async def through() -> bool:
+            return not [run for run in await client.runs() if run.status != "completed"]
+
+        await eventually(lambda: set(calls) == set(range(9)), "all of them")
+        await eventually(through, "nothing is left")
+        (row,) = await store.services("default")
+
+        async def is_closed() -> bool:
+            return (await store.handlers(row.number))[0].open_until is None
+
+        await eventually(is_closed, "the circuit is closed")
 
 
 async def test_while_a_circuit_is_open_a_handler_is_left_alone(tmp_path: Path) -> None:

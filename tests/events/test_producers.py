@@ -57,6 +57,21 @@ class Slow:
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("together", [Placed, Unheard])
+async def test_what_is_emitted_at_once_is_on_the_log_in_the_order_of_the_calls(
+    tmp_path: Path, together: type[Any]
+) -> None:
+    slow = Slow(max_lag=1_000)  # so that the first of them has to look how far it is
+    async with app_in(tmp_path, slow.service) as client:
+        for _ in range(5):
+            await asyncio.gather(*(client.emit(together(f"{number}")) for number in range(20)))
+            await asyncio.sleep(0.12)  # until another look is due
+        slow.free.set()
+        keys = [int(each.key or "") for each in await client.events.list(limit=1_000)]
+    assert keys == list(range(20)) * 5
+
+
+@pytest.mark.asyncio
 async def test_from_outside_a_service_that_is_too_far_behind_takes_no_more(tmp_path: Path) -> None:
     slow = Slow(max_lag=20)
     async with app_in(tmp_path, slow.service) as client:

@@ -16,7 +16,7 @@ from dalsegno import App, Projection, event, upcast
 from dalsegno.core.commit import EndSession, OpenSession, Release
 from dalsegno.core.reactions import CAREFUL_AFTER, Forget, React, SteerService, TakePartitions
 from dalsegno.core.sourcing import Project, Projected
-from dalsegno.errors import DefinitionError, HistoryForgotten, ProjectionNotFound, ResultTimeout
+from dalsegno.errors import DefinitionError, HistoryForgotten, InvalidInput, ProjectionNotFound, ResultTimeout
 from tests.helpers.waiting import until
 
 
@@ -394,3 +394,14 @@ async def test_an_event_at_which_worker_after_worker_dies_stops_it(store: str) -
             await asyncio.sleep(0.02)
         assert (await handle.info()).stopped == "event 1: parked: kills its worker"
         assert await handle.list() == []
+
+
+def test_a_read_model_is_not_replayed_under_the_eyes_of_its_readers(tmp_path: Path) -> None:
+    status = make_status()
+    with App("shop", include=[status], store=f"sqlite:///{tmp_path}/shop.db") as client:
+        client.emit(Placed("1", "Ada", 5), Placed("2", "Ada", 5))
+        client.projection(status).wait()
+        for after in (0, 1):
+            with pytest.raises(InvalidInput, match="rebuild"):
+                client.services.replay("status#1", after=after)
+        assert len(client.projection(status).list()) == 2

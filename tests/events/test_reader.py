@@ -11,8 +11,12 @@ import pytest
 
 from dalsegno import App, AsyncClient, Service, event
 from dalsegno.core.event import Event, partition_of
+from dalsegno.core.writes import Verdict, Write
+from dalsegno.errors import StoreUnreachable
 from dalsegno.events.progress import Progress
+from dalsegno.events.reacting import Reacting
 from dalsegno.events.reader import Reader
+from dalsegno.store.log import Lane
 from tests.helpers.room import eventually
 
 pytestmark = [pytest.mark.promise("P8"), pytest.mark.asyncio]
@@ -38,6 +42,12 @@ def _of_partition(partition: int, partitions: int) -> str:
 @asynccontextmanager
 async def _two_partitions(seen: list[Noted]) -> AsyncGenerator[tuple[AsyncClient, Reader]]:
     """A reader of two partitions, which is told by the test what it owns and when it reads."""
+    async with _steered(seen) as (client, reader, _):
+        yield client, reader
+
+
+@asynccontextmanager
+async def _steered(seen: list[Noted]) -> AsyncGenerator[tuple[AsyncClient, Reader, Reacting]]:
     service = Service("notes", partitions=2)
 
     @service.on()
@@ -53,7 +63,7 @@ async def _two_partitions(seen: list[Noted]) -> AsyncGenerator[tuple[AsyncClient
         for task in reacting._tasks:
             task.cancel()
         await asyncio.gather(*reacting._tasks, return_exceptions=True)
-        yield client, reader
+        yield client, reader, reacting
 
 
 async def _read_all(reader: Reader, events: int, seen: list[Noted]) -> None:
@@ -95,17 +105,48 @@ async def test_going_back_for_the_sake_of_another_partition_repeats_nothing_that
     here, there = _of_partition(0, 2), _of_partition(1, 2)
     async with _two_partitions(seen) as (client, reader):
         away = reader.owned.pop(1)
-        flush, reader._flush = reader._flush, lambda: None  # type: ignore[method-assign]
+        flush, reader._writing.flush = reader._writing.flush, lambda: None  # type: ignore[method-assign]
         await client.emit(Noted(there, 0), Noted(here, 0))
         await reader._read()
         await eventually(lambda: len(seen) == 1, "what is here is seen")
         await reader.own([Progress(1, away.position)])
         await reader._read()
         await eventually(lambda: len(seen) == 2 and not reader._running, "the other partition is read")
-        reader._flush = flush  # type: ignore[method-assign]
-        reader._flush()
+        reader._writing.flush = flush  # type: ignore[method-assign]
+        reader._writing.flush()
         await _read_all(reader, 2, seen)
     assert [e.key for e in seen] == [here, there]
+
+
+async def test_partitions_that_could_not_be_begun_with_are_begun_with_later() -> None:
+    async with _steered([]) as (_, reader, reacting):
+        await reacting._balance(reader, reader.session, 1)
+        lanes = reader._store.lanes
+
+        async def fails(service: int) -> list[Lane]:
+            raise StoreUnreachable("It is away.")
+
+        reader._store.lanes = fails  # type: ignore[method-assign]
+        with pytest.raises(StoreUnreachable):
+            await reacting._balance(reader, reader.session, 2)
+        reader._store.lanes = lanes  # type: ignore[method-assign]
+        await reacting._balance(reader, reader.session, 2)
+        assert sorted(reader.owned) == [0, 1]
+
+
+async def test_partitions_that_could_not_be_given_back_are_gone_on_with() -> None:
+    async with _steered([]) as (_, reader, reacting):
+        submit = reacting._commits.submit
+
+        async def fails(item: Write, *_: object, **__: object) -> Verdict:
+            raise StoreUnreachable("It is away.")
+
+        reacting._commits.submit = fails  # type: ignore[method-assign]
+        with pytest.raises(StoreUnreachable):
+            await reacting._balance(reader, reader.session, 1)
+        reacting._commits.submit = submit  # type: ignore[method-assign]
+        await reacting._balance(reader, reader.session, 2)
+        assert sorted(reader.owned) == [0, 1]
 
 
 async def test_a_service_tells_how_far_it_is_though_others_write_all_the_time() -> None:

@@ -65,7 +65,12 @@ class Room:
     async def __aenter__(self) -> Self:
         store = open_store(self.address, self.clock)
         self.runtime = Runtime(
-            store, self._app.registry(), self._options, worker=self._worker, clock=self.clock
+            store,
+            self._app.registry(),
+            self._options,
+            known=self._app.known(),
+            worker=self._worker,
+            clock=self.clock,
         )
         if self._cache is not None:
             self.runtime.engine._cache = Cache(self._cache)

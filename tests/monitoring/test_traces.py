@@ -325,7 +325,7 @@ def test_an_app_that_wants_none_makes_none(tmp_path: Path, exported: InMemorySpa
         client.signal(client.start(buy, "7").id, "go", name="word")
         until(lambda: client.runs("completed"), "its end")
         assert app._runtime is not None
-        assert app._runtime.engine.on_wake is None and app._runtime.operations.tracing is None
+        assert app._runtime.engine.on_wake is None and app._runtime.operations.sending.tracing is None
     assert set(_by_name(exported)) == {"ask the bank"}
 
 

@@ -13,9 +13,10 @@ import apsw
 
 from dalsegno.store.sqlite import SqliteStore
 from dalsegno.testing.disk import Action, Disk, Operation
+from dalsegno.testing.endings import End
 from dalsegno.testing.simclock import SimClock
 from dalsegno.testing.simloop import SECOND
-from dalsegno.testing.world import End, Scenario, World
+from dalsegno.testing.world import Scenario, World
 from tests.power import scenes
 from tests.power.stage import SETTING
 

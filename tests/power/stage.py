@@ -20,11 +20,13 @@ from dalsegno.store.sqlite import SqliteStore
 from dalsegno.store.sqlite import file as sqlite_file
 from dalsegno.testing.disk import Disk
 from dalsegno.testing.effects import Effect
+from dalsegno.testing.endings import End
 from dalsegno.testing.invariants import peek
 from dalsegno.testing.power import Cut, cuts
+from dalsegno.testing.setting import Setting
 from dalsegno.testing.simclock import EPOCH, SimClock
 from dalsegno.testing.simloop import SECOND
-from dalsegno.testing.world import End, Scenario, Setting, World
+from dalsegno.testing.world import Scenario, World
 from tests.power import scenes
 
 SETTING = Setting(lease=SECOND // 2)

@@ -17,6 +17,7 @@ import pytest
 from dalsegno.app import App
 from dalsegno.client import AsyncClient
 from dalsegno.core.clock import nap
+from dalsegno.core.limits import Limits
 from dalsegno.errors import Overloaded
 from tests.real_faults import crowds
 from tests.real_faults.harness import until
@@ -301,7 +302,8 @@ def test_an_event_that_kills_its_worker_is_put_aside_and_all_others_are_handled(
                 break
             deaths += 1
             worker.end()
-            assert deaths < 20, "it is never put aside"
+            # The first ones may die while others of its partition still get further.
+            assert deaths <= Limits().crashes + 3, "it is never put aside"
         (info,) = await client.runs("waiting")
         assert info.id == f"deadly.note_unless_it_kills#{events.index(bad) + 1}"
         assert info.reason == "parked: kills its worker"

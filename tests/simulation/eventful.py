@@ -23,8 +23,8 @@ from tests.simulation import services as s
 What = tuple[str, str, int]
 """A type of events, a key and a place: what an event is, wherever it stands."""
 
-SIDE_BY_SIDE = ("gatherer.gather", "shipping.ship")
-"""Batches, and joins: each round of a join is a run of its own, which waits for no other."""
+SIDE_BY_SIDE = ("gatherer.gather",)
+"""Batches: what is put together first may be done last."""
 
 
 class Facts(NamedTuple):

@@ -10,8 +10,9 @@ from dalsegno.engine.registry import Registry
 from dalsegno.store.memory import MemoryStore
 from dalsegno.store.protocol import Store
 from dalsegno.testing.faults import Exactly, Fault, Plan
+from dalsegno.testing.setting import Setting
 from dalsegno.testing.simclock import SimClock
-from dalsegno.testing.world import Scenario, Setting, World
+from dalsegno.testing.world import Scenario, World
 from tests.simulation import workflows
 
 

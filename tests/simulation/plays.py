@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from dalsegno.core.runs import KILLS_ITS_WORKER
 from dalsegno.engine.definitions import Workflow
-from dalsegno.testing.world import End, World
+from dalsegno.testing.endings import End
+from dalsegno.testing.world import World
 from tests.simulation import workflows as w
 from tests.simulation.playing import play
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 from unittest.mock import patch
 
 from dalsegno.core.ids import seeded
+from dalsegno.core.limits import Limits
 from dalsegno.events import reacting, reader
 from dalsegno.events.known import Known
 from dalsegno.events.service import Service
 from dalsegno.testing.faults import Chances
+from dalsegno.testing.setting import Setting
 from dalsegno.testing.simloop import SECOND
-from dalsegno.testing.world import Setting, World
+from dalsegno.testing.world import World
 from tests.simulation import knobs
 from tests.simulation import services as s
 from tests.simulation.eventful import emit, facts, known, mend, open_books, registry
@@ -71,7 +73,7 @@ def draw(seed: int) -> Case:
     )
     least = one_of(rng, 1, 1, 2, 4)
     some = tuple(service for service in s.SERVICES if rng.random() < 0.2 * least)
-    return Case(
+    case = Case(
         seed,
         setting,
         some or (s.payments,),
@@ -84,6 +86,11 @@ def draw(seed: int) -> Case:
         knobs=knobs.draw(rng),
         own_knobs={name: one_of(rng, *told[2]) for name, told in KNOBS.items() if rng.random() < 0.2},
     )
+    if rng.random() < 0.3:  # workers that die by chance are taken for killed by what they did
+        case = replace(
+            case, setting=replace(setting, limits=one_of(rng, Limits(), Limits(crashes=2, suspect=1)))
+        )
+    return case
 
 
 def _events(rng: Random) -> tuple[Any, ...]:

@@ -72,7 +72,7 @@ def position_after_the_reaction() -> AbstractContextManager[Any]:
     """A position passes events that are still under way."""
 
     def make(_: Any) -> Any:
-        def reached(self: Progress, read_to: int) -> int:
+        def reached(self: Progress, read_to: int, passing: int = 0) -> int:
             return max(read_to, self.taken, self.position)
 
         return reached
@@ -118,7 +118,7 @@ def silence_of_failed_attempts() -> Iterator[None]:
     def leak(real: Any) -> Any:
         def as_run(self: Reader, work: Any, plan: Any, **how: Any) -> None:
             if how.get("error") is not None:
-                self._out.events += said.pop(f"{plan.title}/{work.event.number}", [])
+                self._writing.out.events += said.pop(f"{plan.title}/{work.event.number}", [])
             real(self, work, plan, **how)
 
         return as_run

@@ -22,8 +22,9 @@ from dalsegno.errors import RunConflict, RunEnded
 from dalsegno.store.memory import MemoryStore
 from dalsegno.store.sqlite import SqliteStore
 from dalsegno.testing.faults import ZOMBIES, Chances, Exactly, Fault
+from dalsegno.testing.setting import Setting
 from dalsegno.testing.simloop import SECOND
-from dalsegno.testing.world import Setting, Stuck, World
+from dalsegno.testing.world import Stuck, World
 from tests.simulation import knobs
 from tests.simulation import workflows as w
 from tests.simulation.playing import registry

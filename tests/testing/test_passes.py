@@ -18,7 +18,7 @@ from dalsegno.core.entries import Entry
 from dalsegno.errors import NotEncodable, RunFailed
 from dalsegno.store.memory import MemoryStore
 from dalsegno.testing import Exploration, Play, Service, explore
-from dalsegno.testing.explore import registry_for
+from dalsegno.testing.collecting import collect
 from dalsegno.testing.plans import CrashPlan
 from dalsegno.testing.stage import Stage
 from tests.helpers.command import environment
@@ -149,7 +149,7 @@ def test_every_mishap_of_every_point_is_played_once() -> None:
     ],
 )
 def test_a_mishap_is_what_it_is_called(plan: str, told: list[str]) -> None:
-    with Stage(registry_for(once, ()), CrashPlan.parse(plan)) as stage:
+    with Stage(collect(once, (), ())[0], CrashPlan.parse(plan)) as stage:
         assert Play(stage).start(once, "x").result() == "x"
         stage.come_to_rest()
         story = "\n".join(stage.story.lines())

@@ -6,9 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dalsegno.core.commit import Beat, Claim, Commit, EndSession, Rest, Retry, Send, Start
+from dalsegno.core.commit import Beat, Claim, Commit, Emit, EndSession, Rest, Retry, Send, Start
 from dalsegno.core.entries import Entry, Kind, Outcome, Timer
+from dalsegno.core.event import NewEvent
+from dalsegno.core.reactions import Joined, Laned, React, ReactedAs, Reaction
 from dalsegno.core.runs import Status
+from dalsegno.core.transact import Transact
 from dalsegno.testing.plans import CrashPlan, MalformedPlan, Mishap, parse_option
 from dalsegno.testing.script import Place, Script, written
 
@@ -19,6 +22,7 @@ PLANS = st.one_of(
     MISHAPS.map(lambda given: CrashPlan(tuple(sorted(given)))),
     st.integers(1, 9_999).map(lambda n: CrashPlan(order=n)),
     st.integers(1, 9_999).map(lambda n: CrashPlan(hash_seed=n)),
+    st.integers(1, 9_999).map(lambda n: CrashPlan(again=n)),
 )
 
 
@@ -33,7 +37,7 @@ def test_a_plan_may_say_which_exploration_of_its_test_it_means(plan: CrashPlan, 
     assert parse_option(f" {plan} ") == (1, plan)
 
 
-@given(st.text(alphabet="0123456789balzrtoh,: -é", max_size=12))
+@given(st.text(alphabet="0123456789balzrtohd,: -é", max_size=12))
 def test_any_other_text_is_refused_with_one_error(text: str) -> None:
     try:
         nth, plan = parse_option(text)
@@ -56,6 +60,23 @@ def test_a_script_says_what_its_plan_comes_to() -> None:
 
 
 STEP = Entry(1, Kind.STEP, 1, "charge")
+
+
+class Numbered:
+    """Names by numbers alone."""
+
+    def run(self, number: int) -> str:
+        return f"run {number}"
+
+    def event(self, number: int) -> str:
+        return f"event {number}"
+
+    def handler(self, service: int, number: int) -> str:
+        return f"handler {service}.{number}"
+
+
+PAID = NewEvent(type="Paid", key="a")
+RUN = Start(2, "default", "pay#4", "pay", "1")
 
 
 @pytest.mark.parametrize(
@@ -85,6 +106,30 @@ STEP = Entry(1, Kind.STEP, 1, "charge")
             [Commit(7, 1, 1, 0, starts=(Start(2, "default", "c", "w", "1"),)), Claim(1, "default", 1)],
             "commit of run 7: child c begins + claim",
         ),
+        ([Commit(7, 1, 1, 0, (STEP,), events=(PAID,))], "commit of run 7: charge returned, emits Paid a"),
+        ([Emit((PAID, NewEvent(type="Said")))], "emit of Paid a, Said"),
+        (
+            [React(1, 2, 1, reactions=(Reaction(4, 5), Reaction(6, 5, ReactedAs.STALE)), events=(PAID,))],
+            "handler 2.5 of event 4 is done, handler 2.5 of event 6 is stale, emits Paid a",
+        ),
+        (
+            [React(1, 2, 1, reactions=(Reaction(4, 5, ReactedAs.RUN),), laned=(Laned(RUN, 5, 4),))],
+            "handler 2.5 of event 4 goes on as a run",
+        ),
+        (
+            [
+                React(
+                    1,
+                    2,
+                    1,
+                    reactions=(Reaction(4, 5, ReactedAs.RUN),),
+                    joined=(Joined(RUN, Send(Kind.SIGNAL), 5, "a", 1, 3),),
+                )
+            ],
+            "handler 2.5 of event 4 joins",
+        ),
+        ([Transact(lambda _: None, "handler pay")], "transaction of handler pay"),
+        ([React(1, 2, 1, positions=((0, 9),))], ""),
         ([EndSession(3)], ""),
         ([Beat(3, 1, 0)], ""),
     ],
@@ -92,4 +137,4 @@ STEP = Entry(1, Kind.STEP, 1, "charge")
 def test_a_write_is_named_by_what_it_holds_and_a_heartbeat_is_no_point(
     group: list[object], told: str
 ) -> None:
-    assert written(group, lambda number: f"run {number}")[0] == told
+    assert written(group, Numbered())[0] == told

@@ -22,7 +22,7 @@ from dalsegno.errors import (
     TransactionTooLong,
 )
 from dalsegno.store.memory import MemoryStore
-from dalsegno.store.protocol import Store
+from dalsegno.store.protocol import RunQuery, Store
 from dalsegno.store.sqlite import SqliteStore
 from dalsegno.store.sqlite.bars import our_tables
 
@@ -283,3 +283,12 @@ async def test_code_that_does_not_come_back_is_left_behind(file: SqliteStore) ->
     held.set()
     assert over.wait(10) and late
     assert await rows(file, "SELECT * FROM mine") == []
+
+
+async def test_what_was_written_on_the_way_goes_with_the_rest(store: Store) -> None:
+    def work(tx: OpenTx) -> Start:
+        tx.write(start(8, "eight"))
+        raise ZeroDivisionError
+
+    assert isinstance(await transact(store, work), RolledBack)
+    assert await store.runs(RunQuery()) == []

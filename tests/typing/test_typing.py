@@ -46,6 +46,7 @@ with rehearse() as play:
     weight: str = play.start(pack, "a").result()  # WRONG: it is a float
 explore(pack, 5)  # WRONG: it wants text
 explore(pack)  # WRONG: it wants text
+explore(pack, "a", pears=5)  # WRONG: there is no such option
 
 @event("Placed", version=1, key="id")
 @dataclass

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dalsegno import step, step_info, workflow
+from dataclasses import dataclass
+
+from dalsegno import Service as Reacting
+from dalsegno import event, step, step_info, workflow
 from dalsegno.testing import (
     Effect,
     Exploration,
@@ -57,6 +60,24 @@ def scenario(play: Play) -> None:
     assert left == 60
 
 
+@event(key="order")
+@dataclass
+class Placed:
+    order: str
+
+
+payments = Reacting("payments")
+
+
+def told(play: Play) -> bool:
+    numbers: list[int] = play.emit(Placed("1"))
+    placed: list[Placed] = play.events(Placed, key="1")
+    rows = play.events()
+    return placed[0].order == rows[numbers[0]].key and not play.dead_letters()
+
+
+explore(Placed("1"), services=[payments], check=told, pairs=5).assert_ok()
+explore(told, services=[payments]).assert_ok()
 found: Exploration = explore(pay, 40, check=check, pairs=5)
 found.assert_ok()
 explore(ping).assert_ok()

@@ -63,6 +63,7 @@ async def _observe(option: str, namespace: str) -> list[Seen]:
     from dalsegno.app import open_store
     from dalsegno.core.clock import SystemClock
     from dalsegno.events.contracts.observing import seen
+    from dalsegno.events.readable import readers_of
     from dalsegno.store.log import EventQuery
 
     store = open_store(must_exist(resolve(option)).address, SystemClock(), looking=True)
@@ -74,9 +75,10 @@ async def _observe(option: str, namespace: str) -> list[Seen]:
             for each in seen(page):
                 found.setdefault((each.type, each.version, each.emitter), each)
             after = page[-1].number
+        rows = {name: await store.schemas(namespace, name) for name in {each.type for each in found.values()}}
     finally:
         await store.close()
-    return list(found.values())
+    return [each._replace(readers=readers_of(rows[each.type], each.version)) for each in found.values()]
 
 
 @contracts.command(examples=["dalsegno contracts asyncapi payments orders.py > payments.asyncapi.json"])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -33,7 +33,11 @@ if TYPE_CHECKING:
 @click.option("--rate", type=float, default=1_000.0, show_default=True, help="At most so many a second.")
 @click.option("--yes", is_flag=True, help="Do it; without, only say what would be done.")
 @click.option("--skip-refused", is_flag=True, help="Bring in the others where some are malformed.")
-@click.option("--code", metavar="FILE", help="The file with the events' classes, which tell keys and cases.")
+@click.option(
+    "--code",
+    metavar="FILE",
+    help="The file with the events' classes, which tell keys, cases, and numbers in CSV.",
+)
 @click.option("--type", "type_", metavar="TYPE", help="CSV: the type of all events.")
 @click.option("--type-from", metavar="COLUMN", help="CSV: the column with the type.")
 @click.option("--source", metavar="URI", help="CSV: where all events come from.")
@@ -61,7 +65,8 @@ def import_(
     """Bring events in that happened before, with their own ids and times; each once.
 
     FILE has CloudEvents, one JSON document per line (`dalsegno events list --cloudevents` writes such),
-    or is CSV (.csv) with a heading: then options say which column is what, and a row is the data.
+    or is CSV (.csv) with a heading: then options say which column is what, and a row is the data, as text
+    unless --code tells that a column is a number or a truth.
     Whatever is malformed is told with its line. An event whose source and id are on the log already is
     passed over, so an import that was cut off is just done again.
     """
@@ -73,8 +78,12 @@ def import_(
     if file.suffix.lower() != ".csv" and mapping != Columns():
         raise click.UsageError("--type, --source and --…-from are for CSV files: name it .csv.")
 
+    def schema_of(name: str) -> Mapping[str, Any] | None:
+        kind = None if known is None else known.types.latest(name)
+        return None if kind is None else kind.schema
+
     def lines() -> Iterator[Line]:
-        return read_csv(file, mapping) if file.suffix.lower() == ".csv" else read_lines(file)
+        return read_csv(file, mapping, schema_of) if file.suffix.lower() == ".csv" else read_lines(file)
 
     report = asyncio.run(_import(view, lines(), known, service, rate, dry_run=True))
     if yes and (skip_refused or not report.refused):

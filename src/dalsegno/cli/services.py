@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from dalsegno.cli.console import say
-from dalsegno.cli.exits import Command, Commands, NotPossibleNow
+from dalsegno.cli.exits import Command, Commands, NothingKept, NotPossibleNow
 from dalsegno.cli.inputs import by_option, read_moment
 from dalsegno.cli.view import View, viewing
 
@@ -65,6 +66,33 @@ async def _show(view: View, name: str) -> None:
             to_datetime(desk.store.now()),
         )
     view.answer({"service": service, "partitions": parts}, render_service(service, parts, now, view.style))
+
+
+@services.command(examples=["dalsegno services state permits P-17"])
+@click.argument("name")
+@click.argument("key")
+@viewing()
+def state(view: View, name: str, key: str) -> None:
+    """Show what a service keeps of a key. Ends with 3 where it has kept nothing of it."""
+    asyncio.run(_state(view, name, key))
+
+
+async def _state(view: View, name: str, key: str) -> None:
+    from dalsegno.client.services import service_row
+    from dalsegno.client.states import kept_state
+    from dalsegno.core.clock import to_datetime
+    from dalsegno.insight.event_tables import render_state
+
+    async with view.desk() as desk:
+        kept = await kept_state(desk, await service_row(desk, name), key)
+        now = to_datetime(desk.store.now())
+    if kept is None:
+        raise NothingKept(
+            f"Service {name} keeps nothing of key {key!r}.",
+            "No handler has kept a state of it, or the last one has given it up.",
+            f"`dalsegno events list --key {shlex.quote(key)}` shows the events of that key.",
+        )
+    view.answer(kept, render_state(kept, now, view.style))
 
 
 @services.command(examples=["dalsegno services pause payments --by ann"])

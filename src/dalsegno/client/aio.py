@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any, Generic, TypeVar, overload
 
 from dalsegno.client.aggregates import FromOutside
+from dalsegno.client.cases import AsyncCase
 from dalsegno.client.dead_letters import AsyncDeadLetters
 from dalsegno.client.events import AsyncEvents
 from dalsegno.client.operations import Operations, RunInfo
 from dalsegno.client.projections import AsyncProjectionHandle
+from dalsegno.client.schemas import AsyncSchemas
 from dalsegno.client.services import AsyncServices
 from dalsegno.client.transactions import AsyncTransaction, AsyncTx
 from dalsegno.core.durations import Duration
@@ -72,6 +74,7 @@ class AsyncClient:
         self.events = AsyncEvents(operations.desk)
         self.services = AsyncServices(operations.desk)
         self.dead_letters = AsyncDeadLetters(operations.desk)
+        self.schemas = AsyncSchemas(operations.registering)
 
     @overload
     async def start(
@@ -129,7 +132,7 @@ class AsyncClient:
     async def emit(
         self, *events: Any, id: str | None = None, case_id: str | None = None, tx: AsyncTx | None = None
     ) -> list[int]:
-        """Put events on the log, in this order; return their numbers there.
+        """Put events on the log, in this order and after those of earlier calls; return their numbers there.
 
         When this returns, they survive a crash. ``id`` makes it idempotent: an event of that id is
         written once, and its number is that of the first. A foreign event, read as an ``Envelope``, is
@@ -137,7 +140,7 @@ class AsyncClient:
         where a service that takes it is further behind than it may be. With ``tx=`` they join a
         transaction: they get their numbers at its end, and the list is empty.
         """
-        return await self._operations.emit(events, id, case_id, tx)
+        return await self._operations.emissions.emit(events, id, case_id, tx)
 
     async def cancel_case(self, event: Any, /, *, sender: str = "") -> int:
         """Cancel a case: put its process's ``cancel=`` event on the log, and cancel the case's runs.
@@ -148,12 +151,18 @@ class AsyncClient:
         """
         return await self._operations.cancel_case(event, sender)
 
+    def case(self, id: str) -> AsyncCase:
+        """Return the handle of a case; nothing is read yet."""
+        return AsyncCase(id, self.events)
+
     def aggregate(self, cls: type[A], id: str, *, retry: Retry | None = None) -> AsyncAggregateHandle[A]:
         """Return the handle of an aggregate; nothing is read yet.
 
         With ``retry`` a command that others were quicker than is decided again, by what they have left.
         """
-        work = FromOutside(cls, id, self._operations.loading, self._operations.emit_expecting, retry)
+        work = FromOutside(
+            cls, id, self._operations.loading, self._operations.emissions.emit_expecting, retry
+        )
         return AsyncAggregateHandle(cls, id, work)
 
     async def compact(self, cls: type[Aggregate]) -> int:

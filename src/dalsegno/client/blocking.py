@@ -17,8 +17,10 @@ from dalsegno.client.events import AsyncEvents, EventInfos
 from dalsegno.client.importing import ImportReport
 from dalsegno.client.portal import Portal
 from dalsegno.client.redriving import RedriveReport
+from dalsegno.client.schemas import AsyncSchemas, Language
 from dalsegno.client.services import AsyncServices, PartitionInfo, ServiceInfo, ServiceInfos
 from dalsegno.events.envelope import Envelope
+from dalsegno.events.types import Compatibility
 
 
 class Events:
@@ -126,6 +128,14 @@ class Services:
         """Read how far each part of a service's keys has come; raise ``ServiceNotFound``."""
         return self._portal.call(self._services.partitions(name))
 
+    def state(self, name: str, key: str) -> Any:
+        """Read what a service keeps of a key; None where it has kept nothing of it.
+
+        It is an instance of the service's ``state=`` class where this App knows the service, else plain
+        data. Raises ServiceNotFound, InvalidInput where the service keeps no states, and NotDecodable.
+        """
+        return self._portal.call(self._services.state(name, key))
+
     def pause(self, name: str, *, by: str = "") -> bool:
         """Have a service begin no more reactions until it is resumed; False when it was paused before."""
         return self._portal.call(self._services.pause(name, by=by))
@@ -154,6 +164,33 @@ class Services:
     def count(self, name: str, after: int, *, limit: int = 10_000) -> int:
         """Count the events behind a number that a service would react to, up to a limit."""
         return self._portal.call(self._services.count(name, after, limit=limit))
+
+
+class Schemas:
+    """The schemas of events, in ``def`` code."""
+
+    def __init__(self, schemas: AsyncSchemas, portal: Portal) -> None:
+        self._schemas = schemas
+        self._portal = portal
+
+    def register(
+        self,
+        type: str,
+        version: int,
+        schema: Any,
+        *,
+        format: Language = "json",
+        compatibility: Compatibility | None = None,
+    ) -> bool:
+        """Register a schema that somebody else's events follow; False when it was there already.
+
+        ``schema`` is plain data, or its JSON text: a JSON Schema, or with ``format="avro"`` an Avro
+        schema, which needs the extra ``avro``. ``compatibility`` is as that of ``@event``. Raises
+        InvalidInput for what is no schema, SchemaRefused for what does not fit the other versions.
+        """
+        return self._portal.call(
+            self._schemas.register(type, version, schema, format=format, compatibility=compatibility)
+        )
 
 
 class DeadLetters:

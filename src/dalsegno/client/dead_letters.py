@@ -19,6 +19,7 @@ from dalsegno.core.entries import Entry, Kind, Outcome
 from dalsegno.core.reactions import DeadLetterRow, HandlerRow
 from dalsegno.errors import InvalidInput
 from dalsegno.events.reaction import Answer, answered
+from dalsegno.store.log import lane_of
 
 _BEHIND = 20  # that wait behind one, and are named
 
@@ -250,10 +251,8 @@ class AsyncDeadLetters:
         )
 
     async def _behind(self, row: DeadLetterRow) -> Runs:
-        if row.key is None:
-            return []
-        lane = await self.desk.store.lane(row.service, row.key)
-        return lane[lane.index(row.run) + 1 :] if row.run in lane else []
+        lane = await lane_of(self.desk.store, row.service, row.key, row.run, row.event)
+        return lane[lane.index(row.run) + 1 :] if lane else []
 
     async def _run_id(self, number: int) -> str:
         run = await self.desk.store.get(number)

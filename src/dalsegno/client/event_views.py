@@ -46,8 +46,8 @@ class ReactionInfo:
     """What came of an event for one handler.
 
     ``outcome`` is done, filtered (the handler's own filter left it out), stale (it came too late for
-    the state of its key) or run: then it went on as ``run``, which is in ``status`` for ``reason``.
-    ``took`` is in seconds; ``generation`` counts the replays of the service.
+    the state of its key), cancelled (its case was, before) or run: then it went on as ``run``, which is
+    in ``status`` for ``reason``. ``took`` is in seconds; ``generation`` counts the replays of the service.
     """
 
     service: str

@@ -15,6 +15,7 @@ from dalsegno.core.event import NewEvent, meant_for
 from dalsegno.engine.calls import too_large
 from dalsegno.errors import EventRefused, InvalidInput, Overloaded, PayloadTooLarge
 from dalsegno.events.envelope import Envelope
+from dalsegno.events.holding import Holding
 
 _BATCH = 100  # events that are written together
 _TOLD = 20  # of those that were refused
@@ -55,6 +56,7 @@ class Importing:
         if not rate > 0:
             raise InvalidInput(f"rate={rate!r}: a rate is a number per second, above 0.", value=rate)
         self._desk = desk
+        self._holding = Holding(desk.store, desk.namespace)
         self._service = service
         self._rate = rate
         self._dry_run = dry_run
@@ -75,6 +77,7 @@ class Importing:
         self._read += 1
         try:
             event = self._event(envelope)
+            await self._holding.hold(event)
         except (EventRefused, PayloadTooLarge) as error:
             self.refuse(envelope.id, error.what)
             return

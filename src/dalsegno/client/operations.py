@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -13,34 +12,21 @@ from typing import Any, Protocol
 from msgspec.structs import replace
 
 from dalsegno.client.desk import Desk
+from dalsegno.client.emissions import Emissions
 from dalsegno.client.endings import Endings
-from dalsegno.client.transactions import open_tx
+from dalsegno.client.sending import Sending
 from dalsegno.core import failure
 from dalsegno.core.clock import SECOND, Clock, to_datetime
 from dalsegno.core.codec import shape_of
-from dalsegno.core.commit import (
-    Emit,
-    Emitted,
-    Failed,
-    Refused,
-    Rest,
-    Retry,
-    Send,
-    Sent,
-    SentHow,
-    Start,
-    Started,
-)
+from dalsegno.core.commit import Refused, Rest, Retry, Send, Sent, SentHow, Started
 from dalsegno.core.durations import Duration, microseconds
 from dalsegno.core.entries import Kind
-from dalsegno.core.event import NewEvent
 from dalsegno.core.execution import current
 from dalsegno.core.failure import Failure
 from dalsegno.core.ids import Numbers, check_id, new_id
 from dalsegno.core.limits import Limits
 from dalsegno.core.runs import Ending, Status
 from dalsegno.core.runs import Run as Row
-from dalsegno.core.sourcing import Conflict, Expect
 from dalsegno.core.writes import Verdict, Write
 from dalsegno.engine.calls import too_large
 from dalsegno.engine.commits import CommitQueue
@@ -57,12 +43,11 @@ from dalsegno.errors import (
     RunFailed,
     RunNotFound,
 )
-from dalsegno.events.emit import new_event
 from dalsegno.events.known import Known
 from dalsegno.events.loading import Loading
 from dalsegno.events.pressure import Pressure
 from dalsegno.events.registering import Registering
-from dalsegno.events.types import event_type, own_event_type
+from dalsegno.events.types import event_type
 from dalsegno.store.protocol import RunQuery, Store
 
 
@@ -96,14 +81,6 @@ class LocalWorker(Protocol):
 
     def started(self, run: Row) -> None:
         """Hear of a run that was just started, by its session or for anybody."""
-
-
-class Tracing(Protocol):
-    """Who follows what is sent."""
-
-    def sending(self, item: Any) -> AbstractContextManager[Any]:
-        """Follow the writing of a start or of events; what it yields is to be written in their place."""
-        ...
 
 
 class NoWorker:
@@ -158,10 +135,19 @@ class Operations:
         self._endings = Endings(store)
         self._declared = known or Known()
         self._emitted = emitted
-        self._pressure = pressure
-        self.tracing: Tracing | None = None
-        self._registering = registering or Registering(self._declared, store, commits, namespace)
+        self.sending = Sending(commits, store.address)
+        self.registering = registering or Registering(self._declared, store, commits, namespace)
         self.loading = Loading(store, commits, self._declared.types, namespace)
+        self.emissions = Emissions(
+            store,
+            self.sending,
+            self._declared,
+            limits,
+            namespace,
+            emitted=emitted,
+            pressure=pressure,
+            registering=self.registering,
+        )
         self.desk = Desk(store, namespace, commits, self._declared, limits, self._written, pressure)
 
     @property
@@ -175,69 +161,10 @@ class Operations:
         if self._emitted is not None:
             self._emitted()
 
-    # -- emit
-
-    async def emit(
-        self, events: Sequence[Any], event_id: str | None, case_id: str | None, tx: Any = None
-    ) -> list[int]:
-        """Put events on the log; return their numbers, for one that was there before its first.
-
-        In a transaction they get their numbers at its end, and none are returned.
-        """
-        if event_id is not None and len(events) != 1:
-            raise _needs_no_id(event_id, f"{len(events)} events")
-        made = tuple(self._new_event(event, event_id, case_id) for event in events)
-        await self._fit(events, made, tx)
-        numbers = await self._emit(Emit(made), tx)
-        assert not isinstance(numbers, Conflict)
-        return numbers
-
-    async def emit_expecting(
-        self, events: Sequence[Any], expects: tuple[Expect, ...]
-    ) -> list[int] | Conflict:
-        """Put events on the log if what they were decided by is still so."""
-        made = tuple(self._new_event(event, None, None) for event in events)
-        await self._fit(events, made)
-        return await self._emit(Emit(made, expects))
-
-    async def _fit(self, events: Sequence[Any], made: Sequence[NewEvent], tx: Any = None) -> None:
-        """See that what is to be emitted fits what the store knows of its types."""
-        kinds = [own_event_type(type(event)) for event in events]
-        await self._registering.admit(
-            (kind for kind in kinds if kind is not None), lambda item, heard: self._submit(item, tx, heard)
-        )
-        for kind, event in zip(kinds, made, strict=True):
-            if kind is None:
-                await self._registering.hold(event)
-
-    async def _emit(self, item: Emit, tx: Any = None) -> list[int] | Conflict:
-        if self._pressure is not None:
-            await self._pressure.refuse_if_behind({event.type for event in item.events})
-        verdict = await self._submit(item, tx, self._have_emitted)
-        if isinstance(verdict, Conflict):
-            return verdict
-        assert isinstance(verdict, Emitted)
-        return verdict.numbers if tx is None else []
-
-    def _have_emitted(self, _: Verdict) -> None:
-        if self._emitted is not None:
-            self._emitted()
-
     async def _submit(self, item: Write, tx: Any, heard: Callable[[Verdict], None]) -> Verdict:
-        """Have an item written, at once or in a transaction; ``heard`` hears the verdict once it is durable."""
-        if self.tracing is None or not isinstance(item, Start | Emit):
-            return await self._hand_over(item, tx, heard)
-        with self.tracing.sending(item) as traced:
-            return await self._hand_over(traced, tx, heard)
+        return await self.sending.submit(item, tx, heard)
 
-    async def _hand_over(self, item: Write, tx: Any, heard: Callable[[Verdict], None]) -> Verdict:
-        inner = open_tx(tx, self.store.address)
-        if inner is None:
-            return await self._commits.submit(item, heard)
-        verdict = await asyncio.to_thread(inner.write, item, heard)
-        if isinstance(verdict, Failed):
-            raise verdict.error
-        return verdict
+    # -- cases
 
     async def cancel_case(self, event: Any, sender: str) -> int:
         """Cancel a case by its declared event, and the runs that belong to it; return the event's number."""
@@ -249,7 +176,7 @@ class Operations:
                 "No process here declares it as its cancel= event, or it has no key.",
                 "Write Process(…, cancel=…), and give the event the key of the case.",
             )
-        (number,) = await self.emit([event], f"cancel {case_id}", case_id)
+        (number,) = await self.emissions.emit([event], f"cancel {case_id}", case_id)
         under_way = ("pending", "running", "waiting")
         query = RunQuery(namespace=self.namespace, statuses=under_way, case_id=case_id, limit=1_000)
         while rows := await self.store.runs(query):
@@ -258,16 +185,6 @@ class Operations:
                     await self.cancel(row.id, sender)
             query = replace(query, before=rows[-1].number)
         return number
-
-    def _new_event(self, event: Any, event_id: str | None, case_id: str | None) -> NewEvent:
-        made = self._declared.accept(event, self.namespace)
-        if made is None:
-            made = new_event(event, namespace=self.namespace, id=event_id or new_id())
-        elif event_id is not None:
-            raise _needs_no_id(event_id, "a CloudEvent, which has its own")
-        self._check_size(made.data or b"", f"event {made.type}", made.id or "")
-        case_id = case_id or made.case_id or self._declared.case_of(made.type, made.key)
-        return replace(made, case_id=case_id)
 
     # -- start
 
@@ -288,7 +205,7 @@ class Operations:
         data, input_digest = workflow.encode_input(input)
         self._check_size(data, f"input of workflow {workflow.name}", run_id)
         if case_id is not None:
-            await self._registering.declare(lambda item, heard: self._submit(item, tx, heard))
+            await self.registering.declare(lambda item, heard: self._submit(item, tx, heard))
         row = start_of(
             workflow,
             (data, input_digest),
@@ -388,7 +305,10 @@ class Operations:
     async def _send(self, send: Send, tx: Any = None) -> Sent:
         check_id(send.run_id)
         _check_sender(send.source)
-        return self._known(send.run_id, await self._submit(send, tx, lambda _: self._local.nudge()))
+        return self._known(
+            send.run_id,
+            await self._submit(send, tx, lambda _: self._local.nudge()),
+        )
 
     def _known(self, run_id: str, verdict: object) -> Sent:
         assert isinstance(verdict, Sent)
@@ -525,12 +445,4 @@ def _info(row: Row) -> RunInfo:
         changed_at=to_datetime(row.changed_at),
         ended_at=None if row.ended_at is None else to_datetime(row.ended_at),
         case_id=row.case_id,
-    )
-
-
-def _needs_no_id(event_id: str, whose: str) -> InvalidInput:
-    return InvalidInput(
-        f"The id {event_id!r} was given for {whose}.",
-        "By its id it is told whether an event was there before.",
-        "Emit events one by one, each with an id of its own, and a CloudEvent without.",
     )

@@ -10,11 +10,12 @@ from typing import Any, TypeAlias
 import msgspec
 
 from dalsegno.client.desk import Desk
+from dalsegno.client.states import kept_state
 from dalsegno.core.clock import SECOND, from_datetime, to_datetime
 from dalsegno.core.commit import Done
 from dalsegno.core.event import Event, Head
 from dalsegno.core.ids import check_id
-from dalsegno.core.reactions import HandlerRow, Partition, ServiceRow, SteerService
+from dalsegno.core.reactions import HandlerRow, Partition, ServiceRow, SteerService, is_of_rounds
 from dalsegno.errors import InvalidInput, RetentionPassed, ServiceNotFound
 from dalsegno.store.log import DeadLetterGroup, EventQuery
 
@@ -54,8 +55,9 @@ class ServiceInfo:
 
     All events up to ``position`` are passed. ``lag_events`` counts what the log has beyond it, and
     ``lag_seconds`` tells since when the first of these is there. ``blocked_keys`` have a reaction that
-    is a run still, with ``waiting`` more behind it. ``owned`` of ``partitions`` belong to a worker.
-    ``lost`` counts the events that retention removed before it had read them: it stands still.
+    is a run still (rounds of joins only if others wait for them), with ``waiting`` more behind it.
+    ``owned`` of ``partitions`` belong to a worker. ``lost`` counts the events that retention removed
+    before it had read them: it stands still.
     """
 
     name: str
@@ -99,6 +101,15 @@ class AsyncServices:
             PartitionInfo(row.partition, row.position, row.session, row.crashes, row.suspect) for row in rows
         )
 
+    async def state(self, name: str, key: str) -> Any:
+        """Read what a service keeps of a key; None where it has kept nothing of it.
+
+        It is an instance of the service's ``state=`` class where this App knows the service, else plain
+        data. Raises ServiceNotFound, InvalidInput where the service keeps no states, and NotDecodable.
+        """
+        kept = await kept_state(self._desk, await service_row(self._desk, name), key)
+        return None if kept is None else kept.state
+
     async def pause(self, name: str, *, by: str = "") -> bool:
         """Have a service begin no more reactions until it is resumed; False when it was paused before."""
         return await self._pause(name, by, pause=True)
@@ -117,6 +128,9 @@ class AsyncServices:
         Raises ServiceNotFound, InvalidInput, and RetentionPassed for what the log no longer has.
         """
         row = await service_row(self._desk, name)
+        rows = await self._desk.store.projections(self._desk.namespace)
+        if any(one.service == row.number for one in rows):
+            raise _is_folded(name)
         position = await self.position(name, after, since)
         first = (await self._desk.store.head()).first
         if position >= first and msgspec.json.decode(row.declared or b"{}").get("state") is not None:
@@ -168,7 +182,7 @@ class AsyncServices:
             lost=max(0, head.first - 1 - position),
             paused_at=None if row.paused_at is None else to_datetime(row.paused_at),
             paused_by=row.paused_by,
-            blocked_keys=len(lanes),
+            blocked_keys=sum(lane.count > 1 or not is_of_rounds(lane.key) for lane in lanes),
             waiting=sum(lane.count - 1 for lane in lanes),
             dead_letters=sum(handler.dead_letters for handler in handlers),
             handlers=handlers,
@@ -281,3 +295,13 @@ def _is_for(event: Event, row: ServiceRow, wanted: set[str]) -> bool:
 
 def _checked(by: str) -> str:
     return check_id(by, "name of who says so") if by else by
+
+
+def _is_folded(name: str) -> InvalidInput:
+    """Make the error of a read model that was to be replayed under the eyes of its readers."""
+    return InvalidInput(
+        f"{name} is a generation of a read model, and was to be replayed.",
+        "Its readers would see it empty, or without what came before.",
+        "Build it anew while it serves: client.projection(…).rebuild().",
+        service=name,
+    )

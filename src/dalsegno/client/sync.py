@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Generic, TypeVar, overload
 
 from dalsegno.client.aio import AsyncClient, AsyncRun
-from dalsegno.client.blocking import DeadLetters, Events, Services
+from dalsegno.client.blocking import DeadLetters, Events, Schemas, Services
+from dalsegno.client.cases import Case
 from dalsegno.client.operations import RunInfo
 from dalsegno.client.portal import Portal
 from dalsegno.client.projections import ProjectionHandle
@@ -71,6 +72,7 @@ class Client:
         self.events = Events(client.events, portal)
         self.services = Services(client.services, portal)
         self.dead_letters = DeadLetters(client.dead_letters, portal)
+        self.schemas = Schemas(client.schemas, portal)
 
     @overload
     def start(
@@ -128,7 +130,7 @@ class Client:
     def emit(
         self, *events: Any, id: str | None = None, case_id: str | None = None, tx: Tx | None = None
     ) -> list[int]:
-        """Put events on the log, in this order; return their numbers there.
+        """Put events on the log, in this order and after those of earlier calls; return their numbers there.
 
         When this returns, they survive a crash. ``id`` makes it idempotent: an event of that id is
         written once, and its number is that of the first. A foreign event, read as an ``Envelope``, is
@@ -146,6 +148,10 @@ class Client:
         for an event that cancels no case.
         """
         return self._portal.call(self._client.cancel_case(event, sender=sender))
+
+    def case(self, id: str) -> Case:
+        """Return the handle of a case; nothing is read yet."""
+        return Case(self._client.case(id), self._portal)
 
     def aggregate(self, cls: type[A], id: str, *, retry: Retry | None = None) -> AggregateHandle[A]:
         """Return the handle of an aggregate; nothing is read yet.

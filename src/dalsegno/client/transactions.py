@@ -8,16 +8,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextvars import Token
 from types import TracebackType
 from typing import Any, cast
 
 from dalsegno.client.portal import Portal
 from dalsegno.core.clock import SECOND
+from dalsegno.core.commit import Failed
 from dalsegno.core.durations import Duration, microseconds
 from dalsegno.core.transact import LONGEST, OpenTx, Parameters, Transact, Tx, inside
-from dalsegno.core.writes import Verdict
+from dalsegno.core.writes import Verdict, Write
 from dalsegno.engine.commits import CommitQueue
 from dalsegno.errors import InvalidInput
 
@@ -174,3 +175,16 @@ def open_tx(tx: Any, address: str) -> OpenTx | None:
         )
     found: OpenTx | None = inner
     return found
+
+
+async def submit(
+    commits: CommitQueue, address: str, item: Write, tx: Any, heard: Callable[[Verdict], None]
+) -> Verdict:
+    """Have an item written, at once or in a transaction; ``heard`` hears the verdict once it is durable."""
+    inner = open_tx(tx, address)
+    if inner is None:
+        return await commits.submit(item, heard)
+    verdict = await asyncio.to_thread(inner.write, item, heard)
+    if isinstance(verdict, Failed):
+        raise verdict.error
+    return verdict

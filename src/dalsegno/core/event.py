@@ -86,7 +86,8 @@ class Head(msgspec.Struct, frozen=True, gc=False):
 class Heard(msgspec.Struct, frozen=True, gc=False):
     """What a run is told of an event: the one that it waits for, or that it came of.
 
-    ``generation`` is that of the service whose reaction the run is.
+    ``generation`` is that of the service whose reaction the run is. ``readers`` are other versions of its
+    type whose readers can read the data as it is.
     """
 
     number: int
@@ -99,6 +100,7 @@ class Heard(msgspec.Struct, frozen=True, gc=False):
     at: int = 0
     accepted_at: int = 0
     generation: int | None = None
+    readers: tuple[int, ...] = ()
 
 
 class _Aim(msgspec.Struct, frozen=True):
@@ -118,8 +120,8 @@ def meant_for(extra: bytes | None, service: str) -> bytes:
     return msgspec.json.encode({**kept, "only": service})
 
 
-def told(event: Event) -> bytes:
-    """Write what a run is told of an event."""
+def told(event: Event, readers: tuple[int, ...] = (), generation: int | None = None) -> bytes:
+    """Write what a run is told of an event, and which other versions' readers can read it."""
     data = msgspec.Raw(event.data or b"null")
     return _ENCODER.encode(
         Heard(
@@ -132,6 +134,8 @@ def told(event: Event) -> bytes:
             event.hops,
             event.happened_at,
             event.at,
+            generation,
+            readers,
         )
     )
 

@@ -68,6 +68,7 @@ class Execution:
         self.mailbox: list[Entry] = []
         self.reason: str | None = None
         self.outbox: Outbox | None = None
+        self.versions: object = None  # what its App knows of the versions of events
         self.undone = (0, 0)  # compensations done, out of how many
         self.shielded = 0
         self.replaying = False

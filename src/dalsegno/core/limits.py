@@ -12,8 +12,8 @@ class Limits:
     ``payload``: bytes of one input, result, signal or error. ``ops``: operations (steps, timers,
     signals, children) in one run; from ``ops_warned`` on the log says so. ``depth``: children of
     children. ``crashes``: deaths of its worker without progress, after which a run is parked; from
-    ``suspect`` on it runs with no other suspect beside it. ``hops``: events that led to one, one after
-    the other.
+    ``suspect`` on it runs with no other suspect beside it. Both hold for the events of a service, too.
+    ``hops``: events that led to one, one after the other.
     """
 
     payload: int = 1 << 20

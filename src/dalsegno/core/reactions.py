@@ -11,6 +11,19 @@ from dalsegno.core.entries import Entry
 from dalsegno.core.event import NewEvent
 from dalsegno.core.sourcing import Expect
 
+_READS = "reads "
+
+
+def reads_version(type_: str, version: int) -> str:
+    """Name the version of a run that only those may claim who read a version of an event."""
+    return f"{_READS}{type_} v{version}"
+
+
+def read_by(version: str) -> str | None:
+    """Return which event has to be read by who claims a run of this version; None if the version says none."""
+    _, names, event = version.rpartition(_READS)
+    return event if names else None
+
 
 class ReactedAs(IntEnum):
     """What came of an event for a handler. The numbers are stored: they are never given another meaning."""
@@ -164,7 +177,7 @@ class Joined(msgspec.Struct, frozen=True):
     """An event that belongs together with others: it joins the oldest round of its key that lacks its part.
 
     ``part`` is its bit and ``all`` those of a whole round; ``start`` begins a new round, whose run is
-    told of the event by ``send``.
+    told of the event by ``send``. Where there is a ``lane``, the rounds in it go one after the other.
     """
 
     start: Start
@@ -173,6 +186,17 @@ class Joined(msgspec.Struct, frozen=True):
     key: str
     part: int
     all: int
+    lane: str | None = None
+
+
+def lane_of_rounds(handler: int, generation: int, key: str) -> str:
+    """Name the lane of a join's rounds: that of no event's key, since these have no line break."""
+    return f"{key}\n{handler}/{generation}"
+
+
+def is_of_rounds(lane: str) -> bool:
+    """Tell whether rounds of a join are in a lane, and not the reactions of a key."""
+    return "\n" in lane
 
 
 class React(msgspec.Struct, frozen=True):

@@ -155,8 +155,8 @@ class Receivable(Protocol):
         """The name of the delivery that it comes as."""
         ...
 
-    def read(self, data: bytes) -> Any:
-        """Read such a delivery. Raises NotDecodable."""
+    def read(self, data: bytes, versions: object) -> Any:
+        """Read such a delivery, by what the App knows of its versions. Raises NotDecodable."""
         ...
 
     def subscription(self, execution: Execution, key: str | None) -> Subscription:
@@ -167,15 +167,16 @@ class Receivable(Protocol):
 class ReceiveCall(Request):
     """A wait for a signal: which names, and the type of each."""
 
-    __slots__ = ("wanted",)
+    __slots__ = ("versions", "wanted")
 
-    def __init__(self, wanted: dict[str, Any]) -> None:
+    def __init__(self, wanted: dict[str, Any], versions: object) -> None:
         self.wanted = wanted
+        self.versions = versions
 
     def value(self, entry: Entry) -> Any:
         event = receivable(self.wanted[entry.name])
         if event is not None:
-            return event.read(entry.data or b"null")
+            return event.read(entry.data or b"null", self.versions)
         shape: Shape[Any] = shape_of(self.wanted[entry.name])
         return shape.decode(entry.data or b"null", f"signal {entry.name}")
 

@@ -12,7 +12,7 @@ import inspect
 import typing
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, overload
+from typing import Any, Generic, Literal, ParamSpec, Protocol, TypeVar, cast, overload
 
 from dalsegno.core.codec import Shape, digest, encode_args, shape_of
 from dalsegno.core.durations import Duration, microseconds
@@ -39,6 +39,21 @@ class Nothing:
 
 NOTHING = Nothing()
 
+REACTION = "reaction"
+"""The model of a run as which the reaction of a plain function goes on."""
+
+
+class StepGate(Protocol):
+    """Says when attempts of a step may begin, and hears how they ended."""
+
+    def held(self, attempt: object) -> float:
+        """Return for how many seconds an attempt is not to begin; 0 lets it begin now, and counts it."""
+        ...
+
+    def heard(self, attempt: object, *, failed: bool | None) -> None:
+        """Hear that an attempt has ended; ``None`` is where nothing is known of how."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class StepOptions:
@@ -51,6 +66,7 @@ class StepOptions:
     at_most_once: bool = False
     compensate: StepDefinition | Nothing | None = None
     transaction: bool = False
+    gate: StepGate | None = None
 
 
 class Definition:

@@ -101,6 +101,7 @@ class Engine:
         self._queue = queue  # its runs came from there, and their children go there
         self._steps = Steps(store, runner, limits.payload)
         self._cache = Cache(cache)
+        self.versions: object = None
         self._alarms = Alarms(store.now, self.turn)
         self._background: set[asyncio.Task[None]] = set()
 
@@ -194,6 +195,7 @@ class Engine:
             depth=run.depth,
             case_id=run.case_id,
         )
+        execution.versions = self.versions
         live = LiveRun(run, workflow, execution)
         live.replaying = True
         return live
@@ -323,7 +325,9 @@ class Engine:
         """Return a step that is to begin now, alone in its commit."""
         due = (op for op in live.waiting.values() if is_transactional(op))
         found = next((op for op in due if live.retries.get(op.number, 0) <= now), None)
-        return found if found is not None and self._may_begin else None
+        if found is None or not self._may_begin or self._steps.held_back(live, found, now):
+            return None
+        return found
 
     def _transact(self, live: LiveRun, op: Op, now: int) -> None:
         live.committing = True
@@ -336,6 +340,7 @@ class Engine:
             return
         match verdict:
             case Transacted((*_, Commit() as commit), (*_, Committed(at))):
+                self._steps.heard(live, op, None)
                 if commit.events:
                     live.execution.post()  # they were emitted in the body: others are to hear of them
                 self._committed(live, commit, at)

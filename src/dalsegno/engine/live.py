@@ -46,6 +46,7 @@ class LiveRun:
         self.retries: dict[int, int] = {}
         self.waiting: dict[int, Op] = {}  # steps between two attempts, or held back
         self.attempts: dict[int, UnderWay] = {}
+        self.let_in: set[Op] = set()  # steps under way whose gate counts them
         self.answers: list[Entry] = []
         self.unsent: list[Send] = []
         self.committing = False

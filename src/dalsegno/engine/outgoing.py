@@ -10,8 +10,9 @@ from dalsegno.core.commit import Commit, Kept, Rest, Send, Start
 from dalsegno.core.entries import Entry
 from dalsegno.core.event import NewEvent
 from dalsegno.core.notes import encode
-from dalsegno.core.runs import DEAD_LETTER, Run
+from dalsegno.core.runs import DEAD_LETTER
 from dalsegno.core.sourcing import Conflict, Expect
+from dalsegno.engine.definitions import REACTION
 from dalsegno.engine.live import LiveRun
 from dalsegno.engine.notes import notes_of
 from dalsegno.errors import VersionConflict
@@ -60,7 +61,7 @@ def _with_outbox(commit: Commit, live: LiveRun, entries: Sequence[Entry]) -> Com
     emitted = [one for entry in entries for one in outbox.emitted.get(entry.op, ())]
     return replace(
         commit,
-        events=tuple(addressed(one, live.run) for one in emitted if isinstance(one, NewEvent)),
+        events=tuple(addressed(one, live) for one in emitted if isinstance(one, NewEvent)),
         kept=tuple(one for one in emitted if isinstance(one, Kept)),
         expects=tuple(one for one in emitted if isinstance(one, Expect)),
         subscribes=tuple(outbox.subscribes) if rest is None or not rest.status.ended else (),
@@ -69,10 +70,12 @@ def _with_outbox(commit: Commit, live: LiveRun, entries: Sequence[Entry]) -> Com
     )
 
 
-def with_step(commit: Commit, run: Run, data: bytes, emitted: Sequence[NewEvent | Kept | Expect]) -> Commit:
+def with_step(
+    commit: Commit, live: LiveRun, data: bytes, emitted: Sequence[NewEvent | Kept | Expect]
+) -> Commit:
     """Complete the commit of a step that runs in its transaction: with its result, and what its body emitted."""
     (entry,) = commit.entries
-    events = tuple(addressed(one, run) for one in emitted if isinstance(one, NewEvent))
+    events = tuple(addressed(one, live) for one in emitted if isinstance(one, NewEvent))
     kept = tuple(one for one in emitted if isinstance(one, Kept))
     expects = tuple(one for one in emitted if isinstance(one, Expect))
     return replace(
@@ -84,13 +87,18 @@ def with_step(commit: Commit, run: Run, data: bytes, emitted: Sequence[NewEvent 
     )
 
 
-def addressed(event: NewEvent, run: Run) -> NewEvent:
-    """Say of an event who emitted it, and to what it belongs."""
+def addressed(event: NewEvent, live: LiveRun) -> NewEvent:
+    """Say of an event who emitted it, and to what it belongs: a run without a case is one of its own.
+
+    The reaction of a plain function is not, so that its events are the same whether it failed before or not.
+    """
+    run = live.run
+    own = None if live.workflow.model == REACTION else run.id
     return replace(
         event,
         namespace=run.namespace,
         source=event.source or run.workflow,
-        case_id=event.case_id or run.case_id or run.id,
+        case_id=event.case_id or run.case_id or own,
         cause=run.cause,
         run=run.number,
         traceparent=event.traceparent or run.traceparent,

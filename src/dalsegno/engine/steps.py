@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dalsegno.core import failure
+from dalsegno.core.clock import SECOND
 from dalsegno.core.commit import Commit
 from dalsegno.core.entries import Entry, Kind, Outcome
 from dalsegno.core.event import NewEvent
@@ -18,7 +19,7 @@ from dalsegno.core.sourcing import Expect
 from dalsegno.core.transact import OpenTx, Transact, bound_of
 from dalsegno.engine.calls import StepCall, too_large
 from dalsegno.engine.context import StepInfo
-from dalsegno.engine.definitions import StepOptions
+from dalsegno.engine.definitions import StepGate, StepOptions
 from dalsegno.engine.live import LiveRun, UnderWay
 from dalsegno.engine.outgoing import commit_of, with_step
 from dalsegno.engine.runner import Ended, StepRunner
@@ -84,6 +85,11 @@ def _refuse_rival(live: LiveRun, emitted: Sequence[Any]) -> None:
                 )
 
 
+def _gate(op: Op) -> StepGate | None:
+    call = op.request
+    return call.step.options.gate if isinstance(call, StepCall) else None
+
+
 class Steps:
     """Begins attempts, and turns their ends into entries."""
 
@@ -101,6 +107,8 @@ class Steps:
         attempt = op.attempts + 1
         if options.at_most_once and not op.intent:
             return Entry(0, Kind.INTENT, op.number, op.name, op.digest, attempt=attempt)
+        if options.gate is not None and self.held_back(live, op, now):
+            return None
         number = op.number
         live.waiting.pop(number, None)
         live.retries.pop(number, None)
@@ -111,6 +119,25 @@ class Steps:
             op, self._runner.start(call, info, timeout, ended, (live, op, info)), now
         )
         return None
+
+    def held_back(self, live: LiveRun, op: Op, now: int) -> bool:
+        """Tell whether a step's gate lets no attempt begin now; then it waits as for a retry."""
+        gate = _gate(op)
+        if gate is None:
+            return False
+        held = gate.held(op)
+        if held > 0:
+            live.retries[op.number] = now + int(held * SECOND)
+        else:
+            live.let_in.add(op)
+        return held > 0
+
+    def heard(self, live: LiveRun, op: Op, error: BaseException | None) -> None:
+        """Tell a step's gate, if it has one, how an attempt has ended."""
+        gate = _gate(op)
+        if gate is not None:
+            live.let_in.discard(op)
+            gate.heard(op, failed=None if isinstance(error, asyncio.CancelledError) else error is not None)
 
     def transact(self, live: LiveRun, op: Op, now: int, session: int) -> Transact:
         """Begin the next attempt of a step whose rows and entry are one commit."""
@@ -126,13 +153,14 @@ class Steps:
         def work(tx: OpenTx) -> Commit:
             info = self._info(live, op, call, attempt)
             value = context.copy().run(self._runner.transact, call, info, tx)
-            return with_step(commit, live.run, self._value(call, value, live.run.id), info.emitted)
+            return with_step(commit, live, self._value(call, value, live.run.id), info.emitted)
 
         bound = bound_of(_time_left(call.step.options, op, now))
         return Transact(work, f"step {op.name} of run {live.run.id}", session, bound)
 
     def rolled_back(self, live: LiveRun, op: Op, error: BaseException) -> Entry:
         """Turn the failure of a step in a transaction into its entry: of its rows nothing is there."""
+        self.heard(live, op, error)
         if isinstance(error, _Unkept):
             return final_failure(op, error.why, Outcome.ERROR, op.attempts + 1)
         return self._failed(live, op, error)
@@ -166,6 +194,7 @@ class Steps:
     def end(self, live: LiveRun, op: Op, info: StepInfo, value: Any, error: BaseException | None) -> Entry:
         """Turn the end of an attempt into its entry; a retry's delay is noted in ``live``."""
         live.attempts.pop(op.number, None)
+        self.heard(live, op, error)
         call = op.request
         assert isinstance(call, StepCall)
         attempt = op.attempts + 1
@@ -237,3 +266,8 @@ class Steps:
         for under_way in live.attempts.values():
             under_way.attempt.abandon()
         live.attempts.clear()
+        for op in live.let_in:
+            gate = _gate(op)
+            assert gate is not None
+            gate.heard(op, failed=None)
+        live.let_in.clear()

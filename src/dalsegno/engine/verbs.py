@@ -153,7 +153,7 @@ def receive(*types: Any, name: str | None = None, key: str | None = None) -> Pro
             execution.post().subscribe(event.subscription(execution, key))
     wanted = {name or signal_name(type_): type_ for type_ in types}
     title = " | ".join(wanted)
-    return execution.open(Kind.SIGNAL, title, b"", ReceiveCall(wanted), tuple(wanted))
+    return execution.open(Kind.SIGNAL, title, b"", ReceiveCall(wanted, execution.versions), tuple(wanted))
 
 
 def signal_name(type_: Any) -> str:

@@ -19,7 +19,7 @@ class Batches(Generic[C]):
         self._linger = linger / SECOND
         self._begin = begin
         self._calls: list[C] = []
-        self._busy = False
+        self._under_way: list[C] = []
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, call: C) -> None:
@@ -27,17 +27,21 @@ class Batches(Generic[C]):
         self._calls.append(call)
         self._go_on()
 
-    def ended(self) -> None:
-        """Hear that the batch under way has ended."""
-        self._busy = False
-        self._go_on()
+    def ended(self, calls: list[C]) -> None:
+        """Hear that a batch has ended."""
+        if calls is self._under_way:  # else it was forgotten
+            self._under_way = []
+            self._go_on()
 
     def forget(self, over: Callable[[C], bool]) -> None:
-        """Forget the calls that are over."""
+        """Forget the calls that are over, and that may never tell of their end."""
         self._calls = [call for call in self._calls if not over(call)]
+        if any(map(over, self._under_way)):
+            self._under_way = []
+        self._go_on()
 
     def _go_on(self) -> None:
-        if self._busy or not self._calls:
+        if self._under_way or not self._calls:
             return
         if len(self._calls) >= self._most:
             self._go()
@@ -48,7 +52,6 @@ class Batches(Generic[C]):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if not self._busy and self._calls:
-            self._busy = True
-            calls, self._calls = self._calls[: self._most], self._calls[self._most :]
-            self._begin(calls)
+        if not self._under_way and self._calls:
+            self._under_way, self._calls = self._calls[: self._most], self._calls[self._most :]
+            self._begin(self._under_way)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -14,8 +15,10 @@ from dalsegno.engine.context import StepInfo
 from dalsegno.errors import InvalidInput
 from dalsegno.events.contract import Role
 from dalsegno.events.declared import following
+from dalsegno.events.gate import Gate
 from dalsegno.events.handlers import Handler
 from dalsegno.events.keeping import Keeping
+from dalsegno.events.readable import Readable
 from dalsegno.events.registry import Types
 from dalsegno.events.sequence import Sequenced
 from dalsegno.events.types import EventType
@@ -31,9 +34,13 @@ async def _nothing_kept(_: str) -> KeptRow | None:
 class Calling:
     """One handler as a worker calls it."""
 
-    def __init__(self, handler: Handler, types: Types, keeping: Keeping | None) -> None:
+    def __init__(self, handler: Handler, types: Types, keeping: Keeping | None, readable: Readable) -> None:
         self.handler = handler
+        self.readable = readable
         self.load: Load = _nothing_kept
+        self.gate: Gate | None = (
+            None  # where the handler has a bound or a circuit, and this worker its service
+        )
         self.service = self.number = 0  # of the service and the handler, in the store, once it knows them
         self.title = handler.title
         self.is_async = handler.is_async
@@ -47,14 +54,22 @@ class Calling:
         self._batch = handler.options.batch is not None
         self._reads: dict[tuple[str, int], Read] = {}
 
+    # -- whether it may be called
+
+    def held(self, attempt: object) -> float:
+        """Return for how many seconds a reaction that is a run is to wait before this attempt."""
+        return 0.0 if self.gate is None else self.gate.held(attempt)
+
+    def heard(self, attempt: object, *, failed: bool | None) -> None:
+        """Hear that an attempt of such a reaction has ended."""
+        if self.gate is not None:
+            self.gate.heard(attempt, failed=failed)
+
     # -- arguments
 
     def read(self, event: Event | Heard) -> Any:
         """Read an event as the type that the handler takes. Raises NotDecodable, NoConverter."""
-        key = (event.type, event.version)
-        read = self._reads.get(key)
-        if read is None:
-            read = self._reads[key] = self._reading(*key)
+        read = self._reads.get((event.type, event.version)) or self._reading(event)
         return read(bytes(event.data or b"null"))
 
     def read_all(self, events: Sequence[Event | Heard]) -> list[Any]:
@@ -64,13 +79,29 @@ class Calling:
         by_name = {event.type: self.read(event) for event in events}
         return [by_name[kind.name] for role in self._arguments for kind in role.types]
 
-    def _reading(self, name: str, version: int) -> Read:
-        wanted = self.handler.wanted(name, version)
+    def wanted(self, event: Event | Heard) -> EventType[Any]:
+        """Return the type that the handler takes an event as."""
+        wanted = self.handler.wanted(event.type, event.version)
         assert wanted is not None
-        if wanted.version == version:
-            return wanted.decode
-        kind: EventType[Any] = wanted
-        return lambda data: self._types.convert(name, data, version, kind)
+        return wanted
+
+    def has_read(self, stored: tuple[str, int]) -> bool:
+        """Tell whether an event of this version was read before."""
+        return stored in self._reads
+
+    def _reading(self, event: Event | Heard) -> Read:
+        wanted, stored = self.wanted(event), (event.type, event.version)
+        if wanted.version == event.version:
+            return self._reads.setdefault(stored, wanted.decode)
+        if self.readable.converts(stored, wanted):
+            return self._reads.setdefault(stored, partial(self._convert, stored, wanted))
+        readers = event.readers if isinstance(event, Heard) else self.readable.readers(stored)
+        if wanted.version in readers:
+            return self._reads.setdefault(stored, wanted.decode)
+        return partial(self._convert, stored, wanted)  # which says why not
+
+    def _convert(self, stored: tuple[str, int], wanted: EventType[Any], data: bytes) -> Any:
+        return self._types.convert(stored[0], data, stored[1], wanted)
 
     def arguments(self, values: Sequence[Any], state: Any = None, tx: Any = None) -> list[Any]:
         """Put events, state and transaction in the order of the function's parameters."""
@@ -128,8 +159,8 @@ class Calling:
         ]
 
 
-def heard(event: Event, generation: int) -> Heard:
-    """Return what a run is told of the event that it came of."""
+def heard(event: Event, generation: int, readers: tuple[int, ...] = ()) -> Heard:
+    """Return what a run is told of the event that it came of, and which other versions' readers can read it."""
     return Heard(
         event.number,
         event.type,
@@ -141,4 +172,5 @@ def heard(event: Event, generation: int) -> Heard:
         event.happened_at,
         event.at,
         generation,
+        readers,
     )

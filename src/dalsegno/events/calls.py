@@ -117,7 +117,8 @@ class Calls:
         """Get ready to call a handler; ``told`` hears when its circuit opens or closes."""
         options = plan.handler.options
         if plan not in self._gates and (options.max_in_flight is not None or options.circuit is not None):
-            self._gates[plan] = Gate(self._clock, options.max_in_flight, options.circuit)
+            gate = Gate(self._clock, options.max_in_flight, options.circuit)
+            self._gates[plan] = plan.calling.gate = gate
         if plan not in self._batches and options.batch is not None:
             self._batches[plan] = Batches(options.batch, options.linger, partial(self._begin_batch, plan))
         if plan in self._gates:
@@ -130,7 +131,7 @@ class Calls:
         if plan in self._batches:
             self._batches[plan].add(call)
         elif gate is not None:
-            gate.enter(partial(self._begin, call))
+            gate.enter(caller, work, partial(self._begin, call))
         else:
             self._begin(call)
 
@@ -176,7 +177,7 @@ class Calls:
     def _tell(self, call: Call, how: Ended) -> None:
         gate = self._gates.get(call.plan)
         if gate is not None and call.plan not in self._batches:
-            gate.left(failed=how.error is not None)
+            gate.left(call.work, failed=how.error is not None)
         call.caller.ended(call.work, call.plan, how)
 
     def _wait(self, call: Call) -> None:
@@ -195,6 +196,8 @@ class Calls:
         self._waiting = [call for call in self._waiting if call.caller is not caller]
         for batches in self._batches.values():
             batches.forget(lambda call: call.caller is caller)
+        for gate in self._gates.values():
+            gate.forget(caller)
         for task, whose in list(self._tasks.items()):
             if whose is caller:
                 task.cancel()
@@ -241,7 +244,7 @@ class Calls:
         if gate is None:
             begin()
         else:
-            gate.enter(begin)
+            gate.enter(calls[-1].caller, calls[-1].work, begin)
 
     async def _await_batch(self, plan: Plan, calls: list[Call]) -> None:
         """Call a handler with many events; where that fails, each of them goes on alone."""
@@ -274,8 +277,8 @@ class Calls:
                 ends[wanted[-1]] = how
         gate = self._gates.get(plan)
         if gate is not None:
-            gate.left(failed=any(end.error is not None for end in ends))
-        self._batches[plan].ended()
+            gate.left(calls[-1].work, failed=any(end.error is not None for end in ends))
+        self._batches[plan].ended(calls)
         for call, end in zip(calls, ends, strict=True):
             call.caller.ended(call.work, plan, end)
 

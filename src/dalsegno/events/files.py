@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from dalsegno.core.clock import from_datetime
 from dalsegno.errors import EventRefused, InvalidInput
+from dalsegno.events.cells import read_cells
 from dalsegno.events.envelope import Envelope, refusal, shown
 from dalsegno.events.json_mode import read_json
 
 Line: TypeAlias = Envelope | str
 """One event of a file, or why it is none."""
+
+SchemaOf: TypeAlias = Callable[[str], Mapping[str, Any] | None]
+"""Tells the JSON Schema of a type, if there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +51,11 @@ def read_lines(file: Path) -> Iterator[Line]:
                     yield error.what
 
 
-def read_csv(file: Path, columns: Columns) -> Iterator[Line]:
-    """Read rows of CSV with a heading: each is an event, whose data are its other columns, as text.
+def read_csv(file: Path, columns: Columns, schema_of: SchemaOf = lambda _: None) -> Iterator[Line]:
+    """Read rows of CSV with a heading: each is an event, whose data are its other columns.
 
-    Raises InvalidInput for a mapping that cannot be right.
+    They are text, but where ``schema_of`` its type tells that a column is a number, true or false, or
+    null. Raises InvalidInput for a mapping that cannot be right.
     """
     _check(columns)
     with file.open(encoding="utf-8-sig", newline="") as text:
@@ -58,23 +63,26 @@ def read_csv(file: Path, columns: Columns) -> Iterator[Line]:
         _check_columns(file, rows.fieldnames or (), columns)
         try:
             for row in rows:
-                yield _row(row, columns)
+                yield _row(row, columns, schema_of)
         except (csv.Error, UnicodeDecodeError) as error:
             yield f"Line {rows.line_num + 1} is no CSV in UTF-8, and ends the reading: {error}."
 
 
-def _row(row: Mapping[str, str | None], columns: Columns) -> Line:
+def _row(row: Mapping[str, str | None], columns: Columns, schema_of: SchemaOf) -> Line:
     if None in row or None in row.values():
         return "The row has not as many columns as the heading."
     said = {"key": columns.key_from, "case": columns.case_from}
     extensions = {name: row[column] or "" for name, column in said.items() if column and row[column]}
     apart = {columns.type_from, columns.id_from, columns.time_from}
-    data = {name: value for name, value in row.items() if name not in apart}
+    type_ = columns.type or row[columns.type_from or ""] or ""
+    cells = {name: value or "" for name, value in row.items() if name not in apart}
+    schema = schema_of(type_)
+    data = cells if schema is None else read_cells(cells, schema)
     try:
         return Envelope(
             id=row[columns.id_from or ""] or "",
             source=columns.source or "",
-            type=columns.type or row[columns.type_from or ""] or "",
+            type=type_,
             time=None if columns.time_from is None else _time(row[columns.time_from] or ""),
             datacontenttype="application/json",
             data=json.dumps(data, ensure_ascii=False).encode(),

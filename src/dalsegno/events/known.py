@@ -88,8 +88,9 @@ class Known:
     def accept(self, event: object, namespace: str) -> NewEvent | None:
         """Make of a foreign event, an ``Envelope``, one that can be written; None for anything else.
 
-        It gets the key that its class here declares, unless it says one itself. One that is not what
-        its class declares gets none, and whoever handles it will say so. Raises EventRefused.
+        It gets the key that its class here declares, unless it says one itself; without a version, by
+        the newest class that can read it. One that no class can read gets none, and whoever handles
+        it will say so. Raises EventRefused.
         """
         if own_event_type(type(event)) is not None:
             return None
@@ -101,13 +102,17 @@ class Known:
         return self._keyed(from_envelope(event, namespace)) if isinstance(event, Envelope) else None
 
     def _keyed(self, made: NewEvent) -> NewEvent:
-        kind = self.types.of(made.type, made.version) or self.types.latest(made.type)
-        if made.key is not None or made.data is None or kind is None or kind.key is None:
+        if made.key is not None or made.data is None:
             return made
-        try:
-            return replace(made, key=kind.key_of(kind.decode(made.data)))
-        except InvalidInput:
-            return made
+        said = self.types.of(made.type, made.version)
+        every = [self.types.of(made.type, version) for version in reversed(self.types.versions(made.type))]
+        for kind in [said] if said is not None else every:
+            if kind is not None and kind.key is not None:
+                try:
+                    return replace(made, key=kind.key_of(kind.decode(made.data)))
+                except InvalidInput:
+                    continue
+        return made
 
     def case_of(self, type_name: str, key: str | None) -> str | None:
         """Name the case that an event from outside starts, or cancels, if it does."""

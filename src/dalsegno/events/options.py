@@ -69,7 +69,7 @@ class HandlerOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 _LENGTHS = ("timeout", "within", "gap", "due")
 _WHOLE = {"batch": BATCH_MOST, "max_in_flight": None}
-_STEPLIKE = ("attempts", "retry", "timeout", "batch", "linger", "transaction", "circuit")
+_STEPLIKE = ("attempts", "retry", "timeout", "batch", "linger", "transaction", "circuit", "max_in_flight")
 
 
 def read_options(what: str, told: Mapping[str, Any], *, stacked: bool) -> HandlerOptions:

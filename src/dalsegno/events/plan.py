@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import random
 import sys
+from collections.abc import Iterator
 
 import msgspec
 
 from dalsegno.core.codec import digest, encode_args
 from dalsegno.core.commit import Send, Start
 from dalsegno.core.entries import Entry, Kind
-from dalsegno.core.event import Event, delivery_id, event_signal, told
-from dalsegno.core.reactions import Joined
+from dalsegno.core.event import Event, Heard, delivery_id, event_signal, told
+from dalsegno.core.reactions import Joined, lane_of_rounds
 from dalsegno.engine.definitions import Workflow
 from dalsegno.errors import HopLimit, InvalidInput, NotDecodable
 from dalsegno.events.calling import Calling, heard
@@ -19,7 +20,9 @@ from dalsegno.events.handlers import Handler
 from dalsegno.events.joining import joining
 from dalsegno.events.keeping import Keeping
 from dalsegno.events.reaction import StepLike, run_id_of, stacked
+from dalsegno.events.readable import Readable
 from dalsegno.events.registry import Types
+from dalsegno.events.relaying import of_both, relaying, under
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -27,10 +30,13 @@ _ENCODER = msgspec.json.Encoder()
 class Plan:
     """One handler of one service; made when the App starts, numbered when the store knows it."""
 
-    def __init__(self, handler: Handler, types: Types, keeping: Keeping | None = None) -> None:
+    def __init__(
+        self, handler: Handler, types: Types, readable: Readable, keeping: Keeping | None = None
+    ) -> None:
         self.handler = handler
         self.title = handler.title
-        self.calling = Calling(handler, types, keeping)
+        self.calling = Calling(handler, types, keeping, readable)
+        self._readable = readable
         self.keeping = keeping
         self.joins = bool(handler.contract.joins)
         self.is_run = self.joins or handler.workflow is not None
@@ -39,12 +45,23 @@ class Plan:
         self.in_order = handler.workflow is None or handler.options.ordered
         self.step_like = StepLike(self.calling) if handler.workflow is None else None
         self.workflow: Workflow[object, object] = self._workflow()
+        self.workflows = [self.workflow, *self._readers()]
         self._bits = {kind.name: 1 << place for place, kind in enumerate(handler.contract.joins)}
 
     def _workflow(self) -> Workflow[object, object]:
         if self.joins:
             return joining(self.calling, self.step_like)
         return stacked(self.calling) if self.step_like is None else self.step_like.workflow()
+
+    def _readers(self) -> Iterator[Workflow[object, object]]:
+        """Make the same once more for each later version of an event that this program reads, under its name."""
+        for version in self._readable.versions(self.handler.takes):
+            if self.step_like is not None:
+                yield under(self.workflow, version)
+            else:
+                inner = under(self.workflow, of_both(self.workflow.version, version))
+                yield inner
+                yield relaying(inner, version)
 
     @property
     def number(self) -> int:
@@ -62,13 +79,13 @@ class Plan:
 
     def start(self, event: Event, number: int, generation: int, namespace: str, queue: str) -> Start:
         """Make the start of the run that a reaction becomes."""
-        input_ = _ENCODER.encode(heard(event, generation))
+        input_ = _ENCODER.encode(self._heard(event, generation))
         return Start(
             number=number,
             namespace=namespace,
             id=run_id_of(self.title, event.number, generation),
             workflow=self.workflow.name,
-            version=self.workflow.version,
+            version=self._version_for(event),
             input=input_,
             input_digest=digest(encode_args((event.number,), {}, self.title)),
             python=f"{sys.version_info.major}.{sys.version_info.minor}",
@@ -77,6 +94,26 @@ class Plan:
             queue=queue,
             cause=event.number,
         )
+
+    def left_to_others(self, event: Event) -> bool:
+        """Tell whether only workers with other code than this can read an event."""
+        stored = (event.type, event.version)
+        return not self.calling.has_read(stored) and self._readable.foreign(
+            stored, self.calling.wanted(event)
+        )
+
+    def _heard(self, event: Event, generation: int) -> Heard:
+        return heard(event, generation, self._readable.readers((event.type, event.version)))
+
+    def _version_for(self, event: Event) -> str:
+        """Say who may claim the run of an event: all who have the workflow, or only who reads the event, too."""
+        own = self.workflow.version
+        reads = self._readable.version_for((event.type, event.version), self.calling.wanted(event))
+        if reads is None:
+            return own
+        # A join is one run, whoever begins it: its other events are sent to that one.
+        anybody = self.step_like is not None or (self.left_to_others(event) and not self.joins)
+        return reads if anybody else of_both(own, reads)
 
     def failed(
         self, event: Event, generation: int, error: BaseException, rng: random.Random
@@ -89,15 +126,26 @@ class Plan:
         if self.keeping is not None or self.calling.sequence is not None:
             # its run reads what is kept first, and then tries again
             return None, delay
-        return self.step_like.failed(heard(event, generation), error, final=delay is None), delay
+        return self.step_like.failed(self._heard(event, generation), error, final=delay is None), delay
 
-    def joined(self, event: Event, start: Start) -> Joined:
+    def joined(self, event: Event, start: Start, generation: int) -> Joined:
         """Make what joins an event with others of its key."""
         assert event.key is not None
-        send = Send(
-            Kind.SIGNAL, name=event_signal(event.type), id=delivery_id(event.number), data=told(event)
+        readers = self._readable.readers((event.type, event.version))
+        return Joined(
+            start,
+            Send(
+                Kind.SIGNAL,
+                name=event_signal(event.type),
+                id=delivery_id(event.number),
+                data=told(event, readers, generation),
+            ),
+            self.number,
+            event.key,
+            part=self._bits[event.type],
+            all=sum(self._bits.values()),
+            lane=lane_of_rounds(self.number, generation, event.key) if self.in_order else None,
         )
-        return Joined(start, send, self.number, event.key, self._bits[event.type], sum(self._bits.values()))
 
 
 def too_many_hops(event: Event, limit: int) -> HopLimit:

@@ -14,14 +14,14 @@ class Progress(msgspec.Struct):
     """One partition that this worker owns: all its events up to ``position`` are passed.
 
     ``taken`` is how far the log was read for it, when the reader goes back for the sake of another one.
-    ``careful`` is set where a worker has died again and again without getting further.
+    ``careful`` says of how many events each is to begin alone, since workers have died again and again.
     """
 
     partition: int
     position: int
     crashes: int = 0
     suspect: int | None = None
-    careful: bool = False
+    careful: int = 0
     taken: int = 0
     open: dict[int, None] = {}
 
@@ -36,6 +36,11 @@ class Progress(msgspec.Struct):
     def end(self, number: int) -> None:
         """An event is passed for all handlers."""
         self.open.pop(number, None)
+
+    def is_written(self, number: int) -> bool:
+        """Tell whether an event is passed, and the store knows it, as far as those before it let it."""
+        first = next(iter(self.open), number + 1)
+        return number not in self.open and self.position >= min(number, first - 1)
 
     def reached(self, read_to: int, passing: int = 0) -> int:
         """Return the position up to which all is passed, where the log was read up to ``read_to``.

@@ -11,8 +11,8 @@ from functools import partial
 from dalsegno.core.clock import Clock, from_datetime, nap
 from dalsegno.core.commit import Refused
 from dalsegno.core.ids import Numbers
+from dalsegno.core.limits import Limits
 from dalsegno.core.reactions import (
-    CAREFUL_AFTER,
     Declared,
     GivePartitions,
     Register,
@@ -27,9 +27,10 @@ from dalsegno.engine.definitions import Workflow
 from dalsegno.engine.runner import Spawner
 from dalsegno.errors import StoreError
 from dalsegno.events.calls import Calls, Tracing
+from dalsegno.events.careful import Care
 from dalsegno.events.keeping import Keeping
 from dalsegno.events.plan import Plan
-from dalsegno.events.progress import Progress
+from dalsegno.events.readable import Readable
 from dalsegno.events.reader import Reader
 from dalsegno.events.registry import Types
 from dalsegno.events.retention import Pruner, Retention
@@ -37,6 +38,8 @@ from dalsegno.events.service import Service
 from dalsegno.store.protocol import Store
 
 log = logging.getLogger("dalsegno.events")
+
+_LIMITS = Limits()
 
 _ROUND = 0.5  # seconds between looks at who else is there, and at what people ask of a service
 _PRUNE = 60.0  # seconds between looks at what retention may remove
@@ -58,15 +61,19 @@ class Reacting:
         namespace: str,
         queue: str,
         window: int = 1_024,
-        hops: int = 100,
+        limits: Limits = _LIMITS,
         retention: Retention | None = None,
     ) -> None:
         self._services = {service.name: service for service in services}
         keeping = {
             name: Keeping(service) for name, service in self._services.items() if service.state is not None
         }
+        self._readable = Readable(types, store, namespace)
         self._plans = {
-            name: [Plan(handler, types, keeping.get(name)) for handler in service.handlers.values()]
+            name: [
+                Plan(handler, types, self._readable, keeping.get(name))
+                for handler in service.handlers.values()
+            ]
             for name, service in self._services.items()
         }
         self._store = store
@@ -77,7 +84,8 @@ class Reacting:
         self._namespace = namespace
         self._queue = queue
         self._window = window
-        self._hops = hops
+        self._hops = limits.hops
+        self._care = Care(limits)
         self.on_written: Callable[[], None] = self.nudge
         self._pruner = Pruner(retention or Retention(), store, commits, namespace)
         self._prunes = retention is not None and retention.removes
@@ -90,7 +98,7 @@ class Reacting:
     @property
     def workflows(self) -> list[Workflow[object, object]]:
         """The workflows that reactions become: the engine has to know them."""
-        return [plan.workflow for plans in self._plans.values() for plan in plans]
+        return [each for plans in self._plans.values() for plan in plans for each in plan.workflows]
 
     def trace(self, tracing: Tracing) -> None:
         """Have followed what handlers do."""
@@ -183,12 +191,14 @@ class Reacting:
             self._commits,
             self._calls,
             self._numbers,
+            self._readable,
             session=session,
             namespace=self._namespace,
             queue=self._queue,
             window=self._window,
             hops=self._hops,
             cancelling=self._cancelling,
+            care=self._care,
             written=self.on_written,
         )
         self._readers[row.name] = reader
@@ -219,24 +229,24 @@ class Reacting:
     async def _balance(self, reader: Reader, session: int, share: int) -> None:
         """Take partitions up to a fair share, or give back what is beyond it and at rest."""
         spare = len(reader.owned) - share
-        if spare > 0:
+        if reader.unsure or spare < 0:
+            # A new reader may own some already: those of the one before it in this session.
+            wanted = TakePartitions(session, reader.row.number, max(0, -spare), recall=reader.unsure)
+            reader.unsure = True  # until it has begun with what it is given
+            taken = await self._commits.submit(wanted, patient=True)
+            if not isinstance(taken, Taken):
+                assert taken is Refused.FENCED
+                return
+            await reader.own(
+                [self._care.progress(p) for p in taken.partitions if p.partition not in reader.owned]
+            )
+            reader.unsure = False
+        elif spare > 0:
             given = reader.let_go(spare)
             if given:
+                reader.unsure = True  # until they are given
                 await self._commits.submit(GivePartitions(session, reader.row.number, tuple(given)))
-        elif spare < 0:
-            # A new reader may own some already: those of the one before it in this session.
-            wanted = TakePartitions(session, reader.row.number, -spare, recall=not reader.owned)
-            taken = await self._commits.submit(wanted, patient=True)
-            if isinstance(taken, Taken):
-                await reader.own(
-                    [
-                        Progress(p.partition, p.position, p.crashes, p.suspect, p.crashes >= CAREFUL_AFTER)
-                        for p in taken.partitions
-                        if p.partition not in reader.owned
-                    ]
-                )
-            else:
-                assert taken is Refused.FENCED
+                reader.unsure = False
 
 
 def _known(service: Service) -> Known:

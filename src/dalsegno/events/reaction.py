@@ -30,7 +30,14 @@ from dalsegno.core.runs import DEAD_LETTER
 from dalsegno.core.transact import Tx
 from dalsegno.engine.calls import StepCall, open_step
 from dalsegno.engine.context import step_info
-from dalsegno.engine.definitions import StepDefinition, StepOptions, Workflow, make_step, make_workflow
+from dalsegno.engine.definitions import (
+    REACTION,
+    StepDefinition,
+    StepOptions,
+    Workflow,
+    make_step,
+    make_workflow,
+)
 from dalsegno.engine.emitting import emit_in_run
 from dalsegno.engine.verbs import hold
 from dalsegno.errors import Discarded, StepTimeout
@@ -81,7 +88,10 @@ class StepLike:
         options = handler.options
         self.step: StepDefinition = make_step(self._function(), name=handler.name)
         self.step.options = StepOptions(
-            retry=options.retry, timeout=options.timeout, transaction=options.transaction
+            retry=options.retry,
+            timeout=options.timeout,
+            transaction=options.transaction,
+            gate=None if options.circuit is None and options.max_in_flight is None else calling,
         )
         self._reading = make_step(self._read_state, name="state", retry=Retry(attempts=None))
 
@@ -91,7 +101,7 @@ class StepLike:
         async def react(event: Heard) -> None:
             await self.react([event])
 
-        return make_workflow(react, name=self._calling.title, model="reaction")
+        return make_workflow(react, name=self._calling.title, model=REACTION)
 
     def failed(self, event: Heard, error: BaseException, *, final: bool) -> Entry:
         """Make the entry of the attempt that was made before the reaction was a run."""

@@ -10,41 +10,37 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 
-import msgspec
-
-from dalsegno.core.clock import SECOND, nap
-from dalsegno.core.commit import Committed, Failed, Kept
+from dalsegno.core.commit import Committed, Failed
 from dalsegno.core.event import Event
-from dalsegno.core.ids import Numbers, seeded
+from dalsegno.core.ids import Numbers
 from dalsegno.core.reactions import (
-    CAREFUL_AFTER,
     KeptRow,
-    Laned,
     React,
     ReactedAs,
     Reaction,
     ServiceRow,
-    SteerService,
+    is_of_rounds,
 )
-from dalsegno.core.runs import KILLS_ITS_WORKER
 from dalsegno.core.sourcing import Conflict
-from dalsegno.core.transact import OpenTx, RolledBack, Transacted
+from dalsegno.core.transact import OpenTx
 from dalsegno.core.writes import Verdict
 from dalsegno.engine.commits import CommitQueue
 from dalsegno.engine.outgoing import version_conflict
 from dalsegno.errors import RetentionPassed, StoreError
 from dalsegno.events.calls import Calls, Ended
 from dalsegno.events.cancelled import Cancelled
-from dalsegno.events.keeping import kept_row
+from dalsegno.events.careful import Care, Careful, Ways
+from dalsegno.events.going_on import GoingOn
 from dalsegno.events.plan import Plan, too_many_hops
 from dalsegno.events.progress import Lines, Progress
+from dalsegno.events.readable import Readable
 from dalsegno.events.retention import retention_passed
 from dalsegno.events.transacting import Alone
-from dalsegno.events.work import Out, Work, reaction_of
+from dalsegno.events.work import Work
+from dalsegno.events.writing import Writing
 from dalsegno.store.protocol import Store
 
 log = logging.getLogger("dalsegno.events")
@@ -52,11 +48,6 @@ log = logging.getLogger("dalsegno.events")
 _BATCH = 512  # events read at once
 _LOOK = 0.05  # seconds between looks at the change mark
 _IDLE = 0.5  # seconds after which a service writes how far it has come where no event was for it
-_TELL = 0.5  # seconds after which one at work does, also of the parts that had nothing to do
-_TRIES = 5  # times that an event may begin alone and not end
-
-
-_NOTHING = React(0, 0, 0)
 
 
 class Reader:
@@ -70,6 +61,7 @@ class Reader:
         commits: CommitQueue,
         calls: Calls,
         numbers: Numbers,
+        readable: Readable,
         *,
         session: int,
         namespace: str,
@@ -77,6 +69,7 @@ class Reader:
         window: int,
         hops: int,
         cancelling: frozenset[str],
+        care: Care,
         written: Callable[[], None],
     ) -> None:
         self.row = row
@@ -84,41 +77,41 @@ class Reader:
         self.owned: dict[int, Progress] = {}
         self.paused = row.paused_at is not None
         self.stale = False  # its generation is over
+        self.unsure = True  # the session may own partitions of which it does not know
         self.lost: RetentionPassed | None = None
         self._store = store
         self._commits = commits
         self._calls = calls
-        self._numbers = numbers
+        self._readable = readable
         self._namespace = namespace
-        self._queue = queue
         self._window = window
         self._hops = hops
         self._on_written = written
-        self._plans: dict[str, tuple[Plan, ...]] = {}
-        for plan in plans:
-            calls.prepare(plan, partial(self._circuit, plan))
-            for name in {kind.name for kind in plan.handler.takes}:
-                self._plans[name] = (*self._plans.get(name, ()), plan)
+        self._plans = _by_type(plans)
         self._cursor = 0
         self._went_back = 0  # times that the cursor was set back
-        self._open = 0
-        self._running = 0
+        self._open = self._running = 0
         self._lines: Lines[Work] = Lines()
         self._cancelled = Cancelled(store, namespace)
         self._cancelling = cancelling
         self._blocked: set[str] = set()
-        self._fresh: dict[str, Kept] = {}  # states that are not written yet
         self._already: set[tuple[int, int]] = set()
-        self._careful: asyncio.Queue[Work] | None = None
-        self._out = Out()
-        self._alone: deque[Alone] = deque()  # handlers that wait for their transaction
-        self._writing: React | None = None
-        self._expecting: list[tuple[Work, Plan, Ended]] = []  # reactions that are written each by itself
-        self._flush_soon = False
-        self._told_at = 0.0
+        self._careful = self._careful_path(care)
+        self._going_on = GoingOn(row, numbers, queue, store.now)
+        self._writing = Writing(
+            row,
+            session,
+            commits,
+            self.owned,
+            read_to=lambda: self._cursor,
+            written=self._written,
+            refused=self._give_up,
+            now=store.now,
+        )
+        for plan in plans:
+            calls.prepare(plan, partial(self._writing.circuit, plan))
         self._nudged = asyncio.Event()
-        self._stopping = False
-        self._dropped = False
+        self._stopping = self._dropped = False
 
     # -- what it is told
 
@@ -134,8 +127,7 @@ class Reader:
 
     def let_go(self, many: int) -> list[int]:
         """Give back up to so many partitions of which nothing is under way."""
-        busy = self._out.touched | {partition for partition, _ in (self._writing or _NOTHING).positions}
-        idle = [p for p, progress in self.owned.items() if not progress.open and p not in busy][-many:]
+        idle = [p for p, one in self.owned.items() if not (one.open or self._writing.concerns(p))][-many:]
         for partition in idle:
             del self.owned[partition]
         return idle
@@ -145,12 +137,12 @@ class Reader:
         self._stopping = True
         self._nudged.set()
         if not self._dropped:
-            self._tell_position()
+            self._writing.tell_position()
 
     def drop(self) -> None:
         """Let go of everything: others go on with it."""
         self._dropped = self._stopping = True
-        self._alone.clear()
+        self._writing.drop()
         self._calls.abandon(self)
         self._nudged.set()
 
@@ -162,12 +154,11 @@ class Reader:
     @property
     def busy(self) -> bool:
         """Whether anything has begun that is not written."""
-        return bool(self._running or self._out or self._writing is not None)
+        return bool(self._running or self._writing.busy)
 
     async def kept(self, key: str) -> KeptRow | None:
         """Read the state of a key, as the last reaction left it."""
-        fresh = self._fresh.get(key)
-        return await self._store.kept(self.row.number, key) if fresh is None else kept_row(fresh, 0)
+        return self._writing.fresh(key) or await self._store.kept(self.row.number, key)
 
     async def own(self, progress: Sequence[Progress]) -> None:
         """Take over partitions: what is done of them already, and which keys are blocked, is read first."""
@@ -175,7 +166,8 @@ class Reader:
             return
         after = min(each.position for each in progress)
         self._already |= await self._store.reacted(self.row.number, self.row.generation, after)
-        self._blocked |= {lane.key for lane in await self._store.lanes(self.row.number)}
+        lanes = await self._store.lanes(self.row.number)
+        self._blocked |= {lane.key for lane in lanes if not is_of_rounds(lane.key)}
         await self._cancelled.look()
         head = await self._store.head()
         if after + 1 < head.first:
@@ -198,8 +190,8 @@ class Reader:
                 mark = self._store.change_mark()
                 if not await self._read():
                     await self._wait(mark)
-                if asyncio.get_running_loop().time() >= self._told_at + _IDLE:
-                    self._tell_position()
+                if asyncio.get_running_loop().time() >= self._writing.told_at + _IDLE:
+                    self._writing.tell_position()
             except StoreError as error:
                 log.warning("service %s waits: %s", self.row.name, error.what)
                 await self._nap(1.0)
@@ -221,9 +213,12 @@ class Reader:
             await self._cancelled.look()
         if self._cancelled:
             await self._cancelled.prepare(events)
-        for key in self._blocked & {event.key for event in events if event.key is not None}:
+        for key in sorted(self._blocked & {event.key for event in events if event.key is not None}):
             if not await self._still_blocked(key):
                 self._blocked.discard(key)
+        await self._readable.look(
+            {(event.type, event.version) for event in events if event.type in self._plans}
+        )
         if went_back != self._went_back:
             return True  # partitions came meanwhile whose events are before these
         for event in events:
@@ -237,9 +232,7 @@ class Reader:
         log.error("%s", self.lost)
 
     async def _still_blocked(self, key: str) -> bool:
-        waits = any(laned.key == key for laned in self._out.laned)
-        writing = self._writing is not None and any(laned.key == key for laned in self._writing.laned)
-        return waits or writing or bool(await self._store.lane(self.row.number, key, 1))
+        return self._writing.blocks(key) or bool(await self._store.lane(self.row.number, key, 1))
 
     async def _wait(self, mark: int) -> None:
         waited = 0.0
@@ -252,17 +245,6 @@ class Reader:
             await asyncio.wait_for(self._nudged.wait(), seconds)
         except TimeoutError:
             return
-
-    def _tell_position(self) -> None:
-        """Write how far the partitions have come of which no event was for us."""
-        self._out.touched |= self._behind()
-        if self._out.touched:
-            self._flush()
-
-    def _behind(self) -> set[int]:
-        """Return the partitions that have come further than is written."""
-        self._told_at = asyncio.get_running_loop().time()
-        return {p.partition for p in self.owned.values() if p.reached(self._cursor) > p.position}
 
     def _take(self, event: Event) -> None:
         """Let an event enter the line of its key, if it is ours."""
@@ -287,7 +269,7 @@ class Reader:
         if self._stopping:
             return  # it is not passed: whoever comes next begins with it
         if work.progress.careful:
-            self._begin_carefully(work)
+            self._careful.begin(work)
         else:
             self._react(work)
 
@@ -300,11 +282,11 @@ class Reader:
             if (event.number, plan.number) in self._already:
                 self._already.discard((event.number, plan.number))
             elif self._cancelled.stops(event, plan):
-                self._out.reactions.append(Reaction(event.number, plan.number, ReactedAs.CANCELLED))
+                self._writing.out.reactions.append(Reaction(event.number, plan.number, ReactedAs.CANCELLED))
             elif event.hops > self._hops:
                 self._as_run(work, plan, error=too_many_hops(event, self._hops))
-            elif plan.is_run or (event.key is not None and event.key in self._blocked):
-                self._as_run(work, plan)
+            elif plan.is_run or event.key in self._blocked or plan.left_to_others(event):
+                self._as_run(work, plan)  # if it is left to others, only they may claim it
             else:
                 self._running += 1
                 self._calls.begin(self, work, plan, event)
@@ -322,15 +304,11 @@ class Reader:
             gap = plan.handler.options.gap
             self._as_run(work, plan, due=None if gap is None else self._store.now() + gap)
         elif how.expects and not how.written:
-            self._write_alone(work, plan, how)
-            return  # it answers by ``_written_alone``
+            self._running += 1
+            self._writing.decided(work, plan, how, partial(self._decided, work, plan))
+            return  # it answers by ``_decided``; its key waits, since it may have to be tried again
         elif not how.written:
-            self._out.reactions.append(reaction_of(work, plan, how))
-            if how.events:
-                self._out.events += how.events
-            for kept in how.kept:
-                self._out.kept.append(kept)
-                self._fresh[kept.key] = kept
+            self._writing.reacted(work, plan, how)
         self._react(work)
 
     def transact(
@@ -338,28 +316,13 @@ class Reader:
     ) -> None:
         """Call a handler in a transaction that has its reaction as well; ``told`` hears how that ended."""
         if not self._dropped:
-            self._alone.append(Alone(work, plan, body, told))
-            self._flush()
+            self._writing.transact(Alone(work, plan, body, told))
 
     def _as_run(
         self, work: Work, plan: Plan, *, error: BaseException | None = None, due: int | None = None
     ) -> None:
-        """Let a reaction go on as a run, which waits behind those of its key, and at most until it is ``due``."""
-        event = work.event
-        number = self._numbers.take()[0]
-        start = plan.start(event, number, self.row.generation, self._namespace, self._queue)
-        self._out.reactions.append(Reaction(event.number, plan.number, ReactedAs.RUN, number))
-        if plan.joins:
-            self._out.joined.append(plan.joined(event, start))
-            return
-        key = event.key if plan.in_order else None
-        laned = Laned(start, plan.number, plan.rank(event), key, due_at=due)
-        if error is not None:
-            rng = seeded("reaction", event.number, plan.number)
-            failed, delay = plan.failed(event, self.row.generation, error, rng)
-            due = None if delay is None else self._store.now() + delay
-            laned = msgspec.structs.replace(laned, failed=failed, due_at=due)
-        self._out.laned.append(laned)
+        """Let a reaction go on as a run: what comes of its key goes behind it."""
+        key = self._going_on.as_run(self._writing.out, plan, work.event, error, due)
         if key is not None:
             self._blocked.add(key)
 
@@ -367,37 +330,14 @@ class Reader:
         """All handlers of an event are done with it: the next of its key may begin."""
         self._open -= 1
         work.progress.end(work.event.number)
-        if not work.told:
-            self._out.touched.add(work.progress.partition)
-            if not self._flush_soon:
-                self._flush_soon = True
-                asyncio.get_running_loop().call_soon(self._flush)
+        self._writing.passed(work)
         if work.lined and work.event.key is not None:
             behind = self._lines.leave(work.event.key)
             if behind is not None:
                 asyncio.get_running_loop().call_soon(self._begin, behind)
 
-    # -- what may turn out not to be so any more
-
-    def _write_alone(self, work: Work, plan: Plan, how: Ended) -> None:
-        """Write a reaction that was decided by an aggregate; its key waits, since it may have to be tried again."""
-        self._running += 1
-        keys = {kept.key for kept in how.kept}
-        if any(kept.key in keys for kept in self._out.kept):  # an earlier state of the key is written first
-            self._expecting.append((work, plan, how))
-            return
-        react = React(
-            self.session,
-            self.row.number,
-            self.row.generation,
-            reactions=(reaction_of(work, plan, how),),
-            events=tuple(how.events),
-            kept=tuple(how.kept),
-            expects=how.expects,
-        )
-        self._commits.put(react, partial(self._written_alone, work, plan))
-
-    def _written_alone(self, work: Work, plan: Plan, verdict: Verdict) -> None:
+    def _decided(self, work: Work, plan: Plan, verdict: Verdict) -> None:
+        """Hear whether what an aggregate decided was still so."""
         if self._dropped:
             return
         self._running -= 1
@@ -412,141 +352,33 @@ class Reader:
 
     # -- where a worker has died again and again
 
-    def _begin_carefully(self, work: Work) -> None:
-        if self._careful is None:
-            self._careful = asyncio.Queue()
-            self._calls.spawn(self, self._one_at_a_time(self._careful))
-        self._careful.put_nowait(work)
-
-    async def _one_at_a_time(self, works: asyncio.Queue[Work]) -> None:
-        """Begin suspects alone, each after a note in the store which one it was."""
-        while True:
-            work = await works.get()
-            progress, number = work.progress, work.event.number
-            tries = progress.crashes - CAREFUL_AFTER + 1 if progress.suspect == number else 0
-            if progress.careful and tries >= _TRIES:
-                self._park(work)
-            elif progress.careful:
-                note = React(
-                    self.session,
-                    self.row.number,
-                    self.row.generation,
-                    suspects=((progress.partition, number),),
-                )
-                await self._commits.submit(note, patient=True)
-                self._react(work)
-            else:
-                self._react(work)
-            while number in progress.open or self._writing is not None:
-                await nap(0.001)
+    def _careful_path(self, care: Care) -> Careful:
+        ways = Ways(
+            react=self._react,
+            park=self._park,
+            give_up=self._give_up,
+            spawn=partial(self._calls.spawn, self),
+            is_over=lambda: self._stopping,
+        )
+        return Careful(care, self.row, self.session, self._commits, ways)
 
     def _park(self, work: Work) -> None:
         """Put aside an event at which worker after worker has died."""
         log.error("event %d kills its worker; it is parked", work.event.number)
         for plan in work.plans[work.next :]:
-            number = self._numbers.take()[0]
-            start = plan.start(work.event, number, self.row.generation, self._namespace, self._queue)
-            parked = msgspec.structs.replace(start, reason=KILLS_ITS_WORKER, held=True)
-            self._out.reactions.append(Reaction(work.event.number, plan.number, ReactedAs.RUN, number))
-            self._out.laned.append(Laned(parked, plan.number, work.event.number, work.event.key))
-            if work.event.key is not None:
-                self._blocked.add(work.event.key)
+            key = self._going_on.parked(self._writing.out, plan, work.event)
+            if key is not None:
+                self._blocked.add(key)
         self._passed(work)
 
-    # -- writing
+    # -- what became of it
 
-    def _circuit(self, plan: Plan, seconds: float | None) -> None:
-        """Let it be seen that a handler's circuit has opened, or closed."""
-        if self._dropped:
-            return
-        until = None if seconds is None else self._store.now() + int(seconds * SECOND)
-        told = "is left alone" if seconds is not None else "is called again"
-        log.warning("handler %s %s", plan.title, told)
-        steer = SteerService(self._namespace, self.row.name, circuit=(plan.number, until))
-        self._commits.put(steer, lambda _: None)
-
-    def _flush(self) -> None:
-        """Write what has ended, unless something is being written: then it follows."""
-        self._flush_soon = False
-        if self._writing is not None or self._dropped or not (self._out or self._alone):
-            return
-        if asyncio.get_running_loop().time() >= self._told_at + _TELL:
-            self._out.touched |= self._behind()
-        out, self._out = self._out, Out()
-        if self._alone:
-            self._transact(self._alone.popleft(), out)
-        else:
-            self._writing = self._react_of(out)
-            self._commits.put(self._writing, self._written)
-
-    def _react_of(self, out: Out, passing: Work | None = None) -> React:
-        """Make what is to be written of what has ended, and, of ``passing``, ends with it."""
-        positions = []
-        passed = {} if passing is None else {passing.progress.partition: passing.event.number}
-        for partition in out.touched | passed.keys():
-            progress = self.owned.get(partition)
-            if progress is not None:
-                reached = progress.reached(self._cursor, passed.get(partition, 0))
-                if reached > progress.position:
-                    positions.append((partition, reached))
-        return React(
-            self.session,
-            self.row.number,
-            self.row.generation,
-            positions=tuple(positions),
-            reactions=tuple(out.reactions),
-            events=tuple(out.events),
-            laned=tuple(out.laned),
-            joined=tuple(out.joined),
-            kept=tuple(out.kept),
-        )
-
-    def _transact(self, alone: Alone, out: Out) -> None:
-        """Let a handler have its transaction; what has ended meanwhile is written with it."""
-        work: Work = alone.work
-        work.told = work.next == len(work.plans)
-        self._writing = self._react_of(out, work if work.told else None)
-        self._commits.put(alone.transact(self._writing), partial(self._transacted, alone, out))
-
-    def _transacted(self, alone: Alone, out: Out, verdict: Verdict) -> None:
-        if self._dropped:
-            return
-        match verdict:
-            case Transacted((*_, React() as react), (*_, Committed() as committed)):
-                self._writing = react
-                alone.told(alone.how)
-                self._written(committed)
-            case RolledBack() | Conflict():
-                self._writing, self._out = None, out.before(self._out)
-                alone.work.told = False
-                alone.told(alone.rolled_back(verdict))
-                self._flush()
-            case _:
-                self._written(verdict)
-
-    def _written(self, verdict: Verdict) -> None:
-        react, self._writing = self._writing, None
-        if self._dropped or react is None:
-            return
-        if isinstance(verdict, Committed):
-            for partition, position in react.positions:
-                progress = self.owned.get(partition)
-                if progress is not None:
-                    progress.position = position
-                    progress.careful, progress.crashes, progress.suspect = False, 0, None
-            for kept in react.kept:
-                if self._fresh.get(kept.key) is kept:
-                    del self._fresh[kept.key]
-            if react.events or react.laned or react.joined:
-                self._on_written()
-            self._flush()
-            self.nudge()
-            expecting, self._expecting = self._expecting, []
-            for work, plan, how in expecting:
-                self._running -= 1
-                self._write_alone(work, plan, how)
-        else:
-            self._give_up(verdict)
+    def _written(self, react: React) -> None:
+        """Hear that what has ended is written."""
+        if react.events or react.laned or react.joined:
+            self._on_written()
+        self._careful.written()
+        self.nudge()
 
     def _give_up(self, verdict: Verdict) -> None:
         """Let go of everything: what was to be written was refused."""
@@ -556,3 +388,12 @@ class Reader:
             log.warning("service %s moved on without this worker (%s)", self.row.name, verdict)
         self.drop()
         self.stale = True
+
+
+def _by_type(plans: Sequence[Plan]) -> dict[str, tuple[Plan, ...]]:
+    """Say which handlers an event of each type goes through, in the order of their definition."""
+    found: dict[str, tuple[Plan, ...]] = {}
+    for plan in plans:
+        for name in {kind.name for kind in plan.handler.takes}:
+            found[name] = (*found.get(name, ()), plan)
+    return found

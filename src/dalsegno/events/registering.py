@@ -1,4 +1,4 @@
-"""The schemas of one App's events: registered before its worker starts, held to when something is emitted.
+"""The schemas of one App's events: registered before its worker starts, or before the first of them is emitted.
 
 A version that does not fit those in the store is refused before anything is written under it.
 """
@@ -6,18 +6,14 @@ A version that does not fit those in the store is refused before anything is wri
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from dalsegno.core.codec import JSON
-from dalsegno.core.event import NewEvent
 from dalsegno.core.schemas import RegisterSchemas, SchemaRow, SchemasKnown
 from dalsegno.core.writes import Verdict
 from dalsegno.engine.commits import CommitQueue
 from dalsegno.engine.definitions import Workflow
-from dalsegno.errors import DefinitionError, EventRefused, SchemaRefused
+from dalsegno.errors import DefinitionError, SchemaRefused
 from dalsegno.events.declaring import Declaring, Submit
 from dalsegno.events.known import Known
 from dalsegno.events.types import EventType
@@ -38,7 +34,6 @@ class Registering:
         self._commits = commits
         self._namespace = namespace
         self._admitted: set[EventType[Any]] = set()
-        self._rows: dict[tuple[str, int], SchemaRow] = {}
         self._declaring = Declaring(known, namespace)
 
     async def register(self, workflows: Iterable[Workflow[Any, Any]] = ()) -> None:
@@ -60,11 +55,16 @@ class Registering:
         """
         fresh = {kind for kind in kinds if kind not in self._admitted}
         if fresh:
-            await self._admit(fresh, submit)
+            await self.join(list(declared_of(fresh)), submit, lambda: self._admitted.update(fresh))
         await self.declare(submit)
 
-    async def _admit(self, fresh: set[EventType[Any]], submit: Submit | None) -> None:
-        declared = list(declared_of(fresh))
+    async def join(
+        self, declared: list[Declared], submit: Submit | None = None, heard: Callable[[], None] = lambda: None
+    ) -> bool:
+        """Register what is declared, all of it or nothing; return whether any of it was not there.
+
+        ``heard`` is told once all of it is durable. Raises SchemaRefused.
+        """
         rows, durable = await self._read(declared), True
         while True:
             report = self._judged(declared, rows)
@@ -72,52 +72,18 @@ class Registering:
                 raise await self._refusal(declared, rows)
             new = tuple(_row(each.candidate) for each in report.findings if each.candidate and _is_new(each))
             if not new:
-                self._admitted |= fresh if durable else set()
-                return
-            known = await self._keep(new, rows, fresh, submit or self._commits.submit)
+                if durable:
+                    heard()
+                return False
+            known = await self._keep(declared, new, rows, submit or self._commits.submit, heard)
             if known.registered:
-                return
+                return True
             rows, durable = (
                 known.rows,
                 False,
             )  # others were quicker, or this very transaction, which may not last
 
-    async def hold(self, event: NewEvent) -> None:
-        """Hold a foreign event's data to the schema of its version; to any, if it says none.
-
-        One of a type or version that is not registered is held to nothing. Raises EventRefused.
-        """
-        rows = await self._versions(event)
-        if not rows or event.codec != JSON:
-            return
-        from dalsegno.events.schemas.payloads import fault_of
-
-        value = None if event.data is None else msgspec.json.decode(event.data)
-        faults = [fault_of(registered_of(row), value) for row in rows]
-        if all(faults):
-            name = f"{event.type} v{rows[-1].version}"
-            raise EventRefused(
-                f"The data of event {event.id!r} of {event.source} is not as {name} has it: {faults[-1]}",
-                "Nothing was written: no handler could read it.",
-                "Mend the data, or give it the version by which it was written.",
-                attribute="data",
-                reason=faults[-1],
-            )
-
     # -- what there is
-
-    async def _versions(self, event: NewEvent) -> list[SchemaRow]:
-        """Return the versions that an event's data may be of; what is stored of one never changes."""
-        from dalsegno.events.outside import UNSAID
-
-        known = self._rows.get((event.type, event.version))
-        if known is not None:
-            return [known]
-        rows = [row for row in await self._store.schemas(self._namespace, event.type) if row.format == "json"]
-        if event.version == UNSAID:
-            return rows
-        self._rows |= {(row.type, row.version): row for row in rows}
-        return [row for row in rows if row.version == event.version]
 
     async def _read(self, declared: Iterable[Declared]) -> tuple[SchemaRow, ...]:
         names = sorted({one.type for one in declared})
@@ -136,19 +102,20 @@ class Registering:
 
     async def _keep(
         self,
+        declared: list[Declared],
         new: tuple[SchemaRow, ...],
         rows: tuple[SchemaRow, ...],
-        fresh: set[EventType[Any]],
         submit: Submit,
+        heard: Callable[[], None],
     ) -> SchemasKnown:
-        names = sorted({kind.name for kind in fresh})
+        names = sorted({one.type for one in declared})
         seen = tuple((name, sum(row.type == name for row in rows)) for name in names)
 
-        def heard(verdict: Verdict) -> None:
+        def told(verdict: Verdict) -> None:
             if isinstance(verdict, SchemasKnown) and verdict.registered:
-                self._admitted |= fresh
+                heard()
 
-        verdict = await submit(RegisterSchemas(self._namespace, new, seen), heard)
+        verdict = await submit(RegisterSchemas(self._namespace, new, seen), told)
         assert isinstance(verdict, SchemasKnown)
         return verdict
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import Any, TypeVar
 
-from dalsegno.errors import DefinitionError, NoConverter
+from dalsegno.core.event import Heard
+from dalsegno.errors import DefinitionError, NoConverter, NotDecodable
 from dalsegno.events.converters import Converter
 from dalsegno.events.types import EventType, own_event_type
 
@@ -107,6 +108,31 @@ class Types:
                 )
         made: E = event
         return made
+
+    def received(self, told: Heard, wanted: EventType[E]) -> E:
+        """Read an event that came to a run in another version: by converters, else as it is, where that can be.
+
+        A run goes on as it was written, also beside programs that emit what it has never heard of. Raises
+        NoConverter where neither leads to what is wanted, NotDecodable where a converter fails.
+        """
+        data, stored = bytes(told.data), self.of(told.type, told.version)
+        if stored is None or not self.leads(stored, wanted):
+            try:
+                return wanted.decode(data)
+            except NotDecodable as error:
+                raise self._no_way(told.type, told.version, wanted) from error
+        try:
+            return self.convert(told.type, data, told.version, wanted)
+        except NotDecodable:
+            raise
+        except Exception as error:
+            raise NotDecodable(
+                f"Event {told.number} ({told.type} v{told.version}) could not be made one of v{wanted.version}: "
+                f"{type(error).__name__}: {error}",
+                "A converter has failed.",
+                "Mend it, or catch NotDecodable where the event is received.",
+                hint=wanted.cls,
+            ) from error
 
     def leads(self, stored: EventType[Any], wanted: EventType[Any]) -> bool:
         """Tell whether an event of one version can be read as another."""

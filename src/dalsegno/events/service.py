@@ -136,8 +136,9 @@ class Service:
         so many events for a parameter ``list[A]``, for at most ``linger``. ``sequence`` puts the events of
         a key in order by a number that they carry, and waits for a missing one for at most ``gap``.
         ``transaction`` gives the function ``tx``, the store's own connection. ``max_in_flight`` bounds how
-        many reactions run at once, ``due`` says how soon after its event one is owed. ``ordered`` lets the
-        next run of a stacked workflow begin only when the one before of its key has ended.
+        many of its calls a worker makes at once, retries among them. ``due`` says how soon after its event
+        a reaction is owed. ``ordered`` lets the next run of a stacked workflow begin only when the one
+        before of its key has ended.
         ``compensates`` names the events that it undoes, or "none". ``circuit`` leaves it alone for a while
         when all fails. ``examples`` are events that it expects, or their data as dicts, which ``dalsegno
         contracts check`` holds to what is emitted. The function is returned as it came. Raises DefinitionError.

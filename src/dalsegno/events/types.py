@@ -11,12 +11,23 @@ import functools
 import inspect
 from collections.abc import Callable
 from enum import Enum
-from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar, get_args, overload
+from typing import (
+    Any,
+    Generic,
+    Literal,
+    NamedTuple,
+    Protocol,
+    TypeAlias,
+    TypeVar,
+    get_args,
+    overload,
+    runtime_checkable,
+)
 from uuid import UUID
 
 from dalsegno.core.codec import Shape, shape_of
 from dalsegno.core.commit import Subscription
-from dalsegno.core.event import event_signal, hear
+from dalsegno.core.event import Heard, event_signal, hear
 from dalsegno.core.execution import Execution
 from dalsegno.core.ids import check_id
 from dalsegno.errors import DefinitionError, InvalidId, InvalidInput
@@ -133,9 +144,12 @@ class EventType(Generic[E]):
         """The name under which it comes to a run that waits for it."""
         return event_signal(self.name)
 
-    def read(self, data: bytes) -> E:
-        """Read what a run was told of it. Raises NotDecodable."""
-        return self.decode(bytes(hear(data).data))
+    def read(self, data: bytes, versions: object) -> E:
+        """Read what a run was told of it, by the converters of its App. Raises NotDecodable, NoConverter."""
+        told = hear(data)
+        if told.version in (0, self.version) or not isinstance(versions, Versions):
+            return self.decode(bytes(told.data))
+        return versions.received(told, self)
 
     def subscription(self, execution: Execution, key: str | None) -> Subscription:
         """Say which of its events a run waits for: those of the run's case, or with a key."""
@@ -164,6 +178,15 @@ class EventType(Generic[E]):
 
     def __repr__(self) -> str:
         return f"<event {self.title} at {self.place}>"
+
+
+@runtime_checkable
+class Versions(Protocol):
+    """Knows the ways from one version of an event to another."""
+
+    def received(self, told: Heard, wanted: EventType[E]) -> E:
+        """Read what a run was told of an event as another version than it was written in."""
+        ...
 
 
 @overload

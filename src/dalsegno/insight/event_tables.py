@@ -8,6 +8,7 @@ from datetime import datetime
 from dalsegno.client.event_views import EventInfo, EventStory, ReactionInfo
 from dalsegno.client.importing import ImportReport
 from dalsegno.client.services import HandlerInfo, PartitionInfo, ServiceInfo
+from dalsegno.client.states import KeptState
 from dalsegno.core.durations import text as length
 from dalsegno.insight.owed import Owed
 from dalsegno.insight.paint import Style, between, brief, columns, pad, printable, width
@@ -117,6 +118,9 @@ def _reaction_row(reaction: ReactionInfo, now: datetime, style: Style) -> Row:
         case "stale":
             symbol, colour = "·", "dim"
             said.append("too late for the state of its key: recorded, not applied")
+        case "cancelled":
+            symbol, colour = "·", "dim"
+            said.append("its case was cancelled before")
         case "run":
             if reaction.status in ("failed", "cancelled"):
                 symbol, colour = "✗", "red"
@@ -212,6 +216,13 @@ def render_service(service: ServiceInfo, parts: Sequence[PartitionInfo], now: da
         if part.crashes
     ]
     return "\n".join(lines)
+
+
+def render_state(kept: KeptState, now: datetime, style: Style) -> str:
+    """Write what a service keeps of a key, and since which event."""
+    head = f"{style.paint(printable(kept.key), 'bold')}  kept by {printable(kept.service)}"
+    lines = [f"{head} with event {kept.event}, {style.clock(kept.at, now)}"]
+    return "\n".join([*lines, *(f"  {printable(line)}" for line in to_json(kept.state).splitlines())])
 
 
 def _handler_line(handler: HandlerInfo, names: int, now: datetime) -> str:

@@ -75,7 +75,7 @@ class Instruments:
             engine.on_ended, commits.on_landed = self.metrics.ended, self.metrics.landed
         if self.traces is not None:
             engine.on_wake = self.traces.woke
-            operations.tracing = self.traces
+            operations.sending.tracing = self.traces
             reacting.trace(self.traces)
 
     def rested(self, run: Run, rest: Rest) -> None:

@@ -11,6 +11,7 @@ from dalsegno.core.event import event_signal, hear
 from dalsegno.core.reactions import DeadLetterRow
 from dalsegno.core.runs import Run
 from dalsegno.insight.standing import Awaited
+from dalsegno.store.log import lane_of
 from dalsegno.store.protocol import Store
 
 _EVENT = event_signal("")
@@ -44,7 +45,7 @@ async def read_reaction(store: Store, run: Run) -> Reacts | None:
         for handler in await store.handlers(service.number):
             if handler.name == handler_name:
                 key = hear(run.input).key if run.input else None
-                lane = [] if key is None else await store.lane(service.number, key)
+                lane = await lane_of(store, service.number, key, run.number, run.cause)
                 first = await store.get(lane[0]) if run.number in lane[1:] else None
                 return Reacts(
                     service=name,

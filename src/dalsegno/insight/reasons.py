@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dalsegno.core.clock import SECOND, from_datetime
 from dalsegno.core.durations import text as length
-from dalsegno.core.reactions import DeadLetterRow
+from dalsegno.core.reactions import DeadLetterRow, read_by
 from dalsegno.core.runs import (
     COMPENSATING,
     COMPENSATION_FAILED,
@@ -130,6 +130,9 @@ def _nobody(facts: Facts) -> Why | None:
         has = f"version {', '.join(others)} only" if others else "none of its versions"
         count = len(workers.alive)
         who = f"worker {workers.alive[0].name} has" if count == 1 else f"the {count} live workers have"
+        event = read_by(run.version)
+        if event is not None:
+            return Why(Reason.LACKS_CODE, f"{due}, and no live worker of {run.workflow} reads {event}")
         return Why(Reason.LACKS_CODE, f"{due}, and {who} not {run.workflow} v{run.version} ({has})")
     if all(view.state == "wedged" for view in able):
         return Why(

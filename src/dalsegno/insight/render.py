@@ -174,6 +174,8 @@ def _await_row(wait: Awaited, run: Standing, style: Style) -> Row:
             return "·", "yellow", name, f"waits for this {what} {since}"
         case "pressure":
             return "·", "yellow", name, f"waits for a service that is too far behind {since}"
+        case "held":
+            return "·", "yellow", "held back", f"goes on {_due(wait, run, style)}"
         case "timer":
             return "·", "yellow", name, f"fires {_due(wait, run, style)}"
         case "retry":

@@ -13,7 +13,7 @@ from dalsegno.core.clock import to_datetime
 from dalsegno.core.schemas import SchemaRow
 from dalsegno.events.known import Known
 from dalsegno.events.registering import declared_of, registered_of
-from dalsegno.events.schemas import Finding, Report, Users, check_declared
+from dalsegno.events.schemas import Declared, Finding, Report, Users, check_declared
 from dalsegno.events.users import users_of
 from dalsegno.insight.paint import Style, columns, printable
 from dalsegno.store.protocol import Store
@@ -51,7 +51,15 @@ async def list_schemas(store: Store, namespace: str, type: str | None = None) ->
 
 async def check_program(store: Store, namespace: str, known: Known) -> Report:
     """Hold the events that a program declares to what is registered, and tell who would break."""
-    declared = list(declared_of(known.types.all.values()))
+    return await _check(store, namespace, list(declared_of(known.types.all.values())), known)
+
+
+async def check_schema(store: Store, namespace: str, declared: Declared) -> Report:
+    """Hold one schema that was written by hand to what is registered, and tell who would break."""
+    return await _check(store, namespace, [declared], Known())
+
+
+async def _check(store: Store, namespace: str, declared: list[Declared], known: Known) -> Report:
     names = sorted({one.type for one in declared})
     stored = [registered_of(row) for name in names for row in await store.schemas(namespace, name)]
     services = known.services.values()
@@ -69,11 +77,12 @@ def render_schemas(found: Sequence[SchemaInfo], now: datetime, style: Style) -> 
     """Write versions as columns under a heading; nothing for none."""
     if not found:
         return ""
-    rows = [["TYPE", "VERSION", "MODE", "REGISTERED", "EVENTS", "READ BY"]]
+    rows = [["TYPE", "VERSION", "FORMAT", "MODE", "REGISTERED", "EVENTS", "READ BY"]]
     rows += [
         [
             printable(one.type),
             str(one.version),
+            one.format,
             one.mode,
             style.clock(one.registered_at, now),
             f"{one.events:,}",

@@ -104,9 +104,10 @@ class Doing:
 class Awaited:
     """One thing that a run waits for.
 
-    ``kind`` is signal, timer, retry, child or person. A retry is before attempt ``attempt`` of ``of``
-    (0: without limit). ``detail`` is a child's run id, or the error that a retry follows; ``run`` is
-    where that child stands.
+    ``kind`` is signal, timer, retry, child, person, pressure (an event that a service is too far behind
+    for) or held (an event or a step that is to wait, of which no more is known). A retry is before
+    attempt ``attempt`` of ``of`` (0: without limit). ``detail`` is a child's run id, or the error that a
+    retry follows; ``run`` is where that child stands.
     """
 
     kind: str

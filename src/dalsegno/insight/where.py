@@ -178,8 +178,8 @@ def _timer(timer: Timer, run: Run, trail: tuple[Mark, ...]) -> Awaited:
     """What a run under way waits for beside its steps, so far as its timers and its trail tell."""
     due, since = to_datetime(timer.due_at), to_datetime(run.changed_at)
     failed = [mark for mark in trail if mark.kind == "attempt" and mark.op == timer.op]
-    if not timer.retry or not failed:
-        return Awaited("retry" if timer.retry else "timer", "timer", timer.op, since, due)
+    if not timer.retry or not failed:  # an event, or a step, may be held back before it was ever tried
+        return Awaited("held" if timer.retry else "timer", "timer", timer.op, since, due)
     last = failed[-1]
     return Awaited("retry", last.name, timer.op, last.at, due, last.attempt + 1, detail=last.error)
 

@@ -7,7 +7,7 @@ from typing import Protocol
 import msgspec
 
 from dalsegno.core.event import Event, Head
-from dalsegno.core.reactions import DeadLetterRow, HandlerRow, KeptRow, Partition, ServiceRow
+from dalsegno.core.reactions import DeadLetterRow, HandlerRow, KeptRow, Partition, ServiceRow, lane_of_rounds
 
 
 class EventQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,3 +149,14 @@ class Log(Protocol):
     async def dead_letter_groups(self, namespace: str) -> list[DeadLetterGroup]:
         """Count open dead letters by what they failed of, the largest group first."""
         ...
+
+
+async def lane_of(store: Log, service: int, key: str | None, run: int, event: int) -> list[int]:
+    """Return the lane that a reaction's run is in: that of its key, or of its join's rounds; empty if in none."""
+    if key is None:
+        return []
+    lane = await store.lane(service, key)
+    for row in [] if run in lane else await store.reactions(event):
+        if row.run == run:
+            lane = await store.lane(service, lane_of_rounds(row.handler, row.generation, key))
+    return lane if run in lane else []

@@ -10,12 +10,12 @@ project's own tests, and may change with any version; ``conformance`` is for who
 from dalsegno.testing.contracts import check_contracts
 from dalsegno.testing.deeds import Effect
 from dalsegno.testing.explore import explore
+from dalsegno.testing.failing import StepMadeToFail
 from dalsegno.testing.journals import JournalsDiverge, record_journal, replay_journals
 from dalsegno.testing.plans import MalformedPlan
 from dalsegno.testing.play import Play, PlayedRun, rehearse
 from dalsegno.testing.report import EffectHappenedTwice, Exploration, ExplorationFailed, Finding, Pass
 from dalsegno.testing.services import Service
-from dalsegno.testing.stage import StepMadeToFail
 from dalsegno.testing.world import Stuck
 
 __all__ = [

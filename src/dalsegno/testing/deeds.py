@@ -1,8 +1,8 @@
-"""What steps did to the world in one play, as the world saw it: each effect once for each time it happened.
+"""What a play did to the world, as the world saw it: each effect once for each time it happened.
 
-An effect is a call that a step's body makes of a ``Service``, or, where a body calls none, the body
-itself. A call under an idempotency key that its far side has seen is answered from memory: it is no
-second effect. An effect that happened twice, because nobody gave a key, is what ``repeats`` finds.
+An effect is a call that the body of a step or a handler makes of a ``Service``, or, where it calls none,
+the body itself. A call under an idempotency key that its far side has seen is answered from memory: it
+is no second effect. An effect that happened twice, because nobody gave a key, is what ``repeats`` finds.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ class Repeat(NamedTuple):
     run_id: str
     step: str
     times: int
+    kind: str = "step"
 
 
 class WatchedInfo(StepInfo, frozen=True, gc=False):
@@ -61,7 +62,10 @@ class WatchedInfo(StepInfo, frozen=True, gc=False):
 
 @dataclass(slots=True)
 class Doing:
-    """A step's body under way: whose it is, where it runs, and what it has called so far."""
+    """A body under way, a step's or a handler's: whose it is, where it runs, and what it has called so far.
+
+    ``fails`` is how many attempts of it fail at most where it is made to; None for all of them.
+    """
 
     key: str
     run_id: str
@@ -70,6 +74,8 @@ class Doing:
     host: Host
     calls: Counter[str] = field(default_factory=Counter)
     asked_for_key: bool = False
+    kind: str = "step"
+    fails: int | None = None
 
 
 under_way: ContextVar[Doing | None] = ContextVar("dalsegno_doing", default=None)
@@ -83,7 +89,7 @@ class Deeds:
         self._now = now
         self._answers: dict[Hashable, Any] = {}
         self._times: Counter[tuple[str, str, int]] = Counter()
-        self._who: dict[tuple[str, str, int], Effect] = {}
+        self._who: dict[tuple[str, str, int], Repeat] = {}
 
     def answered(self, name: str, key: Hashable | None) -> tuple[bool, Any]:
         """Whether the far side knows this key, and what it answered then."""
@@ -107,9 +113,11 @@ class Deeds:
         at = to_datetime(self._now())
         effect = Effect(name, args, kwargs, answer, key, doing.run_id, doing.step, doing.attempt, at)
         self.effects.append(effect)
+        if doing.kind == "handler" and not doing.calls:
+            return  # most only say what follows; what they do to the world, a far side sees
         which = (doing.key, name, doing.calls[name])
         self._times[which] += 1
-        self._who[which] = effect
+        self._who[which] = Repeat(name, doing.run_id, doing.step, self._times[which], doing.kind)
 
     def body_done(self, doing: Doing, args: tuple[Any, ...], kwargs: dict[str, Any], answer: Any) -> None:
         """Note a body that came to its end; it is an effect itself if it called no service."""
@@ -119,5 +127,4 @@ class Deeds:
 
     def repeats(self) -> list[Repeat]:
         """What happened more than once where it was asked for once."""
-        found = ((self._who[which], count) for which, count in self._times.items() if count > 1)
-        return [Repeat(effect.name, effect.run_id, effect.step, count) for effect, count in found]
+        return [repeat for repeat in self._who.values() if repeat.times > 1]

@@ -1,4 +1,4 @@
-"""Crash a workflow at every point, and see that it keeps what it promises.
+"""Crash workflows and services at every point, and see that they keep what they promise.
 
 A clean play numbers the points. Then the same is played again for each point and each thing that can
 befall it there, for pairs of crashes, with another order of answers, and its journals are replayed
@@ -11,11 +11,13 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Collection, Iterable
-from typing import Any, TypeVar, overload
+from typing import Any, TypedDict, TypeVar, Unpack, overload
 
 from dalsegno.core.clock import SystemClock
 from dalsegno.engine.definitions import Definition, Workflow
-from dalsegno.engine.registry import Registry
+from dalsegno.events.service import Service
+from dalsegno.events.types import own_event_type
+from dalsegno.testing.collecting import collect
 from dalsegno.testing.passes import ALL, Passes
 from dalsegno.testing.plans import CrashPlan, parse_option
 from dalsegno.testing.play import Play
@@ -30,54 +32,39 @@ Scenario = Callable[[Play], object]
 Check = Callable[[Play], object]
 
 
+class _Options(TypedDict, total=False):
+    """How to explore; see ``explore``."""
+
+    check: Check | None
+    include: Iterable[object]
+    may_repeat: Collection[Definition | str]
+    passes: Collection[str]
+    pairs: int
+    error: Exception | None
+    seed: int
+    plan: str | None
+
+
+class _WithServices(_Options, total=False):
+    """How to explore what services may have a part in."""
+
+    services: Iterable[Service]
+
+
 @overload
-def explore(
-    workflow: Workflow[None, O],
-    /,
-    *,
-    check: Check | None = None,
-    include: Iterable[object] = (),
-    may_repeat: Collection[Definition | str] = (),
-    passes: Collection[str] = ALL,
-    pairs: int = 2_000,
-    error: Exception | None = None,
-    seed: int = 0,
-    plan: str | None = None,
-) -> Exploration: ...
+def explore(workflow: Workflow[None, O], /, **options: Unpack[_WithServices]) -> Exploration: ...
 @overload
-def explore(
-    workflow: Workflow[I, O],
-    input: I,
-    /,
-    *,
-    check: Check | None = None,
-    include: Iterable[object] = (),
-    may_repeat: Collection[Definition | str] = (),
-    passes: Collection[str] = ALL,
-    pairs: int = 2_000,
-    error: Exception | None = None,
-    seed: int = 0,
-    plan: str | None = None,
-) -> Exploration: ...
+def explore(workflow: Workflow[I, O], input: I, /, **options: Unpack[_WithServices]) -> Exploration: ...
 @overload
-def explore(
-    scenario: Scenario,
-    /,
-    *,
-    check: Check | None = None,
-    include: Iterable[object] = (),
-    may_repeat: Collection[Definition | str] = (),
-    passes: Collection[str] = ALL,
-    pairs: int = 2_000,
-    error: Exception | None = None,
-    seed: int = 0,
-    plan: str | None = None,
-) -> Exploration: ...
+def explore(scenario: Scenario, /, **options: Unpack[_WithServices]) -> Exploration: ...
+@overload
+def explore(event: object, /, *, services: Iterable[Service], **options: Unpack[_Options]) -> Exploration: ...
 def explore(
     subject: Any,
     input: Any = None,
     /,
     *,
+    services: Iterable[Service] = (),
     check: Check | None = None,
     include: Iterable[object] = (),
     may_repeat: Collection[Definition | str] = (),
@@ -87,26 +74,28 @@ def explore(
     seed: int = 0,
     plan: str | None = None,
 ) -> Exploration:
-    """Play a workflow, or a scenario, with every mishap; return what was found.
+    """Play a workflow, an event with the services that react, or a scenario, with every mishap.
 
-    A scenario is a function that gets a ``Play`` and does what a program would: start runs, let time
-    pass, signal, cancel. It is called anew for each play, so what it needs it makes itself.
+    A scenario is a function that gets a ``Play`` and does what a program would: start runs, emit, let
+    time pass, signal, cancel. It is called anew for each play, so what it needs it makes itself.
 
     ``check`` gets the play when all has come to rest, and raises, or returns False, if something is
-    not as it must be. Without it, every play must end as the clean one did, unless that depends on the
-    order in which steps answer, or a step was cut off that may not run twice. Whatever ``check`` says,
-    these are failures: a broken promise of dalsegno, a replay that differs, a clock or chance in
-    workflow code, a run that is parked, a step that a compensated saga left standing. An effect that
-    happened twice, and was given no idempotency key, is a warning; ``may_repeat`` names the steps, or
-    ``service.verb``, for which that is no harm.
+    not as it must be. Without it, every play must come to the same runs' ends and the same events, by type
+    and key, as the clean one, unless that depends on the order of answers, or a step was cut off that
+    may not run twice; and every case must end. Whatever ``check`` says, these are failures: a broken
+    promise of dalsegno, a replay that differs, a clock or chance in workflow code, a run that is parked
+    or a dead letter that was none in the clean play, a step that a compensated saga left standing. An
+    effect that happened twice, and was given no idempotency key, is a warning; ``may_repeat`` names
+    the steps, the handlers, or ``service.verb``, for which that is no harm.
 
-    Workflows and steps are found among the globals of the subject's module and of what it names;
-    ``include`` adds others. ``passes`` picks some of ``ALL``. Of more than ``pairs`` pairs of crashes
-    as many are drawn by ``seed``; so are failing steps with a crash. ``error`` is what a step raises
-    that is made to fail.
+    ``services`` are those that react. Workflows and steps are found among the globals of the subject's
+    module and of what it names, processes and other events in the modules of the handlers; ``include``
+    adds others. ``passes`` picks some of ``ALL``. Of more than ``pairs`` pairs of crashes
+    as many are drawn by ``seed``; so are failing steps with a crash. ``error`` is what is raised by a
+    step, a handler or a far side that is made to fail.
 
     ``plan`` plays one plan only, as the environment's DALSEGNO_CRASH_PLAN does, which ``pytest
-    --crash-plan`` sets. Raises ``MalformedPlan`` for one that is none.
+    --crash-plan`` sets. Returns what was found. Raises ``MalformedPlan`` for a plan that is none.
     """
     if CHILD in os.environ:
         raise NotHere
@@ -116,10 +105,10 @@ def explore(
     _refuse(subject, input, check)
     clock = SystemClock()
     began = clock.monotonic()
-    scenario = _starting(subject, input) if isinstance(subject, Workflow) else subject
+    registry, known = collect(subject, services, include)
     repeatable = {each if isinstance(each, str) else each.name for each in may_repeat}
-    player = Player(scenario, registry_for(subject, include), check, repeatable, error, seed)
-    found = Exploration(getattr(subject, "__name__", repr(subject)), nth_of_test())
+    player = Player(_scenario(subject, input), registry, known, check, repeatable, error, seed)
+    found = Exploration(_name(subject), nth_of_test())
     passed = Passes(player, found, pairs, seed)
     wanted = _wanted(plan, found.nth)
     if wanted is None:
@@ -144,8 +133,10 @@ def _refuse(subject: Any, input: Any, check: Any) -> None:
         raise TypeError(
             f"{subject.name} is a step, which nothing crashes alone: write a workflow that calls it"
         )
-    if not callable(subject):
-        raise TypeError(f"explore() takes a workflow and its input, or a scenario, not {subject!r}")
+    if not (callable(subject) or _is_event(subject)):
+        raise TypeError(f"explore() takes a workflow and its input, an event, or a scenario, not {subject!r}")
+    if _is_event(subject) and input is not None:
+        raise TypeError("an event has no input: name those who react with services=")
     if input is not None:
         raise TypeError("a scenario gets a Play alone: let it start its runs with the input that they need")
 
@@ -161,64 +152,27 @@ def _wanted(plan: str | None, nth: int) -> CrashPlan | None:
     return wanted if whose == nth else CrashPlan()
 
 
-def _starting(workflow: Workflow[Any, Any], input: Any) -> Scenario:
-    """Make the scenario that only starts a workflow; its run must come to an end."""
-
-    def scenario(play: Play) -> None:
-        starting: Any = play.start
-        starting(workflow, input).result()
-
-    return scenario
+def _is_event(subject: Any) -> bool:
+    return own_event_type(type(subject)) is not None
 
 
-def registry_for(subject: Any, include: Iterable[object]) -> Registry:
-    """Collect what a subject needs: the definitions of its module, and those that its workflows name."""
-    registry = Registry()
-    registry.add(include)
-    seen: set[int] = set()
-    function = getattr(subject, "func", getattr(subject, "__func__", subject))
+def _name(subject: Any) -> str:
+    return type(subject).__name__ if _is_event(subject) else getattr(subject, "__name__", repr(subject))
+
+
+def _scenario(subject: Any, input: Any) -> Scenario:
+    """Make the scenario that only starts a workflow, whose run must come to an end, or emits an event."""
+
+    def starting(play: Play) -> None:
+        start: Any = play.start
+        start(subject, input).result()
+
+    def emitting(play: Play) -> None:
+        play.emit(subject)
+
     if isinstance(subject, Workflow):
-        _add(registry, subject, seen)
-    else:
-        registry.add_found(getattr(function, "__globals__", {}))
-        _add_named(registry, function, seen)
-    for workflow in list(registry.workflows.values()):
-        _add(registry, workflow, seen)
-    registry.check()
-    return registry
-
-
-def _add(registry: Registry, workflow: Workflow[Any, Any], seen: set[int]) -> None:
-    if id(workflow) not in seen:
-        seen.add(id(workflow))
-        registry.add([workflow])
-        _add_named(registry, workflow.function, seen)
-
-
-def _add_named(registry: Registry, function: Any, seen: set[int]) -> None:
-    """Add the definitions that a function names: globals, variables around it, attributes of modules."""
-    code = getattr(function, "__code__", None)
-    if code is None:
-        return
-    names = {name for each in _codes(code) for name in (*each.co_names, *each.co_freevars)}
-    namespace = dict(function.__globals__)
-    for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
-        try:
-            namespace[name] = cell.cell_contents
-        except ValueError:  # not given a value yet
-            continue
-    for name in names & namespace.keys():
-        thing = namespace[name]
-        inside = vars(thing) if type(thing) is type(os) else {}
-        for each in (thing, *(inside[attribute] for attribute in names & inside.keys())):
-            if isinstance(each, Workflow):
-                _add(registry, each, seen)
-            elif isinstance(each, Definition):
-                registry.add([each])
-
-
-def _codes(code: Any) -> Iterable[Any]:
-    yield code
-    for constant in code.co_consts:
-        if hasattr(constant, "co_names"):
-            yield from _codes(constant)
+        return starting
+    if _is_event(subject):
+        return emitting
+    scenario: Scenario = subject
+    return scenario

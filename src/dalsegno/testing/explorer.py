@@ -17,9 +17,11 @@ from dalsegno.engine.registry import Registry
 from dalsegno.events.known import Known
 from dalsegno.store.memory import MemoryStore
 from dalsegno.store.protocol import Store
+from dalsegno.testing.endings import End
 from dalsegno.testing.faults import WRITE_CRASHES, Exactly, Fault
+from dalsegno.testing.setting import Setting
 from dalsegno.testing.simclock import SimClock
-from dalsegno.testing.world import End, Scenario, Setting, World
+from dalsegno.testing.world import Scenario, World
 
 
 def _outcome(world: World) -> dict[str, End]:

@@ -7,15 +7,16 @@ from dataclasses import replace
 
 from dalsegno.core.ids import seeded
 from dalsegno.insight.recording import Recording
-from dalsegno.testing.plans import CRASHES, FAILURES, CrashPlan, Mishap
+from dalsegno.testing.plans import CRASHES, FAILURES, SENT_AGAIN, CrashPlan, Mishap
 from dalsegno.testing.player import Played, Player
 from dalsegno.testing.rehash import SEEDS, CannotReplay, Rehash, Rehashed, local
 from dalsegno.testing.replaying import Divergence, call_at
 from dalsegno.testing.report import Exploration, Finding, Pass
-from dalsegno.testing.script import Place, Point
+from dalsegno.testing.script import BODIES, Place, Point
 
-ORDERS, CRASH, ZOMBIES, FAILING, PAIRS, HASHES = ALL = (
+ORDERS, AGAIN, CRASH, ZOMBIES, FAILING, PAIRS, HASHES = ALL = (
     "orders",
+    "duplicates",
     "crashes",
     "zombies",
     "failing steps",
@@ -24,6 +25,12 @@ ORDERS, CRASH, ZOMBIES, FAILING, PAIRS, HASHES = ALL = (
 )
 
 _ORDERS = 20
+_PLACES = {
+    Place.WRITE: ("write", "writes"),
+    Place.HANDLER: ("handler call", "handler calls"),
+    Place.STEP: ("step body", "step bodies"),
+    Place.CALL: ("service call", "service calls"),
+}
 
 
 class Passes:
@@ -42,7 +49,13 @@ class Passes:
     def play(self, wanted: Collection[str]) -> None:
         """Play the passes that are wanted."""
         self._play_clean()
-        in_turn = {ORDERS: self._orders, CRASH: self._crashes, ZOMBIES: self._zombies, FAILING: self._failing}
+        in_turn = {
+            ORDERS: self._orders,
+            AGAIN: self._duplicates,
+            CRASH: self._crashes,
+            ZOMBIES: self._zombies,
+            FAILING: self._failing,
+        }
         for name, one_pass in in_turn.items():
             if name in wanted and not self._found.failures:
                 one_pass()
@@ -82,17 +95,22 @@ class Passes:
     def _play_clean(self) -> None:
         [self._played_clean] = self._all("clean", [CrashPlan()], watch=True)
         self._recorded += self._clean.recordings
-        self._player.judge.clean = self._clean.ends
+        self._player.judge.clean = self._clean.facts
         self._found.points = len(self._clean.points)
-        names = (("write", "writes"), ("step body", "step bodies"), ("service call", "service calls"))
-        found = [sum(p.place is place for p in self._clean.points) for place in Place]
-        told = [f"{n:,} {one if n == 1 else many}" for n, (one, many) in zip(found, names, strict=True)]
-        self._found.passes[0].note = ", ".join(told)
+        self._found.passes[0].note = _counted(self._clean.points, services=bool(self._player.known.services))
 
     def _orders(self) -> None:
         self._all(ORDERS, [CrashPlan(order=number) for number in range(1, _ORDERS + 1)])
         if not self._player.judge.settled:
             self._found.passes[-1].note = "how it ends depends on the order of answers: `check` judges it"
+
+    def _duplicates(self) -> None:
+        if self._clean.emits:
+            self._all(
+                AGAIN,
+                [CrashPlan(again=when) for when in SENT_AGAIN],
+                "sent again, at once and at the end",
+            )
 
     def _crashes(self) -> None:
         plans = [CrashPlan().then(number, mishap) for number, mishap in _befalling(self._clean.points)]
@@ -111,7 +129,7 @@ class Passes:
             self._all("… and a crash", drawn, note)
 
     def _failing_alone(self) -> list[Played]:
-        """Let each step of a saga fail in each way, nothing else; keep the journals."""
+        """Let each step of a saga, and each handler, fail in each way, nothing else; keep the journals."""
         steps = [point.number for point in self._clean.points if point.fails]
         singles = [CrashPlan().then(number, mishap) for number in steps for mishap in FAILURES]
         if not singles:
@@ -145,16 +163,18 @@ class Passes:
     # -- hash seeds
 
     def _rehash(self, seeds: Collection[int]) -> Rehash | None:
-        workflows = list(self._player.registry.workflows.values())
         played = {recording.run.workflow for recording in self._recorded}
-        unknown = [w.name for w in workflows if w.name in played and local(w)]
+        if not played:
+            self._found.passes.append(Pass(HASHES, 0, "no workflow was played"))
+            return None
+        used = [workflow for name, workflow in self._player.sources if name in played]
+        unknown = [workflow.name for workflow in used if local(workflow)]
         if unknown:
             note = (
                 f"not checked: {', '.join(unknown)} is defined in a function, where no other process finds it"
             )
             self._found.passes.append(Pass(HASHES, 0, note))
             return None
-        used = [w for w in workflows if w.name in played]
         return Rehash(used, self._recorded, list(seeds))
 
     def _collect(self, rehash: Rehash | None) -> None:
@@ -176,7 +196,7 @@ class Passes:
     def _both_sides(self, found: Rehashed) -> Divergence:
         """Say what the journal holds by what the code asks for in this process, which has its hash seed."""
         recording = self._recorded[found.index]
-        workflow = self._player.registry.workflow(recording.run.workflow, recording.run.version)
+        workflow = self._player.replayable.workflow(recording.run.workflow, recording.run.version)
         holds = call_at(recording, workflow, found.parted.position)
         return replace(found.parted, holds=holds) if holds else found.parted
 
@@ -200,10 +220,20 @@ class Passes:
         return done
 
 
+def _counted(points: list[Point], *, services: bool) -> str:
+    """Say how many points of each kind there are; handlers only where there are any."""
+    told = []
+    for place, (one, many) in _PLACES.items():
+        count = sum(point.place is place for point in points)
+        if place is not Place.HANDLER or services:
+            told.append(f"{count:,} {one if count == 1 else many}")
+    return ", ".join(told)
+
+
 def _befalling(points: list[Point]) -> Iterator[tuple[int, Mishap]]:
     """Yield all crashes, and lost replies, that may befall these points."""
     for point in points:
-        first_call = point.place is Place.CALL and points[point.number - 2].place is Place.STEP
+        first_call = point.place is Place.CALL and points[point.number - 2].place in BODIES
         if not first_call:  # before it is no other place than before its step's body
             yield point.number, Mishap.BEFORE
         yield point.number, Mishap.AFTER

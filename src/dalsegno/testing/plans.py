@@ -1,10 +1,11 @@
 """What befalls one play, in a word that fits on a command line: ``7a,9b``.
 
-A *point* is a place where a process could die: a write to the store, the body of a step, a call of a
-service. Points are numbered in the order in which a play comes to them, and up to the first mishap
+A *point* is a place where a process could die: a write to the store, the body of a step or a handler, a
+call of a far side. Points are numbered in the order in which a play comes to them, and up to the first mishap
 every play of a scenario is the same; so ``7a,9b`` says all: it dies after point 7, and what goes on
 then dies before point 9. ``clean`` is the play in which nothing happens, ``o3`` the third of those
-whose steps answer in another order, ``h2`` a replay under another hash seed.
+whose steps and handlers answer in another order, ``h2`` a replay under another hash seed, ``d1`` one in
+which what is emitted is sent twice.
 """
 
 from __future__ import annotations
@@ -41,9 +42,11 @@ _TOLD = {
 
 CRASHES = (Mishap.BEFORE, Mishap.AFTER)
 FAILURES = (Mishap.REFUSED, Mishap.TIMED_OUT)
+AT_ONCE, LATER = SENT_AGAIN = (1, 2)
+"""When what a scenario emits is sent again: right after it, or when all has come to rest."""
 
 _TOKEN = re.compile(r"([1-9][0-9]{0,5})([balzrt])")
-_ALONE = re.compile(r"([oh])([1-9][0-9]{0,3})")
+_ALONE = re.compile(r"([ohd])([1-9][0-9]{0,3})")
 _NTH = re.compile(r"([1-9][0-9]{0,3}):(.*)")
 
 
@@ -53,11 +56,15 @@ class MalformedPlan(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class CrashPlan:
-    """Which mishap happens at which point; or the other order, or the other hash seed, of a play."""
+    """Which mishap happens at which point; or the other order, or the other hash seed, of a play.
+
+    ``again`` sends what the scenario emits twice: 1 at once, 2 when all has come to rest.
+    """
 
     mishaps: tuple[tuple[int, Mishap], ...] = ()
     order: int = 0
     hash_seed: int = 0
+    again: int = 0
 
     @classmethod
     def parse(cls, text: str) -> CrashPlan:
@@ -65,8 +72,7 @@ class CrashPlan:
         if text == "clean":
             return cls()
         if alone := _ALONE.fullmatch(text):
-            number = int(alone[2])
-            return cls(order=number) if alone[1] == "o" else cls(hash_seed=number)
+            return _ALONE_MEANS[alone[1]](int(alone[2]))
         found: dict[int, Mishap] = {}
         for part in text.split(","):
             token = _TOKEN.fullmatch(part.strip())
@@ -97,7 +103,16 @@ class CrashPlan:
             return f"o{self.order}"
         if self.hash_seed:
             return f"h{self.hash_seed}"
+        if self.again:
+            return f"d{self.again}"
         return ",".join(f"{number}{mishap}" for number, mishap in self.mishaps) or "clean"
+
+
+_ALONE_MEANS = {
+    "o": lambda number: CrashPlan(order=number),
+    "h": lambda number: CrashPlan(hash_seed=number),
+    "d": lambda number: CrashPlan(again=number),
+}
 
 
 def parse_option(text: str) -> tuple[int, CrashPlan]:
@@ -110,6 +125,6 @@ def _refusal(text: str, why: str) -> str:
     return (
         f"{text!r} is no crash plan: {why}. A plan is 'clean', or points in rising order, each with what "
         "happens there, as in 7a,9b: b the process dies before it, a after it, l the reply to a write is "
-        "lost, z it stands still past its lease, r a step is refused, t a step times out; or o3, another "
-        "order of answers; or h2, another hash seed."
+        "lost, z it stands still past its lease, r a step or a handler is refused, t it times out; or o3, "
+        "another order of answers; or h2, another hash seed; or d1, what is emitted is sent twice."
     )

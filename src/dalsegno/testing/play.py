@@ -10,6 +10,8 @@ from types import ModuleType
 from typing import Any, Generic, TypeVar, overload
 
 from dalsegno.client import RunInfo
+from dalsegno.client.dead_letters import DeadLetterInfo
+from dalsegno.client.event_views import EventInfo, info_of
 from dalsegno.core.clock import to_datetime
 from dalsegno.core.durations import Duration, microseconds
 from dalsegno.core.entries import Entry
@@ -18,6 +20,11 @@ from dalsegno.core.runs import Run
 from dalsegno.engine.definitions import Definition, Workflow
 from dalsegno.engine.registry import Registry
 from dalsegno.errors import ResultTimeout, RunNotFound
+from dalsegno.events.keeping import Keeping
+from dalsegno.events.known import Known
+from dalsegno.events.process import Process
+from dalsegno.events.service import Service
+from dalsegno.events.types import event_type, own_event_type
 from dalsegno.insight.recording import record
 from dalsegno.testing.callers import globals_of_caller
 from dalsegno.testing.deeds import Effect
@@ -148,6 +155,58 @@ class Play:
         """Let virtual time pass: what comes due meanwhile happens, in its order."""
         self._stage.pass_time(microseconds(length, what="length"))
 
+    def emit(self, *events: Any, id: str | None = None, case_id: str | None = None) -> list[int]:
+        """Put events on the log, as ``dalsegno.Client.emit`` does, one by one; return their numbers.
+
+        Those without an id get one, so that each is there once though its sender crashes and sends it again.
+        """
+        return [self._emit(event, id if len(events) == 1 else None, case_id) for event in events]
+
+    def _emit(self, event: Any, id: str | None, case_id: str | None) -> int:
+        own = own_event_type(type(event)) is not None  # another, an Envelope, has its own id
+        known = id if id is not None or not own else f"event-{self._stage.next_number()}"
+        [number] = self._stage.emit(lambda client: client.emit(event, id=known, case_id=case_id))
+        return number
+
+    @overload
+    def events(self, cls: None = None, /, *, key: str | None = None) -> list[EventInfo]: ...
+    @overload
+    def events(self, cls: type[T], /, *, key: str | None = None) -> list[T]: ...
+    def events(self, cls: type[Any] | None = None, /, *, key: str | None = None) -> list[Any]:
+        """Return what is on the log, in its order: the events of a class, of one key if wanted.
+
+        Without a class they are ``EventInfo``, with their types, keys, cases and causes.
+        """
+        rows = self._stage.invariants.chronicle.events.values()
+        found = [row for row in rows if key in (None, row.key)]
+        if cls is None:
+            return [info_of(row) for row in found]
+        kind, types = event_type(cls), self._stage.known.types
+        return [
+            types.convert(row.type, row.data or b"null", row.version, kind)
+            for row in found
+            if row.type == kind.name
+        ]
+
+    def state(self, service: Service, key: str) -> Any:
+        """Return what a service keeps of a key, None where it keeps nothing."""
+        rows = self._stage.invariants.reacting.services.values()
+        number = next((row.number for row in rows if row.name == service.name), None)
+        kept = None if number is None else peek(self._stage.store.kept(number, key))
+        return None if kept is None or service.state is None else Keeping(service).read(kept)
+
+    def dead_letters(self) -> list[DeadLetterInfo]:
+        """Return the dead letters that are open, the newest first."""
+        return self._stage.drive(self._stage.ask(lambda client: client.dead_letters.list()))
+
+    def redrive(self, number: int) -> bool:
+        """Let a dead letter be tried again, as a person would who has mended what it failed of."""
+        return self._stage.drive(self._stage.ask(lambda client: client.dead_letters.redrive(number)))
+
+    def cancel_case(self, event: Any, /) -> int:
+        """Cancel a case by its process's ``cancel=`` event; return the event's number."""
+        return self._stage.drive(self._stage.ask(lambda client: client.cancel_case(event)))
+
     def now(self) -> datetime:
         """Return the virtual time, as ``dalsegno.now()`` shows it to workflows."""
         return to_datetime(self._stage.clock.now())
@@ -162,14 +221,20 @@ class Play:
 
 
 @contextmanager
-def rehearse(*include: Definition | ModuleType, seed: int = 0) -> Iterator[Play]:
+def rehearse(*include: Definition | ModuleType | Service | Process, seed: int = 0) -> Iterator[Play]:
     """Play in virtual time: months pass in milliseconds, the same way each time.
 
-    It knows the workflows that ``include`` names, or holds; without any, those among the globals of
-    the module that calls it. A worker and a client with a store in memory live as long as the ``with``.
+    It knows the workflows and services that ``include`` names, or holds; without any, those among the
+    globals of the module that calls it. A worker and a client with a store in memory live as long as the ``with``.
     Steps really run, ``Service`` or not. ``seed`` picks the order in which steps side by side answer.
     """
-    with Stage(registry_of(include, globals_of_caller(3)), seed=seed) as stage:
+    namespace = globals_of_caller(3)
+    known = Known()
+    rest = known.add(include)
+    if not include:
+        known.add_found(namespace)
+    known.check()
+    with Stage(registry_of(tuple(rest), {} if include else namespace), known=known, seed=seed) as stage:
         yield Play(stage)
 
 

@@ -9,28 +9,32 @@ from traceback import format_exception
 
 from dalsegno.engine.registry import Registry
 from dalsegno.errors import DalsegnoError, RunCancelled, RunEnded, RunError, RunFailed
+from dalsegno.events.known import Known
 from dalsegno.insight.recording import Recording, record
 from dalsegno.testing.callers import raised_at, without_ours
 from dalsegno.testing.deeds import Repeat
+from dalsegno.testing.facts import Facts, facts
 from dalsegno.testing.invariants import Broken, peek
 from dalsegno.testing.judging import Judge, Misplayed
 from dalsegno.testing.plans import CrashPlan
 from dalsegno.testing.play import Play
+from dalsegno.testing.rehash import replayable, sources
 from dalsegno.testing.report import Finding
 from dalsegno.testing.script import Point
 from dalsegno.testing.simloop import Deadlock, Livelock
 from dalsegno.testing.stage import Stage
 from dalsegno.testing.watch import watching
-from dalsegno.testing.world import End, Stuck
+from dalsegno.testing.world import Stuck
 
 
 @dataclass(slots=True)
 class Played:
-    """What one play came to: its points, how its runs ended, what went wrong, what happened twice."""
+    """What one play came to: its points, what it came to, what went wrong, what happened twice."""
 
     plan: CrashPlan
     points: list[Point] = field(default_factory=list)
-    ends: dict[str, End] = field(default_factory=dict)
+    facts: Facts | None = None
+    emits: bool = False
     recordings: list[Recording] = field(default_factory=list)
     failure: Finding | None = None
     twice: list[Finding] = field(default_factory=list)
@@ -46,12 +50,16 @@ class Player:
         self,
         scenario: Callable[[Play], object],
         registry: Registry,
+        known: Known,
         check: Callable[[Play], object] | None,
         may_repeat: Collection[str],
         error: Exception | None,
         seed: int,
     ) -> None:
         self.registry = registry
+        self.known = known
+        self.sources = list(sources(registry, known))
+        self.replayable = replayable(registry, known)
         self.judge = Judge(registry, strict=check is None)
         self._scenario = scenario
         self._check = check
@@ -66,17 +74,19 @@ class Player:
         the points of the clean play, to which this one must come too until its first mishap.
         """
         played = Played(plan)
-        stage = Stage(self.registry, plan, seed=self._seed, error=self._error)
+        stage = Stage(self.registry, plan, known=self.known, seed=self._seed, error=self._error)
         try:
             with stage:
                 try:
                     self._perform(stage, watch=watch)
                 finally:
-                    played.points = stage.script.points
+                    played.points, played.emits = stage.script.points, stage.emits
                     played.twice = self._twice(stage, plan)
-                played.ends = stage.ends()
+                played.facts = facts(stage)
                 if watch:
-                    played.recordings = [peek(record(stage.store, row)) for row in stage.runs()]
+                    known = {name for name, _ in self.sources}
+                    rows = [row for row in stage.runs() if row.workflow in known]
+                    played.recordings = [peek(record(stage.store, row)) for row in rows]
         except BaseException as error:
             if not isinstance(error, Exception) and type(error).__name__ != "Failed":  # pytest.fail()
                 raise
@@ -93,6 +103,8 @@ class Player:
         with watching() if watch else contextlib.nullcontext() as watcher:
             ended = self._heard(play, stage)
             stage.come_to_rest()
+            if stage.emit_again():
+                stage.come_to_rest()
         if watcher is not None and watcher.readings:
             raise Misplayed("not deterministic", "; ".join(map(str, watcher.readings)))
         self.judge.judge(stage)
@@ -122,7 +134,7 @@ class Player:
 
 
 def _told(repeat: Repeat) -> str:
-    where = "" if repeat.name == repeat.step else f" in step {repeat.step}"
+    where = "" if repeat.name == repeat.step else f" in {repeat.kind} {repeat.step}"
     return (
         f"{repeat.name}{where} happened {repeat.times} times for {repeat.run_id}, without an idempotency key"
     )

@@ -14,15 +14,20 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from dalsegno.core.clock import SystemClock
 from dalsegno.engine.definitions import Workflow
 from dalsegno.engine.registry import Registry
+from dalsegno.events.known import Known
+from dalsegno.events.plan import Plan
+from dalsegno.events.readable import Readable
 from dalsegno.insight.recording import Recording, read_recording
+from dalsegno.store.memory import MemoryStore
 from dalsegno.testing.replaying import Divergence, replay
 
 CHILD = "DALSEGNO_REHASH"
@@ -105,6 +110,28 @@ def local(workflow: Workflow[Any, Any]) -> bool:
     return "<locals>" in workflow.function.__qualname__
 
 
+def sources(registry: Registry, known: Known) -> Iterator[tuple[str, Workflow[Any, Any]]]:
+    """Yield what runs are runs of, and the workflow that is its code: of a reaction the one below ``on()``."""
+    for workflow in registry.workflows.values():
+        yield workflow.name, workflow
+    for service in known.services.values():
+        for handler in service.handlers.values():
+            if handler.workflow is not None:
+                yield handler.title, handler.workflow
+
+
+def replayable(registry: Registry, known: Known) -> Registry:
+    """Collect the workflows whose journals can be replayed: reactions too that are workflows of users."""
+    found = Registry()
+    found.add(registry.workflows.values())
+    readable = Readable(known.types, MemoryStore(SystemClock()), "default")  # a store that nobody asks
+    for service in known.services.values():
+        for handler in service.handlers.values():
+            if handler.workflow is not None:
+                found.add(Plan(handler, known.types, readable).workflows)
+    return found
+
+
 # -- in the other process
 
 
@@ -113,9 +140,13 @@ def main() -> None:
     folder = Path(sys.argv[1])
     wanted = json.loads((folder / "modules").read_text("utf-8"))
     sys.path[:] = wanted["path"]
-    registry = Registry()
+    registry, known = Registry(), Known()
     for name, file in wanted["modules"].items():
-        registry.add_found(vars(_module(name, Path(file))))
+        module = vars(_module(name, Path(file)))
+        registry.add_found(module)
+        known.add_found(module)
+    known.check()
+    registry = replayable(registry, known)
     found = []
     for path in folder.glob("*/*.json"):
         recording = read_recording(path)

@@ -1,4 +1,4 @@
-"""A far side for tests: a service that steps call, whose every call is a point and an effect.
+"""A far side for tests: a service that steps and handlers call, whose every call is a point and an effect.
 
 Put one where your code has its real client. In a play each call of it is numbered, may be where a
 process dies, and is written down; outside of one it is a plain fake.
@@ -33,8 +33,8 @@ class Theatre(Protocol):
         """Come to the point of a call; raise ``Gone`` if nothing may happen any more. Return its number."""
         ...
 
-    def after_call(self, doing: Doing, number: int) -> None:
-        """Leave the point of a call; raise ``Gone`` if the process has died of it."""
+    def after_call(self, doing: Doing, number: int, name: str = "") -> None:
+        """Leave the point of a call; raise ``Gone`` if the process has died of it, or what it was told to."""
         ...
 
 
@@ -42,7 +42,7 @@ on_stage: ContextVar[Theatre | None] = ContextVar("dalsegno_on_stage", default=N
 
 
 class Service:
-    """A far side that steps call.
+    """A far side that steps and handlers call.
 
     Every public method of a subclass is a verb of it; so is any other name that is called, which
     answers what was given for it (``Service("bank", charge="receipt-1")``, or a function that is then
@@ -118,7 +118,7 @@ class Service:
 
     def _did(self, theatre: Theatre, call: _Call, answer: Any) -> Any:
         theatre.deeds.note(call.doing, call.name, call.args, call.kwargs, answer, call.key)
-        theatre.after_call(call.doing, call.number)
+        theatre.after_call(call.doing, call.number, call.name)
         return answer
 
 

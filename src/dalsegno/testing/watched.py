@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from asyncio import events
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from dalsegno.core.clock import nap
@@ -20,6 +21,17 @@ if TYPE_CHECKING:
     from dalsegno.testing.stage import Stage
 
 
+@contextmanager
+def off_the_loop() -> Iterator[None]:
+    """Be as in a thread, where a plain function is at home."""
+    loop = events._get_running_loop()
+    events._set_running_loop(None)
+    try:
+        yield
+    finally:
+        events._set_running_loop(loop)
+
+
 class WatchedRunner(StepRunner):
     """Runs steps whose bodies have points."""
 
@@ -29,6 +41,8 @@ class WatchedRunner(StepRunner):
         self._host = host
 
     def start(self, call: StepCall, info: StepInfo, timeout: int | None, ended: Ended, whose: Any) -> Attempt:
+        if info.workflow in self._stage.handled:  # its step is a handler, which comes to its points itself
+            return super().start(call, info, timeout, ended, whose)
         known = WatchedInfo(
             info.run_id, info.workflow, info.step, info.attempt, info.idempotency_key, info.case_id
         )
@@ -53,12 +67,8 @@ class Body:
     def _called(self, *args: Any, **kwargs: Any) -> Any:
         stage, doing = self._stage, self._doing
         stage.enter_body(doing)
-        loop = events._get_running_loop()
-        events._set_running_loop(None)  # as in a thread, where a def step is at home
-        try:
+        with off_the_loop():
             answer = self._step.function(*args, **kwargs)
-        finally:
-            events._set_running_loop(loop)
         late = stage.leave_body(doing, self._number, (args, kwargs, answer))
         stage.threads[str(doing.host)].takes(round(late * SECOND))
         return answer

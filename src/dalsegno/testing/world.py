@@ -9,11 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import gc
-import logging
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from typing import Any, TypeVar
 
 from dalsegno.app import AppOptions, Runtime
@@ -24,13 +20,12 @@ from dalsegno.core.codec import shape_of
 from dalsegno.core.commit import EndSession
 from dalsegno.core.entries import Delivery, Entry
 from dalsegno.core.ids import Numbers, seeded
-from dalsegno.core.limits import Limits
 from dalsegno.core.runs import Run, Status
 from dalsegno.engine.definitions import Workflow
 from dalsegno.engine.engine import Engine
 from dalsegno.engine.registry import Registry
 from dalsegno.engine.runner import StepRunner
-from dalsegno.errors import DalsegnoError, RunCancelled, RunFailed, SessionFenced, StoreError
+from dalsegno.errors import DalsegnoError, SessionFenced, StoreError
 from dalsegno.events.known import Known
 from dalsegno.store.memory import MemoryStore
 from dalsegno.store.protocol import RunQuery, Store
@@ -38,65 +33,29 @@ from dalsegno.testing import atrest
 from dalsegno.testing.appends import Appends
 from dalsegno.testing.calm import Calm, behind, forget_cached, leftovers
 from dalsegno.testing.effects import Effect, Ledger
+from dalsegno.testing.endings import End, end_of, result_of
 from dalsegno.testing.faults import Chances, Exactly, Outages, Plan, Seam, faulty
 from dalsegno.testing.invariants import Broken, Invariants, peek
+from dalsegno.testing.life import Life
 from dalsegno.testing.linear import Call, Calls
 from dalsegno.testing.rebuilt import Rebuilt
+from dalsegno.testing.setting import Setting
 from dalsegno.testing.simclock import SimClock, SimThreads
 from dalsegno.testing.simloop import SECOND, Host, SimLoop, make_sim_loop
 from dalsegno.testing.story import Story
+from dalsegno.testing.undisturbed import as_it_was
 from dalsegno.worker.worker import WorkerOptions
 
 T = TypeVar("T")
 
 Scenario = Callable[["World"], Awaitable[Any]]
-End = tuple[str, str | None, Any]
-"""How a run ended: its status, its reason, and its result or its error as text."""
 Told = tuple[str, str, Any]
 """A call as its caller knows it: about which run, what was asked, and with what."""
 _UNSURE = (StoreError, SessionFenced)  # what was asked for may have happened, or not
 
 
-@dataclass(frozen=True)
-class Setting:
-    """What a world is like, beside its faults. Times are microseconds.
-
-    ``embedded`` has the first worker's program be the client too, as with ``with app as client``.
-    ``lateness`` is how late timers fire at most, ``skew`` how far the workers' wall clocks may be off,
-    ``rebirth`` how long at most until a process that died is started again, ``patience`` how long a
-    world may take to come to rest. After every ``rebuild`` writes what is live is compared with what its
-    journals rebuild; 0 is never.
-    """
-
-    workers: int = 1
-    embedded: bool = False
-    lease: int = SECOND
-    slots: int = 1_000
-    cache: int = 1_000
-    latency: int = 1_000
-    lateness: int = 0
-    skew: int = 0
-    rebirth: int = SECOND // 10
-    patience: int = 120 * SECOND
-    rebuild: int = 0
-    limits: Limits = field(default=Limits(crashes=1_000, suspect=500))
-
-
 class Stuck(AssertionError):
     """The faults have stopped, time has passed, and something still has not come to rest."""
-
-
-class Life:
-    """One process from its start to its end: its host, and the parts of dalsegno that run in it."""
-
-    def __init__(self, host: Host, runtime: Runtime) -> None:
-        self.host = host
-        self.runtime = runtime
-        loop = asyncio.get_running_loop()
-        self.client: asyncio.Future[AsyncClient] = loop.create_future()
-        self.died: asyncio.Future[None] = loop.create_future()
-        self.opening: asyncio.Future[None] | None = None
-        self.burial: asyncio.Future[None] | None = None
 
 
 class World:
@@ -385,7 +344,7 @@ class World:
 
     async def result(self, run_id: str) -> tuple[str, Any]:
         """Wait until a run has ended, and return how and with what; ask again as ``start`` does."""
-        return await self.ask(lambda client: _result(client, run_id), (run_id, "result", None))
+        return await self.ask(lambda client: result_of(client, run_id), (run_id, "result", None))
 
     async def retry(self, run_id: str) -> bool:
         """Try a parked run again, as a person would; ask again as ``start`` does."""
@@ -505,7 +464,7 @@ class World:
 
     def ends(self) -> dict[str, End]:
         """Tell how each run ended, or what it waits for: what two plays of a scenario must agree on."""
-        return {run.id: _end(run) for run in sorted(self.runs(), key=lambda run: run.id)}
+        return {run.id: end_of(run) for run in sorted(self.runs(), key=lambda run: run.id)}
 
     def _waits(self, run_id: str) -> bool:
         run = self.row(run_id)
@@ -539,35 +498,3 @@ def _copy(registry: Registry) -> Registry:
     copy.add(registry.workflows.values())
     copy.add(registry.steps.values())
     return copy
-
-
-@contextmanager
-def as_it_was() -> Generator[None]:
-    """Leave alone what belongs to the real process, though workers that are killed give nothing back."""
-    factory, thresholds = logging.getLogRecordFactory(), gc.get_threshold()
-    logger = logging.getLogger("dalsegno")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        logging.setLogRecordFactory(factory)
-        gc.set_threshold(*thresholds)
-        logger.setLevel(level)
-
-
-async def _result(client: AsyncClient, run_id: str) -> tuple[str, Any]:
-    """Wait for a run's end: its status, and its value or the message of its error."""
-    try:
-        return "completed", await client.run(run_id).result()
-    except RunFailed as failed:
-        return "failed", failed.error.message
-    except RunCancelled:
-        return "cancelled", None
-
-
-def _end(run: Run) -> End:
-    if run.error is not None:
-        told = failure.decode(run.error)
-        return run.status.value, run.reason, f"{told.type}: {told.message}"
-    return run.status.value, run.reason, run.output

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from dalsegno import Process, Service, event
+from dalsegno import Process, Service, event, keep
 
 HERE = Path(__file__).parent
 
@@ -23,8 +23,13 @@ class PaymentAuthorized:
     order_id: str
 
 
+@dataclass
+class Sent:
+    times: int
+
+
 payments = Service("payments")
-shipping = Service("shipping")
+shipping = Service("shipping", state=Sent)
 order = Process("order", starts=OrderPlaced, ends=PaymentAuthorized)
 
 
@@ -36,6 +41,7 @@ def authorize(e: OrderPlaced) -> PaymentAuthorized:
 
 
 @shipping.on()
-def ship(e: PaymentAuthorized) -> None:
+def ship(e: PaymentAuthorized, state: Sent | None) -> None:
+    keep(Sent((state.times if state else 0) + 1))
     with (HERE / "shipped").open("a", encoding="utf-8") as file:
         file.write(f"{e.order_id}\n")

@@ -133,3 +133,23 @@ def test_a_foreign_event_gets_the_key_that_its_class_declares():
     assert key(None) is None
     assert key(b'{"order_id": "7"}', type="Unknown") is None
     assert found.accept(Placed("7"), "default") is None
+
+
+def test_a_foreign_event_without_a_version_gets_its_key_by_the_newest_class_that_reads_it() -> None:
+    @event("Weighed", version=1, key="parcel")
+    @dataclass
+    class Old:
+        parcel: str
+
+    @event("Weighed", version=2, key="number")
+    @dataclass
+    class New:
+        number: int
+
+    known = Known()
+    for kind in (Old, New):
+        known.take(kind)
+    for data, key in ((b'{"parcel": "a"}', "a"), (b'{"number": 7, "parcel": "a"}', "7"), (b"{}", None)):
+        accepted = known.accept(Envelope(id="1", source="/a", type="Weighed", data=data), "default")
+        assert accepted is not None
+        assert accepted.key == key

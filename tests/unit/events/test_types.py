@@ -10,7 +10,9 @@ import msgspec
 import pydantic
 import pytest
 
-from dalsegno.errors import DefinitionError, InvalidId, InvalidInput, NotDecodable, NotEncodable
+from dalsegno.core.event import Heard
+from dalsegno.errors import DefinitionError, InvalidId, InvalidInput, NoConverter, NotDecodable, NotEncodable
+from dalsegno.events.registry import Types
 from dalsegno.events.types import event, event_type
 
 
@@ -140,6 +142,19 @@ def test_unknown_fields_are_passed_over_and_missing_ones_get_their_default():
     assert event_type(Billed).decode(b'{"meta": {}, "x": 1}') == Billed(meta={})
     with pytest.raises(NotDecodable, match=r"Event OrderPlaced .* is not stored as OrderPlaced"):
         read(b"{}")
+
+
+def test_what_a_run_receives_of_a_version_that_it_cannot_read_tells_both():
+    def received(version: int, data: bytes) -> OrderPlaced:
+        told = Heard(7, "OrderPlaced", version, msgspec.Raw(data))
+        return event_type(OrderPlaced).read(msgspec.json.encode(told), Types())
+
+    assert received(1, b'{"order_id": "7"}') == OrderPlaced("7")
+    with pytest.raises(NoConverter, match=r"OrderPlaced is stored in version 1 and wanted in version 2"):
+        received(1, b"{}")
+    with pytest.raises(NotDecodable) as same:
+        received(2, b"{}")
+    assert not isinstance(same.value, NoConverter)
 
 
 def test_what_cannot_be_written_and_what_is_another_class_is_refused():

@@ -89,8 +89,11 @@ def test_a_run_under_way_tells_what_else_it_waits_for(stage: Stage) -> None:
     error = failure.encode(Failure("builtins.OSError", "busy"))
     failed = Entry(1, Kind.ATTEMPT, 1, "charge", outcome=Outcome.ERROR, attempt=1, data=error)
     due = stage.since() + SECOND
-    stage.commit(1, failed, timers=(Timer(1, due, retry=True), Timer(2, due + HOUR)))
-    retry, timer = only(stage, "order-1").waits
+    held = Timer(3, due, retry=True)  # an event, which a service is too far behind for
+    stage.commit(1, failed, timers=(Timer(1, due, retry=True), Timer(2, due + HOUR), held))
+    by_op = {wait.op: wait for wait in only(stage, "order-1").waits}
+    retry, timer = by_op[1], by_op[2]
+    assert by_op[3].kind == "held"
     assert (retry.kind, retry.name, retry.attempt, retry.detail) == ("retry", "charge", 2, "OSError: busy")
     assert timer.kind == "timer"
 

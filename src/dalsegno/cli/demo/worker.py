@@ -10,15 +10,17 @@ import asyncio
 import signal
 import sys
 
-from dalsegno import App
+from dalsegno import App, Limits
 from dalsegno.cli.demo import shop
 
 LEASE = "1s"
+LIMITS = Limits(crashes=1_000)
+"""The demo kills workers in quick succession; who was at work each time is not to blame for that."""
 
 
 async def work(store: str) -> None:
     """Work on a store until nobody holds the other end of standard input."""
-    async with App("demo", include=[shop], store=store, lease=LEASE, grace="5s"):
+    async with App("demo", include=[shop], store=store, lease=LEASE, grace="5s", limits=LIMITS):
         print("ready", flush=True)
         await asyncio.to_thread(sys.stdin.buffer.read)
 

@@ -12,7 +12,7 @@ from dalsegno.errors import DalsegnoError
 from dalsegno.events.contracts.flow import End, Flow, Reader, named
 from dalsegno.events.contracts.report import Finding, Rule
 from dalsegno.events.handlers import Handler
-from dalsegno.events.schemas import Format, Side, compare
+from dalsegno.events.schemas import Format, Incompatibility, Side, compare
 from dalsegno.events.types import EventType, own_event_type
 
 
@@ -24,10 +24,22 @@ def unread(flow: Flow) -> Iterator[Finding]:
         for reader in readers:
             for kind in written:
                 wanted = reader.wanted(name, kind.version)
-                if wanted and wanted.version != kind.version and not flow.known.types.leads(kind, wanted):
+                if wanted and wanted.version != kind.version and not reads(flow, reader, kind, wanted):
                     lacking.setdefault((kind, wanted), []).append(reader)
         for (kind, wanted), concerned in lacking.items():
             yield _unread(concerned, wanted, written[kind])
+
+
+def reads(flow: Flow, reader: Reader, kind: EventType[Any], wanted: EventType[Any]) -> bool:
+    """Tell whether a version is read as another: by converters, and by a handler also where their schemas fit."""
+    as_it_is = isinstance(reader, Handler) and not _misfits(wanted, kind)
+    return as_it_is or flow.known.types.leads(kind, wanted)
+
+
+def _misfits(wanted: EventType[Any], kind: EventType[Any]) -> tuple[Incompatibility, ...]:
+    reader = Side(wanted.version, Format.JSON, wanted.schema, sealed=True)
+    writer = Side(kind.version, Format.JSON, kind.schema, sealed=True)
+    return compare(reader, writer)
 
 
 def _unread(readers: list[Reader], wanted: EventType[Any], end: End) -> Finding:
@@ -46,11 +58,9 @@ def _unread(readers: list[Reader], wanted: EventType[Any], end: End) -> Finding:
 
 def _difference(wanted: EventType[Any], kind: EventType[Any]) -> str:
     """Say what does not fit, or that only the word is lacking that it does."""
-    reader = Side(wanted.version, Format.JSON, wanted.schema, sealed=True)
-    writer = Side(kind.version, Format.JSON, kind.schema, sealed=True)
-    wrong = compare(reader, writer)
+    wrong = _misfits(wanted, kind)
     if not wrong:
-        return "Their schemas fit, and still each such event becomes a dead letter: another version is converted."
+        return "Their schemas fit, and still it is not read: there another version is converted."
     return (
         "Each such event becomes a dead letter: "
         + "; ".join(f"{e.path}: {e.breaks}" for e in wrong[:3])

@@ -6,17 +6,23 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from dalsegno.core.event import Event
+from dalsegno.events.contracts.fitting import reads
 from dalsegno.events.contracts.flow import Flow, named
 from dalsegno.events.contracts.report import Finding, Rule
+from dalsegno.events.handlers import Handler
 
 
 class Seen(NamedTuple):
-    """A kind of event that was seen: its type and version, who emitted it, and the first one's number."""
+    """A kind of event that was seen: its type and version, who emitted it, and the first one's number.
+
+    ``readers`` are the versions whose readers can read it as it is, by the registry of the store.
+    """
 
     type: str
     version: int
     emitter: str
     number: int
+    readers: tuple[int, ...] = ()
 
 
 def seen(events: Iterable[Event]) -> list[Seen]:
@@ -62,7 +68,8 @@ def _unread(flow: Flow, each: Seen) -> Iterator[Finding]:
         wanted = reader.wanted(each.type, each.version)
         if wanted is None or wanted.version == each.version:
             continue
-        if stored is None or not flow.known.types.leads(stored, wanted):
+        fits = isinstance(reader, Handler) and wanted.version in each.readers
+        if not fits and (stored is None or not reads(flow, reader, stored, wanted)):
             yield Finding(
                 Rule.OBSERVED,
                 f"Event {each.number} is a {each.type} of version {each.version}, and {named(reader)} takes "

@@ -118,7 +118,7 @@ def check_declared(
         admission = versions.check(candidate, one.mode, (casts or {}).get(one.type, ()))
         broken = who_breaks(admission.verdicts, (users or {}).get(one.type, Users()))
         findings.append(Finding(one.type, one.version, one.where, admission, broken, candidate=candidate))
-        if admission.standing is not Standing.CHANGED:
+        if admission.standing not in (Standing.CHANGED, Standing.READ):
             types[one.type] = versions.joined_by(candidate)
     return Report(tuple(findings))
 

@@ -9,11 +9,12 @@ from typing import Any
 import msgspec
 
 from dalsegno.errors import InvalidInput
+from dalsegno.events.schemas.avro_json import json_of_avro
 from dalsegno.events.schemas.avro_types import hold_to_avro
-from dalsegno.events.schemas.compatibility import Casts, Format, Mode, Side, judged
+from dalsegno.events.schemas.compatibility import Casts, Format, Mode, Side, judged, verdict_of
 from dalsegno.events.schemas.documents import Document, text_of
 from dalsegno.events.schemas.fingerprints import avro_fingerprint, json_fingerprint
-from dalsegno.events.schemas.verdicts import Verdict, render
+from dalsegno.events.schemas.verdicts import Direction, Verdict, render
 
 __all__ = ["Admission", "Registered", "Standing", "Versions", "registered"]
 
@@ -40,6 +41,13 @@ class Registered(msgspec.Struct, frozen=True):
     def side(self) -> Side:
         """This version as a side of a comparison."""
         return Side(self.version, self.format, msgspec.json.decode(self.schema), self.sealed)
+
+    @property
+    def data_side(self) -> Side:
+        """This version as one who sends data in JSON, whatever language its schema is in."""
+        if self.format is Format.JSON:
+            return self.side
+        return Side(self.version, Format.JSON, json_of_avro(msgspec.json.decode(self.schema)), sealed=True)
 
 
 def registered(
@@ -75,6 +83,7 @@ class Standing(StrEnum):
     FIRST = "first"  # no version of this type is registered
     NEW = "new"  # others are
     SAME = "same"  # this one is, with this schema
+    READ = "read"  # this one is, as somebody wrote it by hand, and what asks is a class that is to read it
     CHANGED = "changed"  # this one is, with another schema
 
 
@@ -102,6 +111,8 @@ class Admission(msgspec.Struct, frozen=True):
             head = f"{name}: is registered with another schema; give what has changed a new version"
         elif self.standing in (Standing.SAME, Standing.FIRST):
             head = f"{name}: {'registered' if self.standing is Standing.SAME else 'the first of its type'}"
+        elif self.standing is Standing.READ:
+            head = f"{name}: the class {'reads' if self.admitted else 'does not read'} what is registered"
         else:
             head = f"{name}: {'fits' if self.admitted else 'does not fit'} ({self.mode})"
         wrong = (render(verdict) for verdict in self.verdicts if not verdict.compatible)
@@ -137,13 +148,17 @@ class Versions:
     def check(self, one: Registered, mode: Mode | None = None, casts: Casts = ()) -> Admission:
         """Tell whether a version may join. ``mode`` is that of the latest version, unless it is given.
 
-        A version that comes late, between others, is compared with those on both sides of it.
+        A version that comes late, between others, is compared with those on both sides of it. A class of
+        a version that was registered by hand must read what that admits, and is not stored.
         """
         held = mode or (self.latest.mode if self.latest else one.mode)
         known = self.get(one.version)
         if known and known.fingerprint == one.fingerprint and known.format is one.format:
             return Admission(self.type, one.version, held, Standing.SAME)
-        others = [each.side for each in self if each.version != one.version]
+        if known and one.sealed and not known.sealed:
+            verdict = verdict_of(Direction.BACKWARD, one.data_side, known.data_side)
+            return Admission(self.type, one.version, held, Standing.READ, (verdict,))
+        others = [each.data_side if one.sealed else each.side for each in self if each.version != one.version]
         verdicts = tuple(judged(one.side, others, held, casts))
         standing = Standing.CHANGED if known else Standing.NEW if others else Standing.FIRST
         return Admission(self.type, one.version, held, standing, verdicts)

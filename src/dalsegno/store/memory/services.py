@@ -30,6 +30,7 @@ from dalsegno.core.sourcing import Conflict
 from dalsegno.store.log import Lane, ReactionRow
 from dalsegno.store.memory.log import LogVerbs
 from dalsegno.store.memory.tables import InLane, Round
+from dalsegno.store.verbs.services import call_off
 
 Row = TypeVar("Row", ServiceRow, HandlerRow)
 
@@ -118,7 +119,7 @@ class ServiceVerbs(LogVerbs):
         for laned in item.laned:
             self._lane(laned, item.service)
         for joined in item.joined:
-            self._join(joined, item.generation)
+            self._join(joined, item.generation, item.service)
         self._keep(item.kept)
         for partition, event in item.suspects:
             if partition in owned:
@@ -188,7 +189,7 @@ class ServiceVerbs(LogVerbs):
             if not begun and (next_.due_at is None or next_.due_at > now):
                 rows.run = replace(next_, due_at=now)
 
-    def _join(self, item: Joined, generation: int) -> None:
+    def _join(self, item: Joined, generation: int, service: int) -> None:
         """Have an event join the oldest round that lacks it, or begin a new one."""
         for run, found in sorted(self._rounds.items(), key=lambda one: self._rows[one[0]].run.cause or 0):
             same = (found.handler, found.generation, found.key) == (item.handler, generation, item.key)
@@ -203,7 +204,8 @@ class ServiceVerbs(LogVerbs):
                 if found.parts == item.all:
                     del self._rounds[run]
                 return
-        self._start(item.start)
+        rank = item.start.cause or 0
+        self._lane(Laned(item.start, item.handler, rank, item.lane, due_at=item.start.due_at), service)
         self._rounds[item.start.number] = Round(item.handler, generation, item.key, item.part)
         self._send(replace(item.send, run=item.start.number))
 
@@ -235,6 +237,9 @@ class ServiceVerbs(LogVerbs):
                 Partition(service.number, one.partition, item.rewind)
                 for one in self._partitions_of(service.number)
             )
+            mine = {row.number for row in self._handlers_of(service.number)}
+            for run in sorted(run for run, found in self._rounds.items() if found.handler in mine):
+                self._send(call_off(run, item.by))
             if item.rewind < self._head.first:  # from the beginning: what was made of the log is made again
                 for place in [place for place in self._kept if place[0] == service.number]:
                     del self._kept[place]

@@ -94,14 +94,22 @@ class MemoryStore(DeadLetterVerbs, SourcingVerbs, SchemaVerbs, FigureReads, RunR
             return Refused.FENCED
         if item.tried is not None and self._landed(item.tried.items[-1]) is not None:
             return item.tried
-        with self._tables.transaction(item, lambda made: self._item(made, Standing.HELD)) as guest:
+        before: dict[str, Any] = {}
+
+        def write(made: Write) -> Verdict:
+            before.update(before or self._all())
+            return self._item(for_session(made, None), Standing.HELD)
+
+        with self._tables.transaction(item, write) as guest:
             try:
                 made = item.work(guest)
                 guest.check()
             except BaseException as error:  # whatever user code raises is its outcome
+                vars(self).update(before)
                 return RolledBack(error)
             verdict = None if made is None else guest.write(made)
             if verdict is not None and refuses(verdict):
+                vars(self).update(before)
                 return verdict
             item.tried = Transacted(tuple(guest.items), tuple(guest.verdicts))
             guest.keep = True

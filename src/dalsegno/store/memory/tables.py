@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from typing import Any
+
 import msgspec
 
 from dalsegno.core.cases import Alias, CaseRow, EmitterRow, ProcessRow
@@ -82,6 +85,11 @@ class Tables:
         self._merged: dict[tuple[str, str], str] = {}
         self._tables = GuestTables(clock)
         self._mark = 0
+
+    def _all(self) -> dict[str, Any]:
+        """Copy all rows, for a transaction that may be rolled back."""
+        kept = {"_clock", "_tables", "_mark"}
+        return copy.deepcopy({name: value for name, value in vars(self).items() if name not in kept})
 
     def now(self) -> int:
         return self._clock.now()

@@ -118,6 +118,9 @@ SELECT run, parts FROM joins
  WHERE handler = :handler AND generation = :generation AND key = :key
  ORDER BY (SELECT cause FROM runs WHERE number = run);
 
+-- rounds_of_service(service)
+SELECT run FROM joins WHERE handler IN (SELECT number FROM handlers WHERE service = :service) ORDER BY run;
+
 -- begin_round(handler, generation, key, run, parts)
 INSERT INTO joins (handler, generation, key, run, parts) VALUES (:handler, :generation, :key, :run, :parts);
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from msgspec.structs import astuple, replace
 
-from dalsegno.core.commit import Committed, Done, Kept, Refused
+from dalsegno.core.commit import Committed, Done, Kept, Refused, Send
+from dalsegno.core.entries import Kind
 from dalsegno.core.reactions import (
     CAREFUL_AFTER,
     GivePartitions,
@@ -87,7 +88,7 @@ def react(item: React, group: Group) -> Verb:
     for laned in item.laned:
         yield from _lane(laned, item.service, group)
     for joined in item.joined:
-        yield from _join(joined, item.generation, group)
+        yield from _join(joined, item, group)
     yield from keep(item.kept, group)
     for partition, event in item.suspects:
         yield "suspect_event", (item.service, partition, event, item.session, CAREFUL_AFTER)
@@ -148,8 +149,9 @@ def leave_lane(run: int, group: Group) -> Verb:
             yield "let_go_on", (behind, group.wall)
 
 
-def _join(item: Joined, generation: int, group: Group) -> Verb:
+def _join(item: Joined, react: React, group: Group) -> Verb:
     """Have an event join the oldest round that lacks it, or begin a new one."""
+    generation = react.generation
     for run, parts in (yield "open_rounds", (item.handler, generation, item.key)):
         if not parts & item.part:
             yield from send(replace(item.send, run=run), group)
@@ -159,9 +161,15 @@ def _join(item: Joined, generation: int, group: Group) -> Verb:
             else:
                 yield "join_round", (run, parts | item.part)
             return
-    yield from start(item.start, group)
+    laned = Laned(item.start, item.handler, item.start.cause or 0, item.lane, due_at=item.start.due_at)
+    yield from _lane(laned, react.service, group)
     yield "begin_round", (item.handler, generation, item.key, item.start.number, item.part)
     yield from send(replace(item.send, run=item.start.number), group)
+
+
+def call_off(run: int, by: str) -> Send:
+    """Make the delivery that ends a round which will never be whole."""
+    return Send(Kind.CANCEL, run=run, id="cancel", source=by, release=True)
 
 
 def keep(kept: tuple[Kept, ...], group: Group) -> Verb:
@@ -191,6 +199,8 @@ def steer(item: SteerService, group: Group) -> Verb:
     if item.rewind is not None:
         yield "begin_generation", (service.number, group.wall)
         yield "rewind_partitions", (service.number, item.rewind)
+        for (run,) in (yield "rounds_of_service", (service.number,)):  # nothing joins them any more
+            yield from send(call_off(run, item.by), group)
         ((_, first, _),) = yield "read_ends", ()
         if item.rewind < first:  # from the beginning: what was made of the log is made again
             yield "forget_states", (service.number,)

@@ -95,10 +95,12 @@ class AtWork:
         rank, start = fields.pop("rank", event), fields.pop("start", None) or self.a_start(event)
         return Laned(start, self.handler, rank, key, **fields)
 
-    def a_joined(self, event: int, part: int, *, key: str = "k-1", all: int = 3) -> Joined:
+    def a_joined(
+        self, event: int, part: int, *, key: str = "k-1", all: int = 3, lane: str | None = None
+    ) -> Joined:
         """Make an event that joins others of its key."""
         send = Send(Kind.SIGNAL, name=event_signal("Placed"), id=delivery_id(event), data=b"1")
-        return Joined(self.a_start(event), send, self.handler, key, part, all)
+        return Joined(self.a_start(event), send, self.handler, key, part, all, lane)
 
     async def lane(self, *laned: Laned) -> list[Run]:
         """Begin reactions that are runs, in the order of their keys."""

@@ -265,6 +265,31 @@ async def a_round_ends_with_its_run(world: World) -> None:
     expect(await _told(world, await work.found("pay.charge#2")), 1, "what the new round was told")
 
 
+async def rounds_of_a_lane_go_one_after_the_other(world: World) -> None:
+    """A round is held until the one before it in its lane has ended, and is then told of all that came."""
+    work = await at_work(world)
+    parts = ((1, 1), (2, 1), (3, 2), (4, 2))
+    await work.join(*(work.a_joined(event, part, lane="k-1\n1") for event, part in parts))
+    first, second = await work.found("pay.charge#1"), await work.found("pay.charge#2")
+    expect((first.due_at, second.due_at), (world.clock.now(), None), "when the rounds are due")
+    expect((await _told(world, first), await _told(world, second)), (2, 2), "what the rounds were told")
+    run = await claim_one(world, work.session)
+    expect((run.id, await work.due()), ("pay.charge#1", []), "what is due")
+    await work.rest(run, Status.FAILED)
+    expect(await work.due(), _names(2), "what is due when the first has ended")
+
+
+async def a_replay_calls_off_what_will_not_be_whole(world: World) -> None:
+    """The rounds of an old generation, which nothing joins any more, are cancelled; whole ones go on."""
+    work = await at_work(world)
+    await work.join(work.a_joined(1, 1), work.a_joined(2, 2), work.a_joined(3, 1))
+    await world.one(SteerService("default", "pay", by="kim", rewind=0))
+    whole, lacking = await work.found("pay.charge#1"), await work.found("pay.charge#3")
+    inboxes = await world.store.inbox([whole.number, lacking.number])
+    kinds = [[delivery.kind for delivery in inboxes[run.number]] for run in (whole, lacking)]
+    expect(kinds, [[Kind.SIGNAL, Kind.SIGNAL], [Kind.SIGNAL, Kind.CANCEL]], "what the rounds were told")
+
+
 async def a_replay_has_rounds_of_its_own(world: World) -> None:
     """An event of a new generation does not join a round of the one before."""
     work = await at_work(world)
@@ -272,7 +297,7 @@ async def a_replay_has_rounds_of_its_own(world: World) -> None:
     await world.one(SteerService("default", "pay", rewind=0))
     await world.one(work.a_react(generation=2, joined=(work.a_joined(2, 2),)))
     first = await work.found("pay.charge#1")
-    expect(await _told(world, first), 1, "what the old round was told")
+    expect(await _told(world, first), 2, "what the old round was told: its event, and that it is cancelled")
     expect(await _told(world, await work.found("pay.charge#2")), 1, "what the new one was told")
 
 
@@ -318,6 +343,8 @@ CASES = (
     Case(the_oldest_round_is_the_one_of_the_earliest_event),
     Case(a_round_of_three_takes_them_in_any_order),
     Case(a_round_ends_with_its_run),
+    Case(rounds_of_a_lane_go_one_after_the_other),
+    Case(a_replay_calls_off_what_will_not_be_whole),
     Case(a_replay_has_rounds_of_its_own),
     Case(handlers_have_rounds_of_their_own),
 )

@@ -99,13 +99,15 @@ def test_a_stored_version_that_no_converter_leads_from_is_found():
     def anew(old: Asked) -> AskedAgain:
         return AskedAgain(old.id)
 
-    def rules(*things: object) -> list[Rule]:
+    def rules(*things: object, readers: tuple[int, ...] = ()) -> list[Rule]:
         known = Known()
         known.add([fresh, *things])
-        return [each.rule for each in check(known, (), [Seen("Asked", 1, "", 3)]).findings]
+        return [each.rule for each in check(known, (), [Seen("Asked", 1, "", 3, readers)]).findings]
 
     assert rules() == [Rule.OBSERVED]
     assert rules(anew) == []
+    assert rules(readers=(2,)) == [], "the registry says that it can be read as it is"
+    assert rules(Asked) == [], "and so do the classes"
 
 
 def test_an_event_without_a_class_is_a_note():

@@ -422,11 +422,18 @@ def test_a_version_that_converters_lead_to_step_by_step_can_be_read():
     assert "version 1" in finding.what and "$.size" in finding.meaning and "@upcast" in finding.mend
 
 
-def test_versions_whose_schemas_fit_need_a_converter_all_the_same():
+def test_versions_whose_schemas_fit_are_read_by_handlers_and_converted_for_projections():
     def measure_2(e: Begun) -> SizedV2:
         return SizedV2(e.id, 7)
 
-    (finding,) = report(service(measure_2, use)).findings
+    rows = Projection("rows", state=int)
+
+    @rows.on
+    def add(e: SizedV3, state: int | None) -> int:
+        return e.size
+
+    assert rules(service(measure_2, use)) == []
+    (finding,) = report(service(measure_2, use), rows).findings
     assert finding.rule is Rule.NO_CONVERTER and "schemas fit" in finding.meaning
 
 

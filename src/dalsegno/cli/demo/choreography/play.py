@@ -73,14 +73,15 @@ class Report:
 
     @property
     def remarkable(self) -> str:
-        """A case that is worth a look: of an order that was undone, if there is one."""
+        """A case that is worth a look: of an order that was lost, else of one that was undone, if there is one."""
         accounts = self.count.accounts
+        lost = [name for name, account in accounts.items() if account.verdict == "lost"]
         undone = [
             name
             for name, account in accounts.items()
             if account.verdict == "rejected" and account.done["refund"]
         ]
-        return shop.order.case_of(min(undone or accounts))
+        return shop.order.case_of(min(lost or undone or accounts))
 
 
 def arrivals(orders: list[Order], seed: int) -> list[tuple[float, Order]]:
@@ -174,11 +175,10 @@ class Play:
         accounts = count(self._script.ledgers).accounts
         for name in sorted(name for name, account in accounts.items() if account.verdict == "lost"):
             query = EventQuery(case_id=shop.order.case_of(name), newest=True, limit=1)
-            for event in await self._runtime.store.events(query):
-                came = await self._runtime.store.reactions(event.number)
-                told.append(
-                    f"{name}: its last event is {event.type}, number {event.number}; reactions: {came}"
-                )
+            told += [
+                f"{name}: its last event is {event.type}; `dalsegno events show {event.number}` says why"
+                for event in await self._runtime.store.events(query)
+            ]
         return told
 
     async def _operate(self) -> None:
