@@ -56,6 +56,10 @@ class NotRegistered(NotPossibleNow):
     """No version of an event of that name is registered."""
 
 
+class NoSuchProcess(NotPossibleNow):
+    """No process of that name is declared."""
+
+
 _CODES: tuple[tuple[type[DalsegnoError], Exit], ...] = (
     (StoreError, Exit.UNREACHABLE),
     (RunNotFound, Exit.NOT_FOUND),
@@ -64,6 +68,7 @@ _CODES: tuple[tuple[type[DalsegnoError], Exit], ...] = (
     (DeadLetterNotFound, Exit.NOT_FOUND),
     (RetentionPassed, Exit.NOT_FOUND),
     (NotRegistered, Exit.NOT_FOUND),
+    (NoSuchProcess, Exit.NOT_FOUND),
     (RedriveRefused, Exit.CONFLICT),
     (Overloaded, Exit.CONFLICT),
     (RunConflict, Exit.CONFLICT),
