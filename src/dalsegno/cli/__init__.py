@@ -30,6 +30,9 @@ COMMANDS = {
         "dalsegno.cli.dead_letters:dead_letters",
         "What no handler could digest: show, redrive, edit, discard.",
     ),
+    "flow": Lazy(
+        "dalsegno.cli.flow:flow", "Draw how a process goes; check a picture of it that was committed."
+    ),
     "contracts": Lazy("dalsegno.cli.contracts:contracts", "Check what services declare; export it."),
     "schemas": Lazy("dalsegno.cli.schemas:schemas", "Show registered versions of events; check a program."),
     "doctor": Lazy("dalsegno.cli.doctor:doctor", "Look the store and its workers over."),

@@ -60,6 +60,10 @@ class NothingKept(NotPossibleNow):
     """A service has no state of that key."""
 
 
+class NoSuchProcess(NotPossibleNow):
+    """No process of that name is declared."""
+
+
 _CODES: tuple[tuple[type[DalsegnoError], Exit], ...] = (
     (StoreError, Exit.UNREACHABLE),
     (RunNotFound, Exit.NOT_FOUND),
@@ -69,6 +73,7 @@ _CODES: tuple[tuple[type[DalsegnoError], Exit], ...] = (
     (RetentionPassed, Exit.NOT_FOUND),
     (NotRegistered, Exit.NOT_FOUND),
     (NothingKept, Exit.NOT_FOUND),
+    (NoSuchProcess, Exit.NOT_FOUND),
     (RedriveRefused, Exit.CONFLICT),
     (Overloaded, Exit.CONFLICT),
     (RunConflict, Exit.CONFLICT),

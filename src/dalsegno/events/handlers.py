@@ -129,6 +129,7 @@ class Handler:
             "joins": [kind.named for kind in self.contract.joins],
             "follows": plainly(self.follows),
             "gives": [kind.named for kind in self.contract.gives],
+            "emits": [kind.named for kind in self.contract.emits],
             "compensates": undoes if undoes is None or isinstance(undoes, str) else [t.named for t in undoes],
             "attempts": options.retry.attempts if self.workflow is None else None,
             "after_dead_letter": options.after_dead_letter,

@@ -5,14 +5,19 @@ is flow and trail put together. Nothing in here knows a store.
 """
 
 from dalsegno.insight.flow.declared import Emitter, Flow, Handler, Process, read_flow
+from dalsegno.insight.flow.drift import Dead, Drift, Edge, dead_edges, drift, edges
 from dalsegno.insight.flow.frontier import frontier
+from dalsegno.insight.flow.picture import Picture, as_document, as_json, as_mermaid, as_text, picture
 from dalsegno.insight.flow.results import Awaited, Debt, Debtor, End, Frontier, Later, Owed
 from dalsegno.insight.flow.trail import Happened, Participant, Reacted, State, Trail
 
 __all__ = [
     "Awaited",
+    "Dead",
     "Debt",
     "Debtor",
+    "Drift",
+    "Edge",
     "Emitter",
     "End",
     "Flow",
@@ -22,10 +27,19 @@ __all__ = [
     "Later",
     "Owed",
     "Participant",
+    "Picture",
     "Process",
     "Reacted",
     "State",
     "Trail",
+    "as_document",
+    "as_json",
+    "as_mermaid",
+    "as_text",
+    "dead_edges",
+    "drift",
+    "edges",
     "frontier",
+    "picture",
     "read_flow",
 ]

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import functools
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from dalsegno.insight.flow.outcomes import Outcomes, read_outcomes, subsets
+from dalsegno.insight.flow.outcomes import Outcomes, read_outcomes, shown, subsets
 
 if TYPE_CHECKING:
     from dalsegno.insight.flow.ahead import Lookout
@@ -30,8 +30,9 @@ Plain = Mapping[str, Any]
 class Handler:
     """A handler as it is declared: what it takes, whether it joins that, what may follow.
 
-    ``gives`` are all types that it may emit, ``undoes`` those that it compensates. ``goes_on`` says
-    that it may react in a cancelled case. ``due`` and ``within`` are microseconds.
+    ``gives`` are all types that it may emit, ``emits`` those of them that its body emits besides what it
+    returns, which ``says`` tells as its annotation does; ``undoes`` are those that it compensates.
+    ``goes_on`` says that it may react in a cancelled case. ``due`` and ``within`` are microseconds.
     """
 
     service: str
@@ -39,6 +40,8 @@ class Handler:
     takes: tuple[str, ...]
     outcomes: Outcomes = Outcomes()
     gives: tuple[str, ...] = ()
+    emits: tuple[str, ...] = ()
+    says: str = "None"
     joins: bool = False
     undoes: tuple[str, ...] = ()
     goes_on: bool = False
@@ -53,10 +56,16 @@ class Handler:
 
 @dataclass(frozen=True, slots=True)
 class Emitter:
-    """A workflow that takes part in cases by what it emits; it is not the reaction of a service."""
+    """A workflow that takes part in cases by what it emits, and the events that its runs wait for.
+
+    ``reacts`` says that a service has it as a handler: then its runs are reactions, unless somebody
+    starts it besides.
+    """
 
     name: str
     gives: tuple[str, ...]
+    awaits: tuple[str, ...] = ()
+    reacts: bool = False
 
     @property
     def outcomes(self) -> Outcomes:
@@ -170,13 +179,26 @@ def read_flow(
     processes: Iterable[bytes | Plain] = (),
     emitters: Iterable[bytes | Plain] = (),
 ) -> Flow:
-    """Read declarations, as JSON or as plain data."""
-    read = [_process(_plain(each)) for each in processes]
+    """Read declarations, as JSON or as plain data, in whatever order they come."""
+    known = [_plain(each) for each in handlers]
+    read = sorted((_process(_plain(each)) for each in processes), key=lambda process: process.name)
     return Flow(
-        tuple(_handler(_plain(each)) for each in handlers),
-        tuple(_emitter(_plain(each)) for each in emitters),
+        tuple(sorted(map(_handler, known), key=lambda handler: handler.title)),
+        tuple(_emitters(map(_plain, emitters), {each.get("place") for each in known} - {None})),
         {process.name: process for process in read},
     )
+
+
+def _emitters(plains: Iterable[Plain], reacting: AbstractSet[str | None]) -> Iterator[Emitter]:
+    """Read what workflows emit, all versions of one together; one stands where a handler does if it is that."""
+    found: dict[str, list[Plain]] = {}
+    for plain in plains:
+        found.setdefault(plain["name"], []).append(plain)
+    for name, versions in sorted(found.items()):
+        gives = _names(pair for plain in versions for pair in plain["gives"])
+        awaits = _names(pair for plain in versions for pair in plain.get("awaits", ()))
+        if gives:
+            yield Emitter(name, gives, awaits, any(plain.get("place") in reacting for plain in versions))
 
 
 def _plain(declared: bytes | Plain) -> Plain:
@@ -189,7 +211,7 @@ def _plain(declared: bytes | Plain) -> Plain:
 def _handler(plain: Plain) -> Handler:
     outcomes = read_outcomes(plain["follows"])
     gives = _names(plain["gives"])
-    emits = _names(plain["emits"]) if "emits" in plain else tuple(set(gives) - outcomes.types)
+    emits = _names(plain["emits"]) if "emits" in plain else tuple(n for n in gives if n not in outcomes.types)
     if plain.get("filtered") or plain.get("batch"):
         outcomes = outcomes.or_nothing()  # it may leave the event out, or answer a later one
     undoes = plain["compensates"]
@@ -199,16 +221,14 @@ def _handler(plain: Plain) -> Handler:
         takes=_names(plain["takes"]),
         outcomes=outcomes.besides(emits),
         gives=gives,
+        emits=emits,
+        says=shown(plain["follows"]),
         joins=bool(plain["joins"]),
         undoes=_names(undoes) if isinstance(undoes, list | tuple) else (),
         goes_on=bool(undoes),
         due=plain.get("due"),
         within=plain.get("within"),
     )
-
-
-def _emitter(plain: Plain) -> Emitter:
-    return Emitter(plain["name"], _names(plain["gives"]))
 
 
 def _process(plain: Plain) -> Process:
@@ -243,9 +263,14 @@ def _lookout(flow: Flow, *, cancelled: bool) -> Lookout:
 def _order(flow: Flow, process: Process) -> dict[str, None]:
     """Gather what comes of the starts, of what else the process names, and of all that leads to it from outside."""
     order: dict[str, None] = {}
-    _lead(flow, order, process.starts)
-    for names in (*process.ends, () if process.cancel is None else (process.cancel,)):
+    for names in (process.starts, *process.ends, () if process.cancel is None else (process.cancel,)):
         _lead(flow, order, names)
+        _gather(flow, order)
+    return order
+
+
+def _gather(flow: Flow, order: dict[str, None]) -> None:
+    """Add what handlers need from outside, and what workflows emit that have a part in it, until that is all."""
     size = -1
     while len(order) > size:
         size = len(order)
@@ -254,7 +279,6 @@ def _order(flow: Flow, process: Process) -> dict[str, None]:
         for emitter in flow.emitters:
             if not order.keys().isdisjoint(emitter.gives):
                 _lead(flow, order, emitter.gives)
-    return order
 
 
 def _lead(flow: Flow, order: dict[str, None], names: Iterable[str]) -> None:

@@ -135,7 +135,9 @@ class _Look:
             if name not in there:
                 yield self._net.source(subsets([name])), None
         for emitter in self._flow.emitters:
-            if not part.isdisjoint(emitter.gives) and not self._trail.has_begun(self._flow, emitter.name):
+            if emitter.reacts or part.isdisjoint(emitter.gives):
+                continue
+            if not self._trail.has_begun(self._flow, emitter.name):
                 yield self._net.source(emitter.outcomes), emitter.name
 
 

@@ -64,6 +64,19 @@ def read_outcomes(declared: Mapping[str, Any]) -> Outcomes:
     return Outcomes()
 
 
+def shown(declared: Mapping[str, Any]) -> str:
+    """Say what follows as its annotation does: ``Paid | Declined``, ``tuple[A, B]``, ``A | None``, ``list[A]``."""
+    if "one_of" in declared:
+        return " | ".join(_names(declared["one_of"]))
+    if "maybe" in declared:
+        return f"{shown(declared['maybe'])} | None"
+    if "many" in declared:
+        return f"list[{' | '.join(_names(declared['many']))}]"
+    if "all_of" in declared:
+        return f"tuple[{', '.join(shown(part) for part in declared['all_of'])}]"
+    return "None"
+
+
 def subsets(names: Iterable[str]) -> Outcomes:
     """Say that any of these may follow, in any company, or none."""
     return Outcomes().besides(names)

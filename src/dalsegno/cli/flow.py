@@ -1,0 +1,100 @@
+"""``dalsegno flow``: how a process goes, drawn from what is declared."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dalsegno.cli.console import put, say
+from dalsegno.cli.exits import Command, Exit, NoSuchProcess, NotPossibleNow, debug_option
+
+if TYPE_CHECKING:
+    from dalsegno.insight.flow import Flow, Picture
+
+_FENCE = "```mermaid\n"
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        "dalsegno flow order orders.py",
+        "dalsegno flow order orders.py --mermaid > docs/order.mmd",
+        "dalsegno flow order orders.py --check docs/order.mmd",
+    ],
+)
+@click.argument("process")
+@click.argument("files", nargs=-1, required=True, metavar="PROGRAM...")
+@click.option("--mermaid", "form", flag_value="mermaid", help="Print a Mermaid flowchart.")
+@click.option("--json", "form", flag_value="json", help="Print one JSON document.")
+@click.option("--check", "committed", metavar="FILE", help="Print nothing; end with 1 if FILE is outdated.")
+@debug_option
+@click.pass_context
+def flow(
+    ctx: click.Context, process: str, files: tuple[str, ...], form: str | None, committed: str | None
+) -> None:
+    """Draw how a PROCESS goes: who reacts to which event, and what may follow.
+
+    PROGRAM is a path (orders.py) or a module (shop.orders); nothing of it is run but its imports. FILE of
+    --check is a picture that was printed by this command: Mermaid if its name ends with .mmd, JSON with .json,
+    the first Mermaid block of it with .md, else text.
+    """
+    from dalsegno.cli.declarations import flow_of
+    from dalsegno.cli.programs import load
+
+    program = load(files, None)
+    drawn = _draw(flow_of(program), process, program.label)
+    if committed is None:
+        put(_as(drawn, form or "text").rstrip("\n"))
+        return
+    was, now = _committed(committed, drawn, form)
+    if was == now:
+        say(f"{committed} is up to date")
+        return
+    put(
+        "\n".join(
+            difflib.unified_diff(was.splitlines(), now.splitlines(), committed, "declared", lineterm="")
+        )
+    )
+    say(f"{committed} is outdated: process {process} goes otherwise by now")
+    ctx.exit(Exit.FAILED)
+
+
+def _draw(known: Flow, process: str, label: str) -> Picture:
+    from dalsegno.insight.flow import picture
+
+    if process not in known.processes:
+        names = ", ".join(known.processes) or "none"
+        raise NoSuchProcess(
+            f"{label} has no process {process}.", f"Its processes: {names}.", "Look at the name."
+        )
+    return picture(known, process)
+
+
+def _as(drawn: Picture, form: str) -> str:
+    from dalsegno.insight.flow import as_json, as_mermaid, as_text
+
+    return {"mermaid": as_mermaid, "json": as_json, "text": as_text}[form](drawn)
+
+
+def _committed(file: str, drawn: Picture, form: str | None) -> tuple[str, str]:
+    """Return a committed picture, and the one that it should be."""
+    path = Path(file)
+    if not path.is_file():
+        raise NotPossibleNow(
+            f"There is no file {file}.",
+            "So there is nothing to check.",
+            f"Write it first: … --mermaid > {file}",
+        )
+    was = path.read_text("utf-8")
+    if path.suffix in (".md", ".markdown"):
+        _, fence, block = was.partition(_FENCE)
+        if not fence:
+            raise NotPossibleNow(
+                f"{file} has no Mermaid block.", "It begins with ```mermaid.", "Put the picture in one."
+            )
+        return block.partition("```")[0], _as(drawn, "mermaid")
+    forms = {".mmd": "mermaid", ".mermaid": "mermaid", ".json": "json"}
+    return was, _as(drawn, form or forms.get(path.suffix, "text"))
