@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,6 +88,18 @@ def test_it_draws_what_services_and_workflows_declare(desk: Path, cli: Cli) -> N
     said = cli("flow", "ticket", "desk.py")
     assert said.exit_code == 0
     assert said.stdout == PICTURE
+
+
+def test_without_a_program_it_draws_what_workers_have_registered(desk: Path, cli: Cli) -> None:
+    play = "import desk\nwith desk.app as client:\n    client.start(desk.ticket, '1').result()"
+    subprocess.run(
+        [sys.executable, "-c", play], check=True, env={**os.environ, "PYTHONPATH": str(SRC)}, cwd=desk
+    )
+    said = cli("flow", "ticket")
+    assert (said.exit_code, said.stdout) == (0, PICTURE)
+    missing = cli("flow", "order", "--store", "desk.db")
+    assert missing.exit_code == 3
+    assert "Its processes: ticket." in missing.stderr
 
 
 def test_it_draws_as_mermaid_and_as_json(desk: Path, cli: Cli) -> None:

@@ -1,39 +1,36 @@
-"""What the code of a program declares of its processes, as the store would have it."""
+"""What is declared of processes: by the code of a program, or by what is registered in a store."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dalsegno.cli.programs import Program
-    from dalsegno.engine.definitions import Workflow
     from dalsegno.insight.flow import Flow
 
 
 def flow_of(program: Program) -> Flow:
     """Read the flow of a program from its services, processes and workflows. Raises DefinitionError."""
+    from dalsegno.events.declaring import emitter_of
     from dalsegno.insight.flow import read_flow
 
     known = program.known
     known.check()
     return read_flow(
-        [
-            handler.declaration()
-            for service in known.services.values()
-            for handler in service.handlers.values()
-        ],
+        [handler.declaration() for one in known.services.values() for handler in one.handlers.values()],
         [process.declaration() for process in known.processes.values()],
-        [_emitter(workflow) for workflow in program.registry.workflows.values()],
+        [emitter_of(workflow) for workflow in program.registry.workflows.values()],
     )
 
 
-def _emitter(workflow: Workflow[Any, Any]) -> dict[str, Any]:
-    from dalsegno.events.contracts.reading import read
+async def stored_flow(store: str | None, namespace: str) -> tuple[Flow, str]:
+    """Read the flow of all that is registered in a store, and how the store is called."""
+    from dalsegno.cli.console import say, style
+    from dalsegno.cli.stores import must_exist, resolve
+    from dalsegno.cli.view import View
+    from dalsegno.insight.case_flow import read_declared
 
-    reading = read(workflow.function)
-    return {
-        "name": workflow.name,
-        "gives": sorted(kind.named for kind in reading.may_emit),
-        "awaits": sorted({made.kind.named for made in reading.awaited}),
-        "place": workflow.place,
-    }
+    place = must_exist(resolve(store))
+    say(f"store {place}")
+    async with View(place, namespace, False, style(utc=False), "").store() as opened:
+        return await read_declared(opened, namespace), place.address

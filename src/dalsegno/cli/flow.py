@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import click
 
 from dalsegno.cli.console import put, say
 from dalsegno.cli.exits import Command, Exit, NoSuchProcess, NotPossibleNow, debug_option
+from dalsegno.cli.view import store_options
 
 if TYPE_CHECKING:
     from dalsegno.insight.flow import Flow, Picture
@@ -23,29 +25,34 @@ _FENCE = "```mermaid\n"
         "dalsegno flow order orders.py",
         "dalsegno flow order orders.py --mermaid > docs/order.mmd",
         "dalsegno flow order orders.py --check docs/order.mmd",
+        "dalsegno flow order --store orders.db",
     ],
 )
 @click.argument("process")
-@click.argument("files", nargs=-1, required=True, metavar="PROGRAM...")
+@click.argument("files", nargs=-1, metavar="[PROGRAM]...")
 @click.option("--mermaid", "form", flag_value="mermaid", help="Print a Mermaid flowchart.")
 @click.option("--json", "form", flag_value="json", help="Print one JSON document.")
 @click.option("--check", "committed", metavar="FILE", help="Print nothing; end with 1 if FILE is outdated.")
+@store_options
 @debug_option
 @click.pass_context
 def flow(
-    ctx: click.Context, process: str, files: tuple[str, ...], form: str | None, committed: str | None
+    ctx: click.Context,
+    process: str,
+    files: tuple[str, ...],
+    form: str | None,
+    committed: str | None,
+    store: str | None,
+    namespace: str,
 ) -> None:
     """Draw how a PROCESS goes: who reacts to which event, and what may follow.
 
-    PROGRAM is a path (orders.py) or a module (shop.orders); nothing of it is run but its imports. FILE of
-    --check is a picture that was printed by this command: Mermaid if its name ends with .mmd, JSON with .json,
-    the first Mermaid block of it with .md, else text.
+    PROGRAM is a path (orders.py) or a module (shop.orders); nothing of it is run but its imports. Without
+    one, what workers have registered in the store is drawn. FILE of --check is a picture that was printed
+    by this command: Mermaid if its name ends with .mmd, JSON with .json, the first Mermaid block of it with
+    .md, else text.
     """
-    from dalsegno.cli.declarations import flow_of
-    from dalsegno.cli.programs import load
-
-    program = load(files, None)
-    drawn = _draw(flow_of(program), process, program.label)
+    drawn = _draw(*_declared(files, store, namespace), process)
     if committed is None:
         put(_as(drawn, form or "text").rstrip("\n"))
         return
@@ -62,7 +69,19 @@ def flow(
     ctx.exit(Exit.FAILED)
 
 
-def _draw(known: Flow, process: str, label: str) -> Picture:
+def _declared(files: tuple[str, ...], store: str | None, namespace: str) -> tuple[Flow, str]:
+    """Read what is declared, and say where."""
+    from dalsegno.cli.declarations import flow_of, stored_flow
+
+    if not files:
+        return asyncio.run(stored_flow(store, namespace))
+    from dalsegno.cli.programs import load
+
+    program = load(files, None)
+    return flow_of(program), program.label
+
+
+def _draw(known: Flow, label: str, process: str) -> Picture:
     from dalsegno.insight.flow import picture
 
     if process not in known.processes:

@@ -55,11 +55,12 @@ def _process(process: Process) -> NewProcess:
     return NewProcess(process.name, process.tracking, json.dumps(process.declaration()).encode())
 
 
-def _emitter(workflow: Workflow[Any, Any]) -> NewEmitter:
+def emitter_of(workflow: Workflow[Any, Any]) -> dict[str, Any]:
+    """Say what a workflow emits and waits for, as its source says, as plain data."""
     from dalsegno.events.contracts.reading import read
 
     reading = read(workflow.function)
-    told = {
+    return {
         "name": workflow.name,
         "model": workflow.model,
         "gives": sorted(kind.named for kind in reading.may_emit),
@@ -67,4 +68,7 @@ def _emitter(workflow: Workflow[Any, Any]) -> NewEmitter:
         "open": reading.open_emit,
         "place": workflow.place,
     }
-    return NewEmitter(workflow.name, workflow.version, json.dumps(told).encode())
+
+
+def _emitter(workflow: Workflow[Any, Any]) -> NewEmitter:
+    return NewEmitter(workflow.name, workflow.version, json.dumps(emitter_of(workflow)).encode())
