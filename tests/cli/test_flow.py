@@ -12,6 +12,8 @@ import pytest
 
 from tests.cli.conftest import Cli
 
+SRC = Path(dalsegno.__file__).parents[1]
+
 PROGRAM = """
 from dataclasses import dataclass
 from dalsegno import App, Process, Service, emit, event, step, workflow
