@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import dalsegno
 from tests.cli.conftest import Cli
 
 SRC = Path(dalsegno.__file__).parents[1]
