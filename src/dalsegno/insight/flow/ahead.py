@@ -50,5 +50,9 @@ class Lookout:
         joins = [gates[place] for place in sorted(found.open) if place < len(self.net.joins)]
         surely = certain(self.net, tuple(dict.fromkeys(sources)), joins, found.mask)
         return Ahead(
-            found.mask, frozenset(self.net.types(found.mask)), frozenset(surely), found.open, found.exact
+            found.mask,
+            frozenset(self.net.types(found.mask)),
+            frozenset(surely.types),
+            found.open,
+            found.exact and surely.exact,
         )

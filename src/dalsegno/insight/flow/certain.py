@@ -7,22 +7,31 @@ world in which one of the join's parts does not come either.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from dalsegno.insight.flow.net import Gate, Net, Source, bits, certain_of, union
 
-MOST_TRIES = 200
-"""Ways around an event that are tried; then it counts as one that may stay away."""
+MOST_TRIES = 500
+"""Ways around events that are tried for one case; then they count as such that may stay away."""
 
 
-def certain(net: Net, sources: Sequence[Source], gates: Sequence[Gate], possible: int) -> set[str]:
-    """Name the types that come in every world. ``possible`` is what comes in some."""
+class Certain(NamedTuple):
+    """The types that come in every world, and whether all ways around others were tried."""
+
+    types: set[str]
+    exact: bool
+
+
+def certain(net: Net, sources: Sequence[Source], gates: Sequence[Gate], possible: int) -> Certain:
+    """Find what comes in every world. ``possible`` is what comes in some."""
     surely = _surely(net, sources, gates)
     found = net.types(surely)
     behind = union(net.spread(gate.source.all) for gate in gates)
-    for name in net.types(possible & behind) - found:
-        if not _Around(net, sources, gates).avoids(union(net.mask([name], free=c) for c in (True, False))):
+    around = _Around(net, sources, gates)
+    for name in sorted(net.types(possible & behind) - found):
+        if not around.avoids(net.mask([name], free=True) | net.mask([name], free=False)):
             found.add(name)
-    return found
+    return Certain(found, around.left >= 0)
 
 
 def _surely(net: Net, sources: Sequence[Source], gates: Sequence[Gate]) -> int:
@@ -49,12 +58,12 @@ class _Around:
         self._net = net
         self._sources = sources
         self._gates = gates
-        self._left = MOST_TRIES
+        self.left = MOST_TRIES
 
     def avoids(self, mask: int) -> bool:
         """Tell whether there is one; also where it was not found out."""
-        self._left -= 1
-        if self._left < 0:
+        self.left -= 1
+        if self.left < 0:
             return True
         safe = self._safe(mask)
         if not all(_some(source, safe) for source in self._sources):

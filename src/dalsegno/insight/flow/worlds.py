@@ -22,6 +22,9 @@ from dalsegno.insight.flow.net import Gate, Net, Out, Reacts, Source, bits, unio
 MOST_WORLDS = 500
 """Choices that are gone through for one gate; then it counts as one that may open."""
 
+MOST_TOGETHER = 2_000
+"""Choices that are gone through for all gates of one case."""
+
 
 class Possible(NamedTuple):
     """What may come, which gates may open, and whether every world that matters was looked through."""
@@ -37,11 +40,13 @@ def possible(net: Net, sources: Iterable[Source], gates: Sequence[Gate]) -> Poss
     base = net.spread(union(source.all for source in sources))
     hoped = _hoped(net, base, gates)
     opened: set[int] = set()
-    exact = True
-    for goal in hoped:
+    exact, left = True, MOST_TOGETHER
+    for goal in sorted(hoped):
         if goal not in opened:
             search = _Search(net, gates, hoped, goal)
+            search.left = allowed = min(left, MOST_WORLDS)
             search.begin(sources)
+            left -= allowed - search.left
             opened |= search.found
             if goal not in opened and search.left <= 0:
                 opened.add(goal)

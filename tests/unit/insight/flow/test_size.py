@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dalsegno.insight.flow import Frontier, frontier
+import pytest
+
+from dalsegno.insight.flow import Frontier, certain, frontier, worlds
 from dalsegno.insight.flow.outcomes import MOST_ALTERNATIVES, NOTHING, read_outcomes
 from dalsegno.insight.flow.worlds import MOST_WORLDS
 from tests.unit.insight.flow import short
@@ -38,6 +40,32 @@ def test_a_join_that_too_many_choices_lead_to_counts_as_one_that_may_open() -> N
     )
     assert later.exact
     assert "C" in later.unreachable
+
+
+def test_where_ways_around_an_event_were_not_tried_it_is_not_called_certain(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    flow = [
+        "pick: Begun -> A | B",
+        "other: Begun -> P",
+        "ja: A & P -> T",
+        "jb: B & P -> T",
+        "process: Begun .. T",
+    ]
+    known = ask(flow, "Begun")
+    monkeypatch.setattr(certain, "MOST_TRIES", 0)
+    given_up = ask(flow, "Begun")
+    assert [(known.exact, known.then[0].certain), (given_up.exact, given_up.then[0].certain)] == [
+        (True, True),
+        (False, False),
+    ]
+
+
+def test_all_joins_of_a_case_together_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worlds, "MOST_TOGETHER", 1)
+    found = ask([*exclusive(1), *exclusive(2), "process: Begun .. A1"], "Begun")
+    assert not found.exact
+    assert {one.type for one in found.then} & {"C1", "C2"}
 
 
 def test_a_handler_with_too_many_outcomes_may_give_all_of_them_or_none() -> None:

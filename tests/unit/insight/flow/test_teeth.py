@@ -9,6 +9,7 @@ import pytest
 
 from dalsegno.insight.flow import ahead, certain, openness, outcomes, trail, worlds
 from dalsegno.insight.flow.trail import State
+from tests.helpers.counts import Count
 from tests.unit.insight.flow.asking import ask
 
 Patch = Callable[[Any, str, Any], None]
@@ -111,8 +112,9 @@ WITHIN = {
 
 @pytest.mark.parametrize("how", WITHIN, ids=lambda how: how.__name__)
 def test_a_broken_frontier_is_found_out(
-    how: Callable[[Patch], None], monkeypatch: pytest.MonkeyPatch
+    how: Callable[[Patch], None], monkeypatch: pytest.MonkeyPatch, count: Count
 ) -> None:
     how(monkeypatch.setattr)
     asked = ask(0, flows=WITHIN[how], cases=1)
     assert asked.different is not None, asked
+    count("teeth", of=1)
