@@ -4,10 +4,11 @@ Pure: a ``Flow`` is read from what is declared, a ``Trail`` is what was seen of 
 is flow and trail put together. Nothing in here knows a store.
 """
 
-from dalsegno.insight.flow.declared import Emitter, Flow, Handler, Process, read_flow
+from dalsegno.insight.flow.declared import Emitter, Flow, Handler, Process
 from dalsegno.insight.flow.drift import Dead, Drift, Edge, dead_edges, drift, edges
 from dalsegno.insight.flow.frontier import frontier
 from dalsegno.insight.flow.picture import Picture, as_document, as_json, as_mermaid, as_text, picture
+from dalsegno.insight.flow.reading import read_flow
 from dalsegno.insight.flow.results import Awaited, Debt, Debtor, End, Frontier, Later, Owed
 from dalsegno.insight.flow.trail import Happened, Participant, Reacted, State, Trail
 

@@ -20,10 +20,6 @@ class Outcome(NamedTuple):
     types: frozenset[str]
     often: frozenset[str] = frozenset()
 
-    def __or__(self, other: tuple[Any, ...]) -> Outcome:
-        types, often = other
-        return Outcome(self.types | types, self.often | often)
-
 
 NOTHING = Outcome(frozenset())
 
@@ -42,7 +38,7 @@ class Outcomes(NamedTuple):
     def besides(self, extras: Iterable[str]) -> Outcomes:
         """Add events that may come besides, each or not."""
         more = Outcome(frozenset(extras))
-        return Outcomes(tuple(each | more for each in self.most), self.least)
+        return Outcomes(tuple(_sum((each, more)) for each in self.most), self.least)
 
     def or_nothing(self) -> Outcomes:
         """Say that it may also be that nothing follows."""
