@@ -40,6 +40,7 @@
     ├── EventNotFound            about the log, its services and its dead letters, seen from outside
     ├── ServiceNotFound
     ├── DeadLetterNotFound
+    ├── CaseNotFound
     ├── RedriveRefused
     ├── StepFailed               a step's failure, seen by the workflow
     │   ├── StepTimeout          (also a TimeoutError)
@@ -303,6 +304,12 @@ class ServiceNotFound(DalsegnoError):
 
 class DeadLetterNotFound(DalsegnoError):
     """No dead letter of that number."""
+
+
+class CaseNotFound(DalsegnoError):
+    """No case of that name or key, or several of that key."""
+
+    case_id: str = ""
 
 
 class RedriveRefused(DalsegnoError):

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from dalsegno.errors import (
+    CaseNotFound,
     DalsegnoError,
     DeadLetterNotFound,
     DefinitionError,
@@ -70,6 +71,7 @@ _CODES: tuple[tuple[type[DalsegnoError], Exit], ...] = (
     (EventNotFound, Exit.NOT_FOUND),
     (ServiceNotFound, Exit.NOT_FOUND),
     (DeadLetterNotFound, Exit.NOT_FOUND),
+    (CaseNotFound, Exit.NOT_FOUND),
     (RetentionPassed, Exit.NOT_FOUND),
     (NotRegistered, Exit.NOT_FOUND),
     (NothingKept, Exit.NOT_FOUND),

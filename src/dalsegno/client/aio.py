@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any, Generic, TypeVar, overload
 
 from dalsegno.client.aggregates import FromOutside
-from dalsegno.client.cases import AsyncCase
+from dalsegno.client.case import AsyncCase
+from dalsegno.client.cases import AsyncCases
 from dalsegno.client.dead_letters import AsyncDeadLetters
 from dalsegno.client.events import AsyncEvents
-from dalsegno.client.operations import Operations, RunInfo
+from dalsegno.client.operations import Operations
 from dalsegno.client.projections import AsyncProjectionHandle
+from dalsegno.client.run_views import RunInfo
 from dalsegno.client.schemas import AsyncSchemas
 from dalsegno.client.services import AsyncServices
 from dalsegno.client.transactions import AsyncTransaction, AsyncTx
@@ -73,6 +75,7 @@ class AsyncClient:
         self._operations = operations
         self.events = AsyncEvents(operations.desk)
         self.services = AsyncServices(operations.desk)
+        self.cases = AsyncCases(operations.desk)
         self.dead_letters = AsyncDeadLetters(operations.desk)
         self.schemas = AsyncSchemas(operations.registering)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from dalsegno.client.case_views import CaseInfo, CaseStory
+from dalsegno.client.cases import AsyncCases, CaseInfos, States
 from dalsegno.client.dead_letters import (
     AsyncDeadLetters,
     DeadLetterGroups,
@@ -107,6 +109,57 @@ class Events:
 
 async def _next(coming: AsyncIterator[EventInfo]) -> EventInfo:
     return await anext(coming)
+
+
+class Cases:
+    """Cases, in ``def`` code."""
+
+    def __init__(self, cases: AsyncCases, portal: Portal) -> None:
+        self._cases = cases
+        self._portal = portal
+
+    def list(
+        self,
+        process: str | None = None,
+        *,
+        state: States = (),
+        since: datetime | None = None,
+        until: datetime | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> CaseInfos:
+        """List cases, those that began last first.
+
+        ``state`` is open, ended or cancelled, or several of these; ``since`` and ``until`` are times of
+        the beginning; below ``before``, the number of the last one seen, is the next page.
+        """
+        return self._portal.call(
+            self._cases.list(process, state=state, since=since, until=until, before=before, limit=limit)
+        )
+
+    def late(self, process: str | None = None, *, before: int | None = None, limit: int = 100) -> CaseInfos:
+        """List the cases that are open and past their time, the longest past first; ``before`` pages on."""
+        return self._portal.call(self._cases.late(process, before=before, limit=limit))
+
+    def find(self, value: str, *, limit: int = 10) -> CaseInfos:
+        """Find cases by their name, their key or another key, the newest first."""
+        return self._portal.call(self._cases.find(value, limit=limit))
+
+    def get(self, case: str) -> CaseInfo:
+        """Read a case by its name, or by a key that no other has; raise ``CaseNotFound``."""
+        return self._portal.call(self._cases.get(case))
+
+    def show(self, case: str) -> CaseStory:
+        """Read a case with all that it has left in the store; raise ``CaseNotFound``."""
+        return self._portal.call(self._cases.show(case))
+
+    def cancel(self, case: str, data: Mapping[str, Any] | None = None, *, by: str = "") -> bool:
+        """Cancel a case: put the event on the log that its process declares for it, and cancel its runs.
+
+        The event gets the case's key, and ``data`` for what else it has. False for a case that is over.
+        Raises CaseNotFound, and InvalidInput where no event can be made of that.
+        """
+        return self._portal.call(self._cases.cancel(case, data, by=by))
 
 
 class Services:

@@ -1,104 +1,223 @@
-"""One case of a process, as a program asks for it: how it ends."""
+"""Cases, as a program asks them: which there are, where one stands, which are late; and an end to one."""
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeAlias
 
-from dalsegno.client.events import AsyncEvents
-from dalsegno.client.portal import Portal
-from dalsegno.core.clock import SECOND
-from dalsegno.core.durations import Duration, microseconds
-from dalsegno.core.execution import current
+import msgspec
+
+from dalsegno.client.cancelling import cancel_runs
+from dalsegno.client.case_views import CaseInfo, CaseStory, case_info
+from dalsegno.client.dead_letters import letter_info
+from dalsegno.client.desk import Desk
+from dalsegno.client.event_views import ReactionInfo, info_of, reaction_info
+from dalsegno.client.events import handlers_of
+from dalsegno.client.run_views import run_info
+from dalsegno.core.cases import OPEN, CaseRow
+from dalsegno.core.clock import from_datetime
+from dalsegno.core.commit import Emit, Emitted
+from dalsegno.core.event import NewEvent
 from dalsegno.core.ids import check_id
-from dalsegno.errors import InvalidInput, MisusedInRun, ResultTimeout
-from dalsegno.events.known import Known
-from dalsegno.events.process import Process
-from dalsegno.store.log import EventQuery
+from dalsegno.errors import CaseNotFound, InvalidInput, NotDecodable
+from dalsegno.events.holding import Holding
+from dalsegno.store.cases import CaseQuery, CaseTrail
+
+_EVENTS = 10_000  # of one case, that are read
+
+CaseInfos: TypeAlias = list[CaseInfo]
+States: TypeAlias = str | Sequence[str]
 
 
-class AsyncCase:
-    """One case, in ``async def`` code."""
+class _Cancelling(msgspec.Struct):
+    """As much of a process's declaration as is needed to cancel a case of it."""
 
-    def __init__(self, id: str, events: AsyncEvents) -> None:
-        self.id = check_id(id, "case id")
-        self._events = events
+    cancel: tuple[str, int] | None = None
+    cancel_key: str | None = None
 
-    async def ended(self, timeout: Duration | None = None) -> Any:
-        """Wait for the event that ends the case, by its process's ``ends=``; return it as its class.
 
-        Where several are needed, it is the last of them. An event that came before is found for as long as
-        the log has it. Raises ResultTimeout, InvalidInput where this App has no process of such a case,
-        NotDecodable and RetentionPassed.
+class AsyncCases:
+    """Cases, in ``async def`` code."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    # -- looking
+
+    async def list(
+        self,
+        process: str | None = None,
+        *,
+        state: States = (),
+        since: datetime | None = None,
+        until: datetime | None = None,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> CaseInfos:
+        """List cases, those that began last first.
+
+        ``state`` is open, ended or cancelled, or several of these; ``since`` and ``until`` are times of
+        the beginning; below ``before``, the number of the last one seen, is the next page.
         """
-        if current() is not None:
-            raise MisusedInRun(
-                f"ended() of case {self.id} was called inside a run.",
-                "The wait would not be in the journal.",
-                "Wait for the event: `await receive(…)`.",
+        return await self._listed(
+            CaseQuery(
+                namespace=self.desk.namespace,
+                processes=() if process is None else (process,),
+                states=(state,) if isinstance(state, str) else tuple(state),
+                since=None if since is None else from_datetime(since),
+                until=None if until is None else from_datetime(until),
+                before=before,
+                limit=limit,
             )
-        process = _process_of(self.id, self._events.desk.known)
-        limit = None if timeout is None else microseconds(timeout, what="timeout") / SECOND
-        try:
-            async with asyncio.timeout(limit):
-                return await self._ended(process)
-        except TimeoutError:
-            raise ResultTimeout(
-                f"Case {self.id} had not ended after {timeout}: no {process.ends} was there.",
-                "The case goes on; only this wait has ended.",
-                f"`dalsegno events list --case {self.id}` shows what there is of it.",
-            ) from None
-
-    async def _ended(self, process: Process) -> Any:
-        desk, seen = self._events.desk, set[str]()
-        ends = {kind.name: kind for kind in process.ends.types}
-        query = EventQuery(namespace=desk.namespace, case_id=self.id)
-        async for event in self._events.follow(query, (await desk.store.head()).first - 1):
-            seen.add(event.type)
-            if event.type in ends and any(event.type in names and names <= seen for names in _names(process)):
-                return desk.known.types.convert(
-                    event.type, event.data or b"null", event.version, ends[event.type]
-                )
-        raise AssertionError("a log that is followed has no end")
-
-    def __repr__(self) -> str:
-        return f"<AsyncCase {self.id}>"
-
-
-class Case:
-    """One case, in ``def`` code."""
-
-    def __init__(self, case: AsyncCase, portal: Portal) -> None:
-        self.id = case.id
-        self._case = case
-        self._portal = portal
-
-    def ended(self, timeout: Duration | None = None) -> Any:
-        """Wait for the event that ends the case, by its process's ``ends=``; return it as its class.
-
-        Where several are needed, it is the last of them. An event that came before is found for as long as
-        the log has it. Raises ResultTimeout, InvalidInput where this App has no process of such a case,
-        NotDecodable and RetentionPassed.
-        """
-        return self._portal.call(self._case.ended(timeout))
-
-    def __repr__(self) -> str:
-        return f"<Case {self.id}>"
-
-
-def _names(process: Process) -> list[set[str]]:
-    return [{kind.name for kind in each} for each in process.ends.sets]
-
-
-def _process_of(case_id: str, known: Known) -> Process:
-    """Find the process that a case is one of, by its name: the longest that fits."""
-    found = [each for each in known.processes.values() if case_id.startswith(each.case_of(""))]
-    if not found:
-        raise InvalidInput(
-            f"No process here has a case {case_id!r}.",
-            f"Processes here: {', '.join(known.processes) or 'none'}. "
-            "A case is named after its process and a key: order-123.",
-            "Include the process in the App: Process(…, ends=…) says how its cases end.",
-            case_id=case_id,
         )
-    return max(found, key=lambda each: len(each.name))
+
+    async def late(
+        self, process: str | None = None, *, before: int | None = None, limit: int = 100
+    ) -> CaseInfos:
+        """List the cases that are open and past their time, the longest past first; ``before`` pages on."""
+        return await self._listed(
+            CaseQuery(
+                namespace=self.desk.namespace,
+                processes=() if process is None else (process,),
+                late_at=self.desk.store.now(),
+                before=before,
+                limit=limit,
+            )
+        )
+
+    async def find(self, value: str, *, limit: int = 10) -> CaseInfos:
+        """Find cases by their name, their key or another key, the newest first."""
+        rows = await self.desk.store.find_cases(self.desk.namespace, value, limit)
+        return [case_info(row, self.desk.store.now()) for row in rows]
+
+    async def get(self, case: str) -> CaseInfo:
+        """Read a case by its name, or by a key that no other has; raise ``CaseNotFound``."""
+        return case_info(await self.row(case), self.desk.store.now())
+
+    async def show(self, case: str) -> CaseStory:
+        """Read a case with all that it has left in the store; raise ``CaseNotFound``."""
+        store, namespace, row = self.desk.store, self.desk.namespace, await self.row(case)
+        names = await store.case_names(namespace, row.id)
+        keys: dict[str, tuple[str, ...]] = {}
+        for alias in await store.case_aliases(namespace, row.id):
+            keys[alias.name] = (*keys.get(alias.name, ()), alias.value)
+        trail = await store.trail(namespace, names, limit=_EVENTS + 1)
+        titles = await handlers_of(self.desk)
+        runs = {run.number: run for run in trail.runs}
+        return CaseStory(
+            case=case_info(row, store.now()),
+            names=names[1:],
+            keys=keys,
+            events=tuple(info_of(event) for event in trail.events[:_EVENTS]),
+            reactions=await self._reactions(trail),
+            runs=tuple(run_info(run) for run in trail.runs),
+            dead_letters=tuple(
+                letter_info(letter, titles[letter.handler], runs[letter.run].id)
+                for letter in trail.dead_letters
+            ),
+            partial=len(trail.events) > _EVENTS,
+        )
+
+    # -- cancelling
+
+    async def cancel(self, case: str, data: Mapping[str, Any] | None = None, *, by: str = "") -> bool:
+        """Cancel a case: put the event on the log that its process declares for it, and cancel its runs.
+
+        The event gets the case's key, and ``data`` for what else it has. False for a case that is over.
+        Raises CaseNotFound, and InvalidInput where no event can be made of that.
+        """
+        if by:
+            check_id(by, "name of who says so")
+        row = await self.row(case)
+        if row.state != OPEN:
+            return False
+        event = await self._cancelling(row, dict(data or {}))
+        emitted = await self.desk.write(Emit((event,)))
+        assert isinstance(emitted, Emitted)
+        names = await self.desk.store.case_names(self.desk.namespace, row.id)
+        await cancel_runs(self.desk, names, emitted.numbers[0], by)
+        return True
+
+    async def _cancelling(self, row: CaseRow, data: dict[str, Any]) -> NewEvent:
+        rows = await self.desk.store.processes(self.desk.namespace)
+        told = next((one.declared for one in rows if one.name == row.process), b"{}")
+        declared = msgspec.json.decode(told, type=_Cancelling)
+        if declared.cancel is None:
+            raise InvalidInput(
+                f"Case {row.id} cannot be cancelled: process {row.process} declares no cancel= event.",
+                "Nobody would know what to undo.",
+                f"Write Process({row.process!r}, …, cancel=…), or cancel its runs.",
+                value=row.id,
+            )
+        if declared.cancel_key is not None and row.key is not None:
+            data.setdefault(declared.cancel_key, row.key)
+        name, version = declared.cancel
+        event = NewEvent(
+            type=name,
+            namespace=self.desk.namespace,
+            version=version,
+            id=f"cancel {row.id}",
+            key=row.key,
+            case_id=row.id,
+            data=msgspec.json.encode(data),
+            cancels=True,
+        )
+        self._check(event)
+        await Holding(self.desk.store, self.desk.namespace).hold(event)
+        return event
+
+    def _check(self, event: NewEvent) -> None:
+        """Hold the event to its class, where this process knows it."""
+        kind = self.desk.known.types.of(event.type, event.version)
+        if kind is None:
+            return
+        try:
+            kind.decode(event.data or b"null")
+        except NotDecodable as error:
+            raise InvalidInput(
+                f"The data does not fit {kind.title}: {error.__cause__ or error.what}",
+                "Nothing was cancelled.",
+                "Give data= what the event has besides its key.",
+                value=event.data,
+            ) from error
+
+    # -- parts
+
+    async def row(self, case: str) -> CaseRow:
+        """Read the row of a case by its name, or by a key that no other has; raise ``CaseNotFound``."""
+        store, namespace = self.desk.store, self.desk.namespace
+        found = await store.case(namespace, case)
+        if found is not None:
+            return found
+        others = await store.find_cases(namespace, case)
+        if len(others) == 1:
+            return others[0]
+        several = ", ".join(row.id for row in others)
+        raise CaseNotFound(
+            f"{case!r} is a key of {len(others)} cases: {several}."
+            if others
+            else f"There is no case {case!r} in {store.address}.",
+            "Which one is meant cannot be told." if others else "No event has begun it there, nor has a run.",
+            "Name one of them." if others else "`dalsegno cases list` shows what there is.",
+            case_id=case,
+        )
+
+    async def _listed(self, query: CaseQuery) -> CaseInfos:
+        now = self.desk.store.now()
+        return [case_info(row, now) for row in await self.desk.store.cases(query)]
+
+    async def _reactions(self, trail: CaseTrail) -> Mapping[int, tuple[ReactionInfo, ...]]:
+        titles = await handlers_of(self.desk) if trail.reactions else {}
+        runs = {run.number: run for run in trail.runs}
+        for row in trail.reactions:
+            if row.run is not None and row.run not in runs:
+                run = await self.desk.store.get(row.run)
+                runs |= {} if run is None else {row.run: run}
+        found: dict[int, tuple[ReactionInfo, ...]] = {}
+        for row in trail.reactions:
+            if row.handler in titles:
+                run = None if row.run is None else runs.get(row.run)
+                made = reaction_info(row, titles[row.handler], run)
+                found[row.event] = (*found.get(row.event, ()), made)
+        return found

@@ -231,24 +231,7 @@ class AsyncDeadLetters:
     # -- parts
 
     async def _info(self, row: DeadLetterRow, titles: Titles) -> DeadLetterInfo:
-        service, handler = titles[row.handler]
-        return DeadLetterInfo(
-            number=row.number,
-            event=row.event,
-            service=service,
-            handler=handler.name,
-            key=row.key,
-            cause=row.cause,
-            error=row.error,
-            attempts=row.attempts,
-            times=row.times,
-            state=row.state,
-            at=to_datetime(row.at),
-            changed_at=to_datetime(row.changed_at),
-            changed_by=row.changed_by,
-            why=row.why,
-            run=await self._run_id(row.run),
-        )
+        return letter_info(row, titles[row.handler], await self._run_id(row.run))
 
     async def _behind(self, row: DeadLetterRow) -> Runs:
         lane = await lane_of(self.desk.store, row.service, row.key, row.run, row.event)
@@ -257,6 +240,28 @@ class AsyncDeadLetters:
     async def _run_id(self, number: int) -> str:
         run = await self.desk.store.get(number)
         return "" if run is None else run.id
+
+
+def letter_info(row: DeadLetterRow, title: tuple[str, HandlerRow], run: str) -> DeadLetterInfo:
+    """Show a row of dead letters, of that service's handler; ``run`` is the id of its run."""
+    service, handler = title
+    return DeadLetterInfo(
+        number=row.number,
+        event=row.event,
+        service=service,
+        handler=handler.name,
+        key=row.key,
+        cause=row.cause,
+        error=row.error,
+        attempts=row.attempts,
+        times=row.times,
+        state=row.state,
+        at=to_datetime(row.at),
+        changed_at=to_datetime(row.changed_at),
+        changed_by=row.changed_by,
+        why=row.why,
+        run=run,
+    )
 
 
 def _answered(entry: Entry) -> Answered:

@@ -9,10 +9,13 @@ from typing import Any
 
 import msgspec
 
-from dalsegno.core.clock import to_datetime
+from dalsegno.core.clock import SECOND, to_datetime
 from dalsegno.core.codec import JSON
 from dalsegno.core.event import Event
+from dalsegno.core.reactions import HandlerRow, ReactedAs
+from dalsegno.core.runs import Run
 from dalsegno.events.outside import source_of
+from dalsegno.store.log import ReactionRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,23 @@ def info_of(event: Event) -> EventInfo:
         data=data_of(event),
         only=more.pop("only", None),
         more=more,
+    )
+
+
+def reaction_info(row: ReactionRow, title: tuple[str, HandlerRow], run: Run | None) -> ReactionInfo:
+    """Show a row of reactions, of that service's handler; ``run`` is what it became, if it did."""
+    service, handler = title
+    return ReactionInfo(
+        service=service,
+        handler=handler.name,
+        outcome=ReactedAs(row.outcome).name.lower(),
+        at=to_datetime(row.at),
+        took=row.took / SECOND,
+        generation=row.generation,
+        run=None if run is None else run.id,
+        status=None if run is None else run.status.value,
+        reason=None if run is None else run.reason,
+        note=row.note,
     )
 
 

@@ -9,11 +9,11 @@ from typing import TypeAlias
 from msgspec.structs import replace
 
 from dalsegno.client.desk import Desk
-from dalsegno.client.event_views import EventInfo, EventStory, ReactionInfo, info_of
+from dalsegno.client.event_views import EventInfo, EventStory, ReactionInfo, info_of, reaction_info
 from dalsegno.client.importing import ImportReport, import_events
-from dalsegno.core.clock import SECOND, from_datetime, nap, to_datetime
+from dalsegno.core.clock import from_datetime, nap
 from dalsegno.core.event import Event
-from dalsegno.core.reactions import HandlerRow, ReactedAs
+from dalsegno.core.reactions import HandlerRow
 from dalsegno.errors import EventNotFound, RetentionPassed
 from dalsegno.events.envelope import Envelope
 from dalsegno.store.log import EventQuery, ReactionRow
@@ -171,18 +171,7 @@ class AsyncEvents:
 
     async def _reaction(self, row: ReactionRow, service: str, handler: HandlerRow) -> ReactionInfo:
         run = None if row.run is None else await self.desk.store.get(row.run)
-        return ReactionInfo(
-            service=service,
-            handler=handler.name,
-            outcome=ReactedAs(row.outcome).name.lower(),
-            at=to_datetime(row.at),
-            took=row.took / SECOND,
-            generation=row.generation,
-            run=None if run is None else run.id,
-            status=None if run is None else run.status.value,
-            reason=None if run is None else run.reason,
-            note=row.note,
-        )
+        return reaction_info(row, (service, handler), run)
 
     async def _followed(self, event: Event) -> tuple[Rows, bool]:
         """Find the events that one led to: among those of its case, else among the next on the log."""

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import Any, Protocol
 
 from msgspec.structs import replace
 
+from dalsegno.client.cancelling import cancel_runs
 from dalsegno.client.desk import Desk
 from dalsegno.client.emissions import Emissions
 from dalsegno.client.endings import Endings
+from dalsegno.client.run_views import RunInfo, run_info
 from dalsegno.client.sending import Sending
 from dalsegno.core import failure
-from dalsegno.core.clock import SECOND, Clock, to_datetime
+from dalsegno.core.clock import SECOND, Clock
 from dalsegno.core.codec import shape_of
 from dalsegno.core.commit import Refused, Rest, Retry, Send, Sent, SentHow, Started
 from dalsegno.core.durations import Duration, microseconds
@@ -49,22 +49,6 @@ from dalsegno.events.pressure import Pressure
 from dalsegno.events.registering import Registering
 from dalsegno.events.types import event_type
 from dalsegno.store.protocol import RunQuery, Store
-
-
-@dataclass(frozen=True, slots=True)
-class RunInfo:
-    """One run as a list shows it."""
-
-    id: str
-    workflow: str
-    version: str
-    status: str
-    reason: str | None
-    created_at: datetime
-    started_at: datetime | None
-    changed_at: datetime
-    ended_at: datetime | None
-    case_id: str | None
 
 
 class LocalWorker(Protocol):
@@ -177,13 +161,8 @@ class Operations:
                 "Write Process(…, cancel=…), and give the event the key of the case.",
             )
         (number,) = await self.emissions.emit([event], f"cancel {case_id}", case_id)
-        under_way = ("pending", "running", "waiting")
-        query = RunQuery(namespace=self.namespace, statuses=under_way, case_id=case_id, limit=1_000)
-        while rows := await self.store.runs(query):
-            for row in rows:
-                if row.cause is None or row.cause < number:  # the others undo
-                    await self.cancel(row.id, sender)
-            query = replace(query, before=rows[-1].number)
+        names = await self.store.case_names(self.namespace, case_id)
+        await cancel_runs(self.desk, names, number, sender)
         return number
 
     # -- start
@@ -327,11 +306,11 @@ class Operations:
 
     async def runs(self, query: RunQuery) -> list[RunInfo]:
         """List runs, newest first."""
-        return [_info(row) for row in await self.store.runs(query)]
+        return [run_info(row) for row in await self.store.runs(query)]
 
     async def info(self, run_id: str) -> RunInfo:
         """Read a run as a list shows it."""
-        return _info(await self.row(run_id))
+        return run_info(await self.row(run_id))
 
     # -- results
 
@@ -430,19 +409,4 @@ def _refuse_conflict(workflow: Workflow[Any, Any], input_digest: bytes, row: Row
         "One id is one run: the first one was left as it is, and nothing was started.",
         "Use another id, or ask for the first one's result.",
         run_id=row.id,
-    )
-
-
-def _info(row: Row) -> RunInfo:
-    return RunInfo(
-        id=row.id,
-        workflow=row.workflow,
-        version=row.version,
-        status=row.status.value,
-        reason=row.reason,
-        created_at=to_datetime(row.created_at),
-        started_at=None if row.started_at is None else to_datetime(row.started_at),
-        changed_at=to_datetime(row.changed_at),
-        ended_at=None if row.ended_at is None else to_datetime(row.ended_at),
-        case_id=row.case_id,
     )

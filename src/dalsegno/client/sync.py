@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, Generic, TypeVar, overload
 
 from dalsegno.client.aio import AsyncClient, AsyncRun
-from dalsegno.client.blocking import DeadLetters, Events, Schemas, Services
-from dalsegno.client.cases import Case
-from dalsegno.client.operations import RunInfo
+from dalsegno.client.blocking import Cases, DeadLetters, Events, Schemas, Services
+from dalsegno.client.case import Case
 from dalsegno.client.portal import Portal
 from dalsegno.client.projections import ProjectionHandle
+from dalsegno.client.run_views import RunInfo
 from dalsegno.client.transactions import Transaction, wrapped
 from dalsegno.core.durations import Duration
 from dalsegno.core.retry import Retry
@@ -71,6 +71,7 @@ class Client:
         self._portal = portal
         self.events = Events(client.events, portal)
         self.services = Services(client.services, portal)
+        self.cases = Cases(client.cases, portal)
         self.dead_letters = DeadLetters(client.dead_letters, portal)
         self.schemas = Schemas(client.schemas, portal)
 

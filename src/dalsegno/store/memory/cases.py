@@ -96,6 +96,9 @@ class CaseVerbs(Tables):
                 for case in self._cases.values()
                 if (case.namespace, case.process, case.key) == (event.namespace, process.name, event.key)
             ]
+            own = process.case_of(event.key or "")
+            if any(case.id == own for case in found):
+                return own
             if found:
                 return max(found, key=lambda case: case.number).id
         return None

@@ -37,9 +37,9 @@ INSERT INTO cases (namespace, id, process, key, tracking, state, started_at, beg
 VALUES (:namespace, :id, :process, :key, :tracking, 'open', :started_at, :began_event, :began_run, :due_at)
 ON CONFLICT DO NOTHING;
 
--- close_case(namespace, id, state, end, event, at)
+-- close_case(namespace, id, process, state, end, event, at)
 UPDATE cases SET state = :state, end = :end, end_event = :event, ended_at = :at
- WHERE namespace = :namespace AND id = :id AND state = 'open';
+ WHERE namespace = :namespace AND id = :id AND state = 'open' AND process = :process;
 
 -- drop_case(namespace, id)
 DELETE FROM cases WHERE namespace = :namespace AND id = :id;
@@ -47,9 +47,19 @@ DELETE FROM cases WHERE namespace = :namespace AND id = :id;
 -- read_case(namespace, id)
 SELECT {case_columns} FROM cases WHERE namespace = :namespace AND id = :id;
 
--- case_of_key(namespace, process, key)
-SELECT id FROM cases WHERE key = :key AND namespace = :namespace AND process = :process
- ORDER BY number DESC LIMIT 1;
+-- case_of_key(namespace, process, key, id)
+-- Most are named after their process and key; the others are found by the key.
+SELECT id FROM cases
+ WHERE namespace = :namespace AND id = :id AND process = :process AND key = :key
+UNION ALL
+SELECT * FROM (SELECT id FROM cases
+                WHERE key = :key AND namespace || '' = :namespace AND process = :process
+                  AND id <> process || '-' || key
+                ORDER BY number DESC LIMIT 1)
+LIMIT 1;
+
+-- first_of_case(namespace, case_id)
+SELECT number FROM events WHERE case_id = :case_id AND namespace = :namespace LIMIT 1;
 
 -- closing_events(namespace, case_id, types, upto) [sqlite]
 -- Those events of a case that may have closed it; the types are a JSON array.
@@ -72,6 +82,9 @@ UPDATE case_aliases SET case_id = :into_case_id
 
 -- merged_into(namespace, case_id)
 SELECT into_case_id FROM merged_cases WHERE namespace = :namespace AND case_id = :case_id;
+
+-- any_merged()
+SELECT 1 FROM merged_cases LIMIT 1;
 
 -- members_of(namespace, case_id)
 SELECT case_id FROM merged_cases
@@ -96,7 +109,13 @@ SELECT process, name, value FROM case_aliases WHERE case_id = :case_id AND names
 -- By their name, by their key, by another key, or by the name that they had before they were merged.
 SELECT {case_columns} FROM cases WHERE namespace = :namespace AND id = :value
 UNION
-SELECT {case_columns} FROM cases WHERE key = :value AND namespace = :namespace
+SELECT {case_columns} FROM cases
+ WHERE namespace = :namespace
+   AND id IN (SELECT name || '-' || :value FROM processes WHERE namespace = :namespace)
+   AND key = :value AND id = process || '-' || key
+UNION
+SELECT {case_columns} FROM cases
+ WHERE key = :value AND namespace || '' = :namespace AND id <> process || '-' || key
 UNION
 SELECT {case_columns} FROM cases
  WHERE namespace = :namespace
@@ -150,8 +169,13 @@ SELECT {run_columns} FROM runs WHERE number IN (SELECT value FROM JSON_EACH(:run
 SELECT {dead_letter_columns} FROM dead_letters
  WHERE run IN (SELECT value FROM JSON_EACH(:runs)) ORDER BY number;
 
--- ended_before(before)
-SELECT namespace, id FROM cases WHERE end_event < :before;
+-- cases_over(before)
+-- Of the oldest events, the cases that were over before all that is to stay.
+SELECT DISTINCT c.namespace, c.id
+  FROM events e
+  LEFT JOIN merged_cases m ON m.namespace = e.namespace AND m.case_id = e.case_id
+  JOIN cases c ON c.namespace = e.namespace AND c.id = COALESCE(m.into_case_id, e.case_id)
+ WHERE e.number < :before AND e.case_id IS NOT NULL AND c.end_event < :before;
 
 -- forget_aliases(namespace, case_id)
 DELETE FROM case_aliases WHERE case_id = :case_id AND namespace || '' = :namespace;

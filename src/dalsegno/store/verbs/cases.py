@@ -8,6 +8,8 @@ import msgspec
 from msgspec.structs import replace
 
 from dalsegno.core.cases import (
+    CANCELLED,
+    ENDED,
     OPEN,
     Alias,
     CaseRow,
@@ -23,6 +25,16 @@ from dalsegno.store.rows import event_of
 from dalsegno.store.verbs.group import Group, Verb
 
 _PAGE = 1_000  # events that a rebuild reads at once
+
+
+class News(msgspec.Struct):
+    """What a group brings: the events that processes name, by case (number, type and time), not written yet.
+
+    ``merged`` tells whether any case has another name, once that was asked.
+    """
+
+    named: dict[tuple[str, str | None], list[tuple[int, str, int]]] = {}
+    merged: bool | None = None
 
 
 def register(item: RegisterProcesses, group: Group) -> Verb:
@@ -70,22 +82,18 @@ def _open_by_run(rules: Rules, namespace: str, name: str, run: int, at: int, upt
     if found is None:
         return
     case_id = (yield from _survivor(namespace, name)) if rules.keyed(namespace) else name
-    if (yield "read_case", (namespace, case_id)):
-        return
     process, key = found
     if upto is None:
         ((upto, _, _),) = yield "read_head", ()
-    yield from _open(process, (namespace, case_id, key), at=at, run=run, upto=upto)
+    if (yield from _open(process, (namespace, case_id, key), at, (None, run))):
+        yield from _close(process, namespace, case_id, upto, News())
 
 
 # -- events
 
 
-def follow(event: Event, rules: Rules, before: Sequence[Event]) -> Verb:
-    """Find the case of an event, and let its row follow; return the event as it is to be written.
-
-    ``before`` are the events of its group that come before it, and are not written yet.
-    """
+def follow(event: Event, rules: Rules, news: News) -> Verb:
+    """Find the case of an event, and let its row follow; return the event as it is to be written."""
     named = rules.naming(event.namespace, event.type)
     aliases = rules.aliases(event.namespace, event.codec, event.data)
     if not named and not aliases:
@@ -98,11 +106,13 @@ def follow(event: Event, rules: Rules, before: Sequence[Event]) -> Verb:
     assert event.case_id is not None
     case_id = event.case_id
     if rules.keyed(event.namespace):
-        case_id = yield from _survivor(event.namespace, case_id)
+        if news.merged is None:
+            news.merged = bool((yield "any_merged", ()))
+        case_id = (yield from _survivor(event.namespace, case_id)) if news.merged else case_id
     if named:
-        yield from _follow_named(event, case_id, named, rules, before)
+        yield from _follow_named(event, case_id, named, rules, news)
     for alias in aliases:
-        case_id = yield from _know_alias(event, case_id, alias, rules, before)
+        case_id = yield from _know_alias(event, case_id, alias, rules, news)
     return event
 
 
@@ -117,69 +127,58 @@ def _find(event: Event, named: Sequence[Process], aliases: Sequence[Alias]) -> V
             return case_id
     if event.key is not None:
         for process in named:
-            for (case_id,) in (yield "case_of_key", (event.namespace, process.name, event.key)):
+            asked = (event.namespace, process.name, event.key, process.case_of(event.key))
+            for (case_id,) in (yield "case_of_key", asked):
                 return case_id
     return None
 
 
-def _follow_named(
-    event: Event, case_id: str, named: Sequence[Process], rules: Rules, before: Sequence[Event]
-) -> Verb:
+def _follow_named(event: Event, case_id: str, named: Sequence[Process], rules: Rules, news: News) -> Verb:
     """Open a case, or close it, where an event that its process names says so."""
-    rows = yield "read_case", (event.namespace, case_id)
-    if not rows:
-        process = next((one for one in named if event.type in one.starts), None)
-        if process is not None:
-            whose = (event.namespace, case_id, event.key)
-            so_far = (*before, event)
-            yield from _open(
-                process, whose, at=event.at, event=event.number, upto=event.number, before=so_far
-            )
-        return
-    case = CaseRow(*rows[0])
-    process = rules.process(event.namespace, case.process)
-    if case.state != OPEN or process is None or event.type not in process.closing:
-        return
-    if process.closes_alone(event.type):
-        end = process.closes([(event.number, event.type, event.at)])
-        assert end is not None
-        yield "close_case", (event.namespace, case_id, end.state, end.type, end.event, end.at)
-    else:
-        yield from _close(process, event.namespace, case_id, event.number, (*before, event))
+    mine = news.named.setdefault((event.namespace, event.case_id), [])
+    mine.append((event.number, event.type, event.at))
+    for process in named:
+        if event.type in process.starts:
+            whose, how = (event.namespace, case_id, event.key), (event.number, None)
+            if (yield from _open(process, whose, event.at, how)):
+                first = yield "first_of_case", (event.namespace, case_id)
+                closing = event.type in process.closing
+                if first or closing or len(mine) > 1 or news.merged:
+                    yield from _close(process, event.namespace, case_id, event.number, news)
+                return
+            break  # it is there already, be it of another process
+    for process in named:
+        if process.closes_alone(event.type):
+            state = CANCELLED if event.type == process.cancel else ENDED
+            closed = (state, event.type, event.number, event.at)
+            yield "close_case", (event.namespace, case_id, process.name, *closed)
+        elif event.type in process.closing:
+            rows = yield "read_case", (event.namespace, case_id)
+            if rows and (rows[0][_PROCESS], rows[0][_STATE]) == (process.name, OPEN):
+                yield from _close(process, event.namespace, case_id, event.number, news)
 
 
 def _open(
-    process: Process,
-    whose: tuple[str, str, str | None],
-    *,
-    at: int,
-    upto: int,
-    event: int | None = None,
-    run: int | None = None,
-    before: Sequence[Event] = (),
+    process: Process, whose: tuple[str, str, str | None], at: int, how: tuple[int | None, int | None]
 ) -> Verb:
-    """Open a case (namespace, id, key); one of whose end the log has known before is closed at once."""
+    """Open a case (namespace, id, key) by an event or a run; tell whether it is new."""
     namespace, case_id, key = whose
     due_at = None if process.due is None else at + process.due
-    yield "open_case", (namespace, case_id, process.name, key, process.tracking, at, event, run, due_at)
-    yield from _close(process, namespace, case_id, upto, before)
+    return (yield "open_case", (namespace, case_id, process.name, key, process.tracking, at, *how, due_at))
 
 
-def _close(process: Process, namespace: str, case_id: str, upto: int, before: Sequence[Event] = ()) -> Verb:
+def _close(process: Process, namespace: str, case_id: str, upto: int, news: News) -> Verb:
     """Close a case if its events, under all its names, say so: those on the log and those to be written."""
     names = [case_id, *(name for (name,) in (yield "members_of", (namespace, case_id)))]
     types = msgspec.json.encode(sorted(process.closing)).decode()
     there: list[tuple[int, str, int]] = []
     for name in names:
         there += yield "closing_events", (namespace, name, types, upto)
-    there += [
-        (one.number, one.type, one.at)
-        for one in before
-        if one.namespace == namespace and one.case_id in names and one.type in process.closing
-    ]
+        there += [one for one in news.named.get((namespace, name), ()) if one[1] in process.closing]
     end = process.closes(sorted(set(there)))
     if end is not None:
-        yield "close_case", (namespace, case_id, end.state, end.type, end.event, end.at)
+        closed = (end.state, end.type, end.event, end.at)
+        yield "close_case", (namespace, case_id, process.name, *closed)
 
 
 # -- other keys, and cases that turn out to be one
@@ -192,7 +191,7 @@ def _survivor(namespace: str, case_id: str) -> Verb:
     return case_id
 
 
-def _know_alias(event: Event, case_id: str, alias: Alias, rules: Rules, before: Sequence[Event]) -> Verb:
+def _know_alias(event: Event, case_id: str, alias: Alias, rules: Rules, news: News) -> Verb:
     """Keep another key of a case; one that another case has already makes them one. Return its name then."""
     asked = (event.namespace, alias.process, alias.name, alias.value)
     known = yield "case_of_alias", asked
@@ -209,20 +208,20 @@ def _know_alias(event: Event, case_id: str, alias: Alias, rules: Rules, before: 
         yield "move_aliases", (event.namespace, known[0][0], case_id)
         return case_id
     elder, younger = sorted((CaseRow(*rows[0]), CaseRow(*others[0])), key=lambda case: case.number)
-    yield from _merge(event, elder, younger, rules, before)
+    yield from _merge(event, elder, younger, rules, news)
     return elder.id
 
 
-def _merge(event: Event, elder: CaseRow, younger: CaseRow, rules: Rules, before: Sequence[Event]) -> Verb:
+def _merge(event: Event, elder: CaseRow, younger: CaseRow, rules: Rules, news: News) -> Verb:
     """Make one case of two: the elder takes over the keys and the names of the younger, and its events count."""
-    namespace = event.namespace
+    namespace, news.merged = event.namespace, True
     yield "drop_case", (namespace, younger.id)
     yield "move_aliases", (namespace, younger.id, elder.id)
     yield "move_members", (namespace, younger.id, elder.id)
     yield "merge_case", (namespace, younger.id, elder.id, event.number, event.at)
     process = rules.process(namespace, elder.process)
     if process is not None and elder.state == OPEN:
-        yield from _close(process, namespace, elder.id, event.number, (*before, event))
+        yield from _close(process, namespace, elder.id, event.number, news)
     names = [elder.id, *(name for (name,) in (yield "members_of", (namespace, elder.id)))]
     cancelled: list[int] = []
     for name in names:
@@ -242,7 +241,7 @@ def names_of(namespace: str, case_id: str) -> Verb:
 
 def forget(before: int) -> Verb:
     """Remove cases whose end was forgotten, with all their keys."""
-    gone = [tuple(row) for row in (yield "ended_before", (before,))]
+    gone = [tuple(row) for row in (yield "cases_over", (before,))]
     if gone:
         for name in ("forget_aliases", "forget_merged", "drop_case"):
             yield name, gone
@@ -261,7 +260,7 @@ def rebuild(item: RebuildCases, group: Group) -> Verb:
             while runs and runs[0][2] <= event.at:
                 yield from _again(rules, item.namespace, runs.pop(0), event.number - 1)
             if event.namespace == item.namespace and event.case_id is not None:
-                yield from follow(event, rules, ())
+                yield from follow(event, rules, News())
         position = events[-1].number
     for run in runs:
         yield from _again(rules, item.namespace, run, last)
@@ -284,3 +283,4 @@ def _clear(namespace: str, first: int, runs: set[int]) -> Verb:
 
 
 _PROCESS = CaseRow.__struct_fields__.index("process")
+_STATE = CaseRow.__struct_fields__.index("state")

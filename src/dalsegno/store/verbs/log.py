@@ -72,6 +72,7 @@ def append(group: Group) -> Verb:
         return
     ((last, at, processes),) = yield "read_head", ()
     rules = (yield from cases.rules_of(group, processes)) if processes else None
+    news = cases.News()
     at = max(group.wall, at)
     written: list[Event] = []
     names: dict[tuple[str, str, str], int] = {}
@@ -81,7 +82,7 @@ def append(group: Group) -> Verb:
             last += 1
             line = placed(event, last, at, (yield from _hops(event)))
             if rules is not None:
-                line = yield from cases.follow(line, rules, written)
+                line = yield from cases.follow(line, rules, news)
             written.append(line)
             if event.id is not None:
                 names[event.namespace, event.source, event.id] = last
@@ -170,8 +171,8 @@ def forget(item: Forget, group: Group) -> Verb:
     if before <= first:
         return Done(0)
     yield "forget_reactions", (before,)
-    removed = yield "forget_events", (before,)
     yield from cases.forget(before)
+    removed = yield "forget_events", (before,)
     yield "move_first", (before,)
     return Done(removed)
 

@@ -43,9 +43,8 @@ CREATE TABLE cases (
     UNIQUE (namespace, id)
 );
 CREATE INDEX cases_state ON cases (namespace, state, process, started_at);
-CREATE INDEX cases_key   ON cases (key)                WHERE key IS NOT NULL;
+CREATE INDEX cases_key   ON cases (key)                WHERE id <> process || '-' || key;
 CREATE INDEX cases_due   ON cases (namespace, due_at)  WHERE due_at IS NOT NULL AND state = 'open';
-CREATE INDEX cases_ended ON cases (end_event)          WHERE end_event IS NOT NULL;
 
 CREATE TABLE case_aliases (                       -- several keys may name one case
     namespace       TEXT    NOT NULL,
