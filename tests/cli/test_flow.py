@@ -94,12 +94,26 @@ def test_it_draws_what_services_and_workflows_declare(desk: Path, cli: Cli) -> N
 
 
 def test_without_a_program_it_draws_what_workers_have_registered(desk: Path, cli: Cli) -> None:
-    play = "import desk\nwith desk.app as client:\n    client.start(desk.ticket, '1').result()"
+    play = """
+import time, desk
+with desk.app as client:
+    client.start(desk.ticket, "1").result()
+    while not client.events.list("Noted"):
+        time.sleep(0.01)
+"""
     subprocess.run(
         [sys.executable, "-c", play], check=True, env={**os.environ, "PYTHONPATH": str(SRC)}, cwd=desk
     )
     said = cli("flow", "ticket")
     assert (said.exit_code, said.stdout) == (0, PICTURE)
+    idle = cli("flow", "ticket", "--unused", "1d")
+    assert (idle.exit_code, idle.stdout) == (0, "")
+    assert "0 of the steps of process ticket not taken for 1d" in idle.stderr
+    now = json.loads(cli("flow", "ticket", "desk.py", "--unused", "0s", "--json").stdout)
+    assert [(one["by"], one["type"]) for one in now["unused"]][:2] == [
+        ("ticket", "Opened"),
+        ("ticket", "Solved"),
+    ]
     missing = cli("flow", "order", "--store", "desk.db")
     assert missing.exit_code == 3
     assert "Its processes: ticket." in missing.stderr

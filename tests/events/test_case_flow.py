@@ -10,6 +10,7 @@ import pytest
 from dalsegno import App, Process, Service, all_of, emit, event, receive, workflow
 from dalsegno.insight.case_flow import read_case, read_declared
 from dalsegno.insight.flow import Frontier, as_text, frontier, picture, read_flow
+from dalsegno.insight.unused import unused
 from tests.helpers.room import eventually
 
 pytestmark = pytest.mark.asyncio
@@ -54,6 +55,12 @@ class Refunded:
 @event(key="order")
 @dataclass
 class CalledOff:
+    order: str
+
+
+@event(key="order", nobody=True)
+@dataclass
+class Noted:
     order: str
 
 
@@ -215,3 +222,30 @@ async def test_what_is_registered_looks_as_what_is_declared(tmp_path: Path) -> N
     )
     assert as_text(picture(stored, "order")) == as_text(picture(declared, "order"))
     assert "workflow desk  emits Placed, waits for Shipped" in as_text(picture(stored, "order"))
+
+
+async def test_steps_that_nothing_took_are_told_by_what_led_to_their_events(tmp_path: Path) -> None:
+    shop = Shop()
+
+    @shop.payments.on()
+    async def note(e: Paid | Declined) -> Noted:
+        return Noted(e.order)
+
+    app = shop.app(tmp_path)
+    async with app as client:
+        await client.emit(Placed("1"))
+        await until(app, "order-1", {"Placed", "Paid", "Reserved", "Shipped", "Noted"})
+        assert app._runtime is not None
+        store = app._runtime.store
+        flow = await read_declared(store, "default")
+        dead = await unused(store, "default", flow, "order", since=0)
+        all_of_them = await unused(store, "default", flow, "order", since=store.now() + 1)
+    assert {(one.edge.after, one.edge.by, one.edge.type) for one in dead if one.last_at is None} == {
+        (("Placed",), "payments.pay", "Declined"),
+        (("Declined",), "payments.note", "Noted"),
+        (("CalledOff",), "payments.refund", "Refunded"),
+        ((), "desk", "Placed"),
+    }
+    assert len(dead) == 4
+    assert len(all_of_them) == 8
+    assert all(one.last_at is not None for one in all_of_them[4:])

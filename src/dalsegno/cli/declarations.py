@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dalsegno.cli.programs import Program
     from dalsegno.insight.flow import Flow
+    from dalsegno.store.protocol import Store
 
 
 def flow_of(program: Program) -> Flow:
@@ -25,12 +28,20 @@ def flow_of(program: Program) -> Flow:
 
 async def stored_flow(store: str | None, namespace: str) -> tuple[Flow, str]:
     """Read the flow of all that is registered in a store, and how the store is called."""
+    from dalsegno.insight.case_flow import read_declared
+
+    async with opened(store, namespace) as found:
+        return await read_declared(found, namespace), found.address
+
+
+@asynccontextmanager
+async def opened(store: str | None, namespace: str) -> AsyncIterator[Store]:
+    """Open the store that an option means, to read it; one that is not there is an error."""
     from dalsegno.cli.console import say, style
     from dalsegno.cli.stores import must_exist, resolve
     from dalsegno.cli.view import View
-    from dalsegno.insight.case_flow import read_declared
 
     place = must_exist(resolve(store))
     say(f"store {place}")
-    async with View(place, namespace, False, style(utc=False), "").store() as opened:
-        return await read_declared(opened, namespace), place.address
+    async with View(place, namespace, False, style(utc=False), "").store() as found:
+        yield found

@@ -33,6 +33,7 @@ _FENCE = "```mermaid\n"
 @click.option("--mermaid", "form", flag_value="mermaid", help="Print a Mermaid flowchart.")
 @click.option("--json", "form", flag_value="json", help="Print one JSON document.")
 @click.option("--check", "committed", metavar="FILE", help="Print nothing; end with 1 if FILE is outdated.")
+@click.option("--unused", metavar="TIME", help='List the steps not taken for so long, such as "30d".')
 @store_options
 @debug_option
 @click.pass_context
@@ -40,19 +41,26 @@ def flow(
     ctx: click.Context,
     process: str,
     files: tuple[str, ...],
+    *,
     form: str | None,
     committed: str | None,
+    unused: str | None,
     store: str | None,
     namespace: str,
 ) -> None:
     """Draw how a PROCESS goes: who reacts to which event, and what may follow.
 
     PROGRAM is a path (orders.py) or a module (shop.orders); nothing of it is run but its imports. Without
-    one, what workers have registered in the store is drawn. FILE of --check is a picture that was printed
+    one, what workers have registered in the store is drawn. --unused looks at the newest 1,000 events of
+    each type in the store. FILE of --check is a picture that was printed
     by this command: Mermaid if its name ends with .mmd, JSON with .json, the first Mermaid block of it with
     .md, else text.
     """
-    drawn = _draw(*_declared(files, store, namespace), process)
+    known, label = _declared(files, store, namespace)
+    drawn = _draw(known, label, process)
+    if unused is not None:
+        put(asyncio.run(_unused(known, process, unused, form, store, namespace)))
+        return
     if committed is None:
         put(_as(drawn, form or "text").rstrip("\n"))
         return
@@ -90,6 +98,34 @@ def _draw(known: Flow, label: str, process: str) -> Picture:
             f"{label} has no process {process}.", f"Its processes: {names}.", "Look at the name."
         )
     return picture(known, process)
+
+
+async def _unused(
+    known: Flow, process: str, time: str, form: str | None, address: str | None, namespace: str
+) -> str:
+    """List the steps that nothing took for a time, by the log of the store."""
+    from dalsegno.cli.declarations import opened
+    from dalsegno.core.clock import to_datetime
+    from dalsegno.core.durations import microseconds
+    from dalsegno.insight.render import to_json
+    from dalsegno.insight.unused import unused
+
+    async with opened(address, namespace) as store:
+        since = store.now() - microseconds(time, what="--unused")
+        found = await unused(store, namespace, known, process, since=since)
+    told = [(dead, None if dead.last_at is None else to_datetime(dead.last_at)) for dead in found]
+    if form == "json":
+        listed = [
+            {"after": dead.edge.after, "by": dead.edge.by, "type": dead.edge.type, "last_at": at}
+            for dead, at in told
+        ]
+        return to_json({"process": process, "since": to_datetime(since), "unused": listed})
+    say(f"{len(found)} of the steps of process {process} not taken for {time}")
+    return "\n".join(
+        f"{'never' if at is None else f'{at:%Y-%m-%d %H:%MZ}':17}  {' & '.join(dead.edge.after) or '-'} -> "
+        f"{dead.edge.by} -> {dead.edge.type}"
+        for dead, at in told
+    )
 
 
 def _as(drawn: Picture, form: str) -> str:
