@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dalsegno.client import AsyncClient, Client, Operations
 from dalsegno.client.portal import Portal
@@ -38,6 +38,9 @@ from dalsegno.store.memory import MemoryStore
 from dalsegno.store.protocol import Store
 from dalsegno.store.sqlite import SqliteLook, SqliteStore
 from dalsegno.worker.worker import Worker, WorkerOptions
+
+if TYPE_CHECKING:
+    from dalsegno.insight.alerts.rules import Alert
 
 SECOND = 1_000_000
 
@@ -71,6 +74,7 @@ class AppOptions:
     retention: Retention | None = None
     metrics: str | None = None
     traces: bool | None = None
+    alerts: tuple[Alert, ...] = ()
     name: str = "dalsegno"
     worker: WorkerOptions = WorkerOptions()
 
@@ -85,6 +89,7 @@ class App:
     how long its worker keeps events: for ever, unless told otherwise. ``metrics`` is where its worker
     serves what it counts, as in ``"127.0.0.1:9464"``: nowhere, unless told otherwise. ``traces`` says whether spans of
     OpenTelemetry are made: where the program, or its environment, has set up its SDK, unless told otherwise.
+    ``alerts`` are rules that its worker looks after, as in ``[Alert.stalled("10m", to="https://…")]``.
     """
 
     def __init__(
@@ -103,6 +108,7 @@ class App:
         retention: Retention | None = None,
         metrics: str | None = None,
         traces: bool | None = None,
+        alerts: Iterable[Alert] = (),
     ) -> None:
         caller = sys._getframe(1)
         self.name = name
@@ -117,6 +123,7 @@ class App:
             retention=retention,
             metrics=metrics,
             traces=traces,
+            alerts=_checked(alerts),
             name=name,
             worker=WorkerOptions(
                 queue=queue,
@@ -195,6 +202,14 @@ class App:
         await self._runtime.close()
 
 
+def _checked(rules: Iterable[Alert]) -> tuple[Alert, ...]:
+    if not (given := tuple(rules)):
+        return ()
+    from dalsegno.insight.alerts.rules import check_rules
+
+    return check_rules(given)
+
+
 class Runtime:
     """One App at work in one event loop: store, commit queue, engine, and a worker if wanted."""
 
@@ -254,6 +269,8 @@ class Runtime:
             metrics=options.metrics if worker else None,
             traces=options.traces,
             slots=options.worker.slots,
+            alerts=options.alerts if worker else (),
+            commits=self.commits,
         )
 
     def _make_engine(self, runner: StepRunner) -> Engine:

@@ -353,7 +353,8 @@ def _succeeded(verdict: Verdict) -> bool:
     return isinstance(verdict, Committed | Registered | Projected)
 
 
-VERBS = {item.__name__ for item in get_args(Write)}
+ELSEWHERE = {"Transact", "Watch", "Seen", "Tell", "Tally"}  # test_alerts.py; tests/transactions has user code
+VERBS = {item.__name__ for item in get_args(Write)} - ELSEWHERE
 REFUSALS = {"CONFLICT", "FENCED", "STALE", "MISSED", "NUMBER_TAKEN", "CHILD_EXISTS"}
 
 

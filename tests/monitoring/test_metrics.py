@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import threading
 import urllib.error
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,12 @@ import pytest
 
 from dalsegno import NOTHING, App, Retry, Service, event, receive, saga, sleep, step, workflow
 from dalsegno.errors import InvalidInput, RunFailed
+from dalsegno.insight.alerts import Alert
 from dalsegno.insight.metrics import names
 from dalsegno.insight.metrics.metrics import Metrics
-from tests.helpers.command import worker
+from tests.helpers.command import dalsegno, worker
 from tests.helpers.waiting import until
-from tests.monitoring.scraping import scrape, scraped_until, total, value
+from tests.monitoring.scraping import read, scrape, scraped_until, total, value
 
 
 @step(retry=Retry(attempts=1), compensate=NOTHING)
@@ -315,16 +318,19 @@ def test_every_metric_is_exported_under_its_name_and_with_its_labels(tmp_path: P
             raise ValueError("no card")
         return Paid(e.order)
 
-    app = an_app(tmp_path, wait_for_a_word, book, calculate, service, Placed, Paid)
+    with an_app(tmp_path, rest_a_while, slots=0) as client:  # due, and no worker has it
+        client.start(rest_a_while)
+    rule = Alert.dead_letters(every="20ms")
+    app = an_app(tmp_path, wait_for_a_word, book, calculate, service, Placed, Paid, alerts=[rule])
     with app as client:
         client.start(wait_for_a_word)
         client.start(book, "1")
         client.emit(Placed("1"), Placed("2", good=False))
-        client.start(calculate, 1).result("10s")
         page = scraped_until(
             metrics_of(app).address,
             lambda s: (
-                total(s, "parked_runs")
+                total(s, "alerts")
+                and total(s, "parked_runs")
                 and total(s, "compensations_total")
                 and total(s, "reactions_total") > 1
             ),
@@ -333,7 +339,48 @@ def test_every_metric_is_exported_under_its_name_and_with_its_labels(tmp_path: P
     for name, labels in page:
         base = re.sub(r"_(bucket|sum|count)$", "", name)
         exported.setdefault(base, set()).update(label for label, _ in labels if label != "le")
-    never_here = {"dalsegno_queue_depth", "dalsegno_queue_oldest_age_seconds"}  # all that is due has a worker
-    wanted = {metric.name: set(metric.labels) for metric in names.ALL if metric.name not in never_here}
     ours = {name: labels for name, labels in exported.items() if name.startswith("dalsegno_")}
-    assert {name: labels for name, labels in ours.items() if name not in never_here} == wanted
+    assert ours == {metric.name: set(metric.labels) for metric in names.ALL}
+
+
+# -- files for Grafana and Prometheus
+
+_NAME = re.compile(r"\b(dalsegno_[a-z_]+?)(?:_bucket|_sum|_count)?(?=[\s{}()\[\]/]|$)")
+
+
+def _expressions(file: str) -> list[str]:
+    text = resources.files("dalsegno.insight.metrics").joinpath(file).read_text("utf-8")
+    if file.endswith(".json"):
+        return [target["expr"] for panel in json.loads(text)["panels"] for target in panel["targets"]]
+    return re.findall(r"^ +expr: (?:\|\n)?((?:.+\n(?: {12,}.+\n)*))", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("file", ["dashboard.json", "rules.yml"])
+def test_a_file_names_only_metrics_that_are_exported_with_labels_that_they_have(file: str) -> None:
+    known = {metric.name: metric for metric in names.ALL}
+    expressions = _expressions(file)
+    assert len(expressions) >= 9
+    for expression in expressions:
+        used = _NAME.findall(expression)
+        assert used, expression
+        assert set(used) <= known.keys(), expression
+        histograms = {name for name in used if known[name].kind == "histogram"}
+        assert all(f"{name}_bucket" in expression for name in histograms), expression
+        labels = {label for name in used for label in known[name].labels} | {"le"}
+        grouped = {label for by in re.findall(r"by \(([\w, ]+)\)", expression) for label in by.split(", ")}
+        chosen = set(re.findall(r"[{,](\w+)[=!]", expression))
+        assert grouped | chosen <= labels, expression
+        whole_store = [
+            name for name in used if known[name] in names.READ and known[name] is not names.STORE_UP
+        ]
+        assert not whole_store or "max(" in expression, f"every worker tells the same: {expression}"
+
+
+def test_the_commands_print_the_files_and_what_a_store_says(tmp_path: Path) -> None:
+    with an_app(tmp_path, wait_for_a_word, metrics=None) as client:
+        client.start(wait_for_a_word)
+        until(lambda: client.runs("waiting"), "it waits")
+    shown = dalsegno("metrics", "show", cwd=tmp_path)
+    assert value(read(shown.stdout), "runs", status="waiting") == 1
+    assert json.loads(dalsegno("metrics", "dashboard", cwd=tmp_path).stdout)["title"] == "dalsegno"
+    assert "groups:" in dalsegno("metrics", "rules", cwd=tmp_path).stdout

@@ -35,6 +35,10 @@ COMMANDS = {
     ),
     "contracts": Lazy("dalsegno.cli.contracts:contracts", "Check what services declare; export it."),
     "schemas": Lazy("dalsegno.cli.schemas:schemas", "Show registered versions of events; check a program."),
+    "alerts": Lazy("dalsegno.cli.alerts:alerts", "List alerts, and look whether rules hold."),
+    "metrics": Lazy(
+        "dalsegno.cli.metrics:metrics", "Show what a store says; print a dashboard and alert rules."
+    ),
     "doctor": Lazy("dalsegno.cli.doctor:doctor", "Look the store and its workers over."),
     "db": Lazy("dalsegno.cli.db:db", "Migrate and check the store."),
     "demo": Lazy("dalsegno.cli.demo:demo", "See it work, and kill it while it does."),

@@ -93,13 +93,19 @@ def _addressed(text: str, folder: Path | None = None) -> str:
 
 def _configured(folder: Path) -> Iterator[Place]:
     """Yield the stores that configuration files name, the nearest first."""
+    for file, table in configured_tables(folder):
+        store = table.get("store")
+        if isinstance(store, str):
+            yield Place(_addressed(store, file.parent), str(file))
+
+
+def configured_tables(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield what configuration files say, in a folder and above, the nearest first."""
     for parent in (folder, *folder.parents):
         for name in ("dalsegno.toml", "pyproject.toml"):
             file = parent / name
             if file.is_file():
-                store = _table(file).get("store")
-                if isinstance(store, str):
-                    yield Place(_addressed(store, parent), str(file))
+                yield file, _table(file)
 
 
 def _table(file: Path) -> dict[str, Any]:

@@ -77,8 +77,10 @@ def _options(
     metrics: str | None,
 ) -> AppOptions:
     """Change an App's options as the command line says."""
+    from dalsegno.cli.settings import alert_rules
     from dalsegno.core.clock import SECOND
     from dalsegno.core.durations import microseconds
+    from dalsegno.insight.alerts.rules import check_rules
 
     worker = options.worker
     if queue:
@@ -90,7 +92,11 @@ def _options(
     if grace:
         worker = replace(worker, grace=microseconds(grace, what="grace"))
     return replace(
-        options, worker=worker, threads=threads or options.threads, metrics=metrics or options.metrics
+        options,
+        worker=worker,
+        threads=threads or options.threads,
+        metrics=metrics or options.metrics,
+        alerts=check_rules([*options.alerts, *alert_rules()]),
     )
 
 
@@ -173,6 +179,8 @@ def _introduce(program: Program, options: AppOptions, names: list[str], metrics:
         say(line)
     say(f"  queue      {worker.queue}; {worker.slots} slots, {options.threads} threads")
     say(f"  lease      {text(worker.lease)}; {text(worker.grace)} to end in")
+    if options.alerts:
+        say(f"  alerts     {', '.join(rule.name for rule in options.alerts)}")
     if metrics is not None:
         say(f"  metrics    http://{metrics.address}/metrics")
     say("ready; ^C drains it")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from dalsegno.core.alerts import Seen, Tally, Tell, Watch
 from dalsegno.core.cases import RebuildCases, RegisterProcesses
 from dalsegno.core.commit import (
     Beat,
@@ -76,6 +77,10 @@ Write: TypeAlias = (
     | RegisterSchemas
     | RegisterProcesses
     | RebuildCases
+    | Watch
+    | Seen
+    | Tell
+    | Tally
     | Transact
 )
 

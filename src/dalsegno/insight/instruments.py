@@ -1,4 +1,4 @@
-"""What an App is watched with, put together: metrics and traces, each only where somebody wants it.
+"""What an App is watched with, put together: metrics, traces and alerts, each only where somebody wants it.
 
 What is not wanted is not imported, and nothing calls it.
 """
@@ -6,6 +6,7 @@ What is not wanted is not imported, and nothing calls it.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dalsegno.client import Operations
@@ -20,6 +21,8 @@ from dalsegno.events.together import Companion
 from dalsegno.store.protocol import Store
 
 if TYPE_CHECKING:
+    from dalsegno.insight.alerts.rules import Alert
+    from dalsegno.insight.alerts.watching import Watching
     from dalsegno.insight.metrics.metrics import Metrics
     from dalsegno.insight.traces.provider import Provided
     from dalsegno.insight.traces.traces import Traces
@@ -38,14 +41,21 @@ class Instruments:
         metrics: str | None,
         traces: bool | None,
         slots: int,
+        alerts: Sequence[Alert],
+        commits: CommitQueue,
     ) -> None:
         self.metrics: Metrics | None = None
         self.traces: Traces | None = None
+        self.alerts: Watching | None = None
         self._provided: Provided | None = None
         if metrics is not None:
             from dalsegno.insight.metrics.metrics import Metrics
 
             self.metrics = Metrics(store, clock, namespace, address=metrics, slots=slots)
+        if alerts:
+            from dalsegno.insight.alerts.watching import Watching
+
+            self.alerts = Watching(alerts, store, commits, namespace)
         from dalsegno.insight.traces import provider
 
         if provider.wanted(traces):
@@ -66,7 +76,7 @@ class Instruments:
     @property
     def companions(self) -> tuple[Companion, ...]:
         """Those that live and end with a worker's session."""
-        return () if self.traces is None else (self.traces,)
+        return tuple(each for each in (self.traces, self.alerts) if each is not None)
 
     def watch(self, commits: CommitQueue, engine: Engine, reacting: Reacting, operations: Operations) -> None:
         """Have them hear of what is done."""
@@ -84,6 +94,8 @@ class Instruments:
             self.metrics.rested(run, rest)
         if self.traces is not None:
             self.traces.rested(run, rest)
+        if self.alerts is not None:
+            self.alerts.rested(run, rest)
 
     def open(self) -> None:
         """Begin to serve what is to be served; needs a running loop, and the store open. Raises InvalidInput."""

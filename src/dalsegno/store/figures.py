@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 import msgspec
@@ -20,6 +21,18 @@ class WaitingRuns(msgspec.Struct, frozen=True):
     since: int
 
 
+class StalledRuns(msgspec.Struct, frozen=True):
+    """Runs of a workflow in which nothing has happened since a moment; ``since`` tells of the longest.
+
+    ``example`` is the number of the one that was started first.
+    """
+
+    workflow: str
+    count: int
+    since: int
+    example: int
+
+
 class Figures(Protocol):
     """The part of a store that counts; see ``store.protocol.Store``."""
 
@@ -30,3 +43,24 @@ class Figures(Protocol):
     async def waiting(self, namespace: str) -> list[WaitingRuns]:
         """Count the waiting runs, by workflow and by why they wait."""
         ...
+
+    async def stalled(self, namespace: str, before: int) -> list[StalledRuns]:
+        """Count the runs in which nothing has happened since a moment, by workflow.
+
+        They wait with no timer ahead, or are due and nobody takes them up, or a worker has them and
+        they write nothing. Parked ones are not among them.
+        """
+        ...
+
+
+def by_workflow(groups: Iterable[StalledRuns]) -> list[StalledRuns]:
+    """Put groups of the same workflow together."""
+    found: dict[str, StalledRuns] = {}
+    for group in groups:
+        known = found.get(group.workflow)
+        if known is not None:
+            since, example = min(known.since, group.since), min(known.example, group.example)
+            found[group.workflow] = StalledRuns(group.workflow, known.count + group.count, since, example)
+        else:
+            found[group.workflow] = group
+    return [found[workflow] for workflow in sorted(found)]

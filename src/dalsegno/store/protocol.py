@@ -19,6 +19,7 @@ from dalsegno.core.entries import Delivery, Entry, Timer
 from dalsegno.core.notes import LongAttempt
 from dalsegno.core.runs import Ending, Run
 from dalsegno.core.writes import Verdict, Write
+from dalsegno.store.alerts import Alerts
 from dalsegno.store.cases import Cases
 from dalsegno.store.figures import Figures
 from dalsegno.store.log import Log
@@ -83,7 +84,7 @@ class DueRuns(msgspec.Struct, frozen=True):
     oldest: int
 
 
-class Store(Log, Sourcing, Schemas, Figures, Cases, Protocol):
+class Store(Log, Sourcing, Schemas, Figures, Cases, Alerts, Protocol):
     """A place that keeps runs and journals, for one process; see the module for the contract."""
 
     @property

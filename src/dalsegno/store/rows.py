@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from dalsegno.core.alerts import AlertRow, Told
 from dalsegno.core.commit import Start
 from dalsegno.core.entries import Delivery, Entry, Kind, Outcome, Timer
 from dalsegno.core.event import Event
@@ -90,6 +91,13 @@ def is_child(run: Run, parent: int, start: Start) -> bool:
 def event_of(row: Sequence[Any]) -> Event:
     """Make an event of a row of ``event_columns``."""
     return Event(*row)
+
+
+def alert_of(row: Sequence[Any]) -> AlertRow:
+    """Make an alert of a row of ``alert_columns``."""
+    values = list(row)
+    values[-1] = Told(values[-1])
+    return AlertRow(*values)
 
 
 def schema_of(row: Sequence[Any]) -> SchemaRow:

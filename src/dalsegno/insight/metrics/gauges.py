@@ -36,6 +36,8 @@ async def read_gauges(store: Store, namespace: str, *, gone: Gone = nobody_gone)
     for view in (await read_workers(store, gone)).views.values():
         known = gauges.values[names.SESSIONS]
         gauges.set(names.SESSIONS, known.get((view.state,), 0) + 1, view.state)
+    for row in await store.open_alerts(namespace):
+        gauges.set(names.ALERTS, gauges.values[names.ALERTS].get((row.rule,), 0) + 1, row.rule)
     facts = await store.facts()
     gauges.set(names.STORE_BYTES, facts.size, "main")
     gauges.set(names.STORE_BYTES, facts.wal, "wal")

@@ -100,6 +100,8 @@ SESSIONS = _gauge("sessions", "Workers' sessions that nobody has fenced.", "stat
 LOG_END = _gauge("log_last_event", "The number of the last event on the log.")
 STORE_BYTES = _gauge("store_bytes", "The size of the store; wal is what is not in its main file.", "part")
 
+ALERTS = _gauge("alerts", "Alerts that hold.", "rule")
+
 READ = (
     STORE_UP,
     RUNS,
@@ -114,6 +116,7 @@ READ = (
     SESSIONS,
     LOG_END,
     STORE_BYTES,
+    ALERTS,
 )
 
 ALL = (*COUNTED, *TIMED, SLOTS, *READ)

@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from dalsegno.core.alerts import Seen, Tally, Tell, Watch
 from dalsegno.core.cases import RebuildCases, RegisterProcesses
 from dalsegno.core.commit import (
     Beat,
@@ -41,6 +42,7 @@ from dalsegno.core.sourcing import Clear, Project, Serve, Snapshot, Source
 from dalsegno.core.transact import RolledBack, Transact, Transacted, refuses
 from dalsegno.core.writes import OWNED, Verdict, Write
 from dalsegno.errors import NoTransactions
+from dalsegno.store.memory.alerts import AlertVerbs
 from dalsegno.store.memory.case_reads import CaseReads
 from dalsegno.store.memory.dead_letters import DeadLetterVerbs
 from dalsegno.store.memory.figures import FigureReads
@@ -53,7 +55,7 @@ from dalsegno.store.verbs import for_session
 from dalsegno.store.verbs.group import Standing
 
 
-class MemoryStore(DeadLetterVerbs, SourcingVerbs, SchemaVerbs, FigureReads, RunReads, CaseReads):
+class MemoryStore(DeadLetterVerbs, SourcingVerbs, SchemaVerbs, AlertVerbs, FigureReads, RunReads, CaseReads):
     """Implements ``store.protocol.Store`` with dictionaries."""
 
     @property
@@ -146,6 +148,10 @@ class MemoryStore(DeadLetterVerbs, SourcingVerbs, SchemaVerbs, FigureReads, RunR
             RegisterSchemas: self._register_schemas,
             RegisterProcesses: self._register_processes,
             RebuildCases: self._rebuild_cases,
+            Watch: self._watch,
+            Seen: self._see,
+            Tell: self._tell_alert,
+            Tally: self._tally,
         }
         try:
             return verbs[type(item)](item)

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from dalsegno.core.alerts import AlertRow
 from dalsegno.core.cases import Alias, CaseRow, EmitterRow, ProcessRow
 from dalsegno.core.clock import Clock
 from dalsegno.core.commit import Emitted, Session, Subscription
@@ -83,6 +84,9 @@ class Tables:
         self._cases: dict[tuple[str, str], CaseRow] = {}  # namespace, id
         self._aliases: dict[tuple[str, Alias], tuple[str, int]] = {}  # the case, and the event that said so
         self._merged: dict[tuple[str, str], str] = {}
+        self._alerts: dict[int, AlertRow] = {}
+        self._watches: dict[tuple[str, str], tuple[int, int]] = {}  # session and until, by namespace and rule
+        self._tallies: dict[tuple[str, int, str, str, int], int] = {}
         self._tables = GuestTables(clock)
         self._mark = 0
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import NamedTuple
 
+from dalsegno.core.alerts import AlertRow
 from dalsegno.core.cases import CaseRow, EmitterRow, ProcessRow
 from dalsegno.core.commit import Session
 from dalsegno.core.event import Event
@@ -31,6 +32,7 @@ _PARTS = {
     "emitter_columns": ", ".join(EmitterRow.__struct_fields__),
     "case_columns": ", ".join(CaseRow.__struct_fields__),
     "schema_columns": ", ".join(SchemaRow.__struct_fields__),
+    "alert_columns": ", ".join(AlertRow.__struct_fields__),
     "event_filters": """namespace = :namespace AND number > :after AND number < :before
    AND (:type IS NULL OR type = :type)
    AND (:key IS NULL OR key = :key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dalsegno.core.clock import Clock
-from dalsegno.store.figures import WaitingRuns
+from dalsegno.store.figures import StalledRuns, WaitingRuns, by_workflow
 from dalsegno.store.queries import Query
 from dalsegno.store.sqlite.file import StoreFile
 from dalsegno.store.sqlite.schemas import SchemaReads
@@ -36,3 +36,8 @@ class FigureReads(SchemaReads):
                 "count_waiting", namespace, self.now()
             )
         ]
+
+    async def stalled(self, namespace: str, before: int) -> list[StalledRuns]:
+        names = ("waiting_since", "pending_since", "running_since")
+        groups = [await self._select(name, namespace, before) for name in names]
+        return by_workflow(StalledRuns(*row) for rows in groups for row in rows)

@@ -18,7 +18,7 @@ from dalsegno.store.migrate import read_migrations
 from dalsegno.store.protocol import DueRuns, RunQuery, StoreFacts, beyond
 from dalsegno.store.queries import read_queries
 from dalsegno.store.rows import STATUS_OF, delivery_of, entry_of, run_of, timer_of
-from dalsegno.store.sqlite.cases import CaseReads
+from dalsegno.store.sqlite.alerts import AlertReads
 from dalsegno.store.sqlite.file import StoreFile, shut
 from dalsegno.store.sqlite.lane import Lane
 from dalsegno.store.sqlite.writer import Writer
@@ -29,7 +29,7 @@ _FEW = 1_000  # runs whose ids begin so, that are sorted rather than met among a
 _LAST = chr(0x10FFFF) * (MAX_ID + 1)  # no id lies behind it
 
 
-class SqliteStore(CaseReads):
+class SqliteStore(AlertReads):
     """Implements ``store.protocol.Store`` on a file; ``threaded=False`` runs everything in place."""
 
     def __init__(self, path: str, clock: Clock, *, threaded: bool = True) -> None:

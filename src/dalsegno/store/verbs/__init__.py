@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec.structs import astuple, replace
 
+from dalsegno.core.alerts import Seen, Tally, Tell, Watch
 from dalsegno.core.cases import RebuildCases, RegisterProcesses
 from dalsegno.core.commit import (
     Beat,
@@ -44,7 +45,7 @@ from dalsegno.core.schemas import RegisterSchemas
 from dalsegno.core.sourcing import Clear, Project, Serve, Snapshot, Source
 from dalsegno.core.writes import OWNED, Verdict, Write
 from dalsegno.store.rows import run_of
-from dalsegno.store.verbs import cases, commits, log, runs, schemas, services, sessions, sourcing
+from dalsegno.store.verbs import alerts, cases, commits, log, runs, schemas, services, sessions, sourcing
 from dalsegno.store.verbs.group import Ask, Group, Standing, Verb
 
 
@@ -162,4 +163,8 @@ _VERBS: dict[type, Callable[[Any, Group], Verb]] = {
     RegisterSchemas: schemas.register,
     RegisterProcesses: cases.register,
     RebuildCases: cases.rebuild,
+    Watch: alerts.watch,
+    Seen: alerts.see,
+    Tell: alerts.tell,
+    Tally: alerts.tally,
 }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dalsegno.core.commit import Rest
 from dalsegno.core.runs import DEAD_LETTER, Status
-from dalsegno.store.figures import WaitingRuns
-from dalsegno.testing.conformance.world import Case, World, a_commit, expect
+from dalsegno.store.figures import StalledRuns, WaitingRuns
+from dalsegno.testing.conformance.world import Case, World, a_commit, a_step, expect
 
 
 async def what_is_to_be_begun_and_what_has_begun_is_counted(world: World) -> None:
@@ -51,7 +51,32 @@ async def what_waits_is_counted_by_why_it_waits(world: World) -> None:
     )
 
 
+async def what_stands_still_is_counted_by_workflow(world: World) -> None:
+    """What waits for no time to come, is due and not taken up, or is owned and writes nothing; and nothing else."""
+    at = world.clock.now()
+    forever = await world.resting("forever")
+    await world.resting("asleep", due_at=at + 10_000)
+    await world.resting("overdue", due_at=at + 100)
+    await world.resting("parked", reason=DEAD_LETTER)
+    await world.ended("ended")
+    silent, busy = await world.claimed("silent", workflow="a"), await world.claimed("busy", workflow="a")
+    pending = await world.start("pending", workflow="b")
+    expect(await world.store.stalled("default", at), [], "at once")
+    world.clock.advance(1_000)
+    await world.one(a_commit(busy, a_step(1)))
+    await world.start("fresh", workflow="b")
+    found = await world.store.stalled("default", at + 1_000)
+    wanted = [
+        StalledRuns("a", 1, at, silent.number),
+        StalledRuns("b", 1, at, pending.number),
+        StalledRuns("order", 2, at, forever.number),
+    ]
+    expect(found, wanted, "what stands still")
+    expect(await world.store.stalled("other", at + 1_000), [], "that of another namespace")
+
+
 CASES = (
+    Case(what_stands_still_is_counted_by_workflow),
     Case(what_is_to_be_begun_and_what_has_begun_is_counted),
     Case(what_waits_is_counted_by_why_it_waits),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+from dalsegno.testing.conformance.alerts import CASES as ALERTS
 from dalsegno.testing.conformance.cases import CASES as CASE_ROWS
 from dalsegno.testing.conformance.claiming import CASES as CLAIMING
 from dalsegno.testing.conformance.committing import CASES as COMMITTING
@@ -50,6 +51,7 @@ CASES: Sequence[Case] = (
     *SCHEMAS,
     *FIGURES,
     *CASE_ROWS,
+    *ALERTS,
 )
 
 

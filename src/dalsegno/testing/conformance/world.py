@@ -192,6 +192,7 @@ class World:
             rows += await self._cases(namespace)
             rows += [await read.projections(namespace), await read.schemas(namespace)]
             rows += [await read.snapshot(namespace, "Order", key) for key in KEYS]
+            rows += [await read.alerts(namespace), await read.tallies(namespace, 0)]
         return rows
 
     async def _cases(self, namespace: str) -> list[object]:
