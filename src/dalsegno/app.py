@@ -33,7 +33,6 @@ from dalsegno.events.registering import Registering
 from dalsegno.events.retention import Retention
 from dalsegno.events.together import Together
 from dalsegno.events.within import Within
-from dalsegno.insight.instruments import Instruments
 from dalsegno.store.memory import MemoryStore
 from dalsegno.store.protocol import Store
 from dalsegno.store.sqlite import SqliteLook, SqliteStore
@@ -41,6 +40,7 @@ from dalsegno.worker.worker import Worker, WorkerOptions
 
 if TYPE_CHECKING:
     from dalsegno.insight.alerts.rules import Alert
+    from dalsegno.insight.instruments import Instruments
 
 SECOND = 1_000_000
 
@@ -260,6 +260,8 @@ class Runtime:
         self.instruments.watch(self.commits, self.engine, self.reacting, self.operations)
 
     def _make_instruments(self, *, worker: bool) -> Instruments:
+        from dalsegno.insight.instruments import Instruments
+
         options = self.options
         return Instruments(
             self.store,
