@@ -268,7 +268,7 @@ def test_several_workers_tell_once_also_when_the_one_that_told_is_killed(tmp_pat
         workers = [stack.enter_context(worker("shared.py", cwd=tmp_path)) for _ in range(2)]
         client = stack.enter_context(App("asking", include=[wait_for_a_word], store=store, slots=0))
         client.start(wait_for_a_word, id="still")
-        until(lambda: hook.posted, "it is told")
+        until(lambda: _told(tmp_path) == ["began"], "it is told, and that it was is written")
         (teller,) = (one for one in workers if "alert stalled began" in one.said)
         teller.tell(signal.SIGKILL)
         teller.ended()
@@ -278,11 +278,17 @@ def test_several_workers_tell_once_also_when_the_one_that_told_is_killed(tmp_pat
     assert hook.states == ["began", "ended"]
 
 
+def _told(folder: Path) -> list[str]:
+    listed = dalsegno("alerts", "list", "--json", cwd=folder)
+    return [alert["told"] for alert in json.loads(listed.stdout)["alerts"]]
+
+
 def test_a_restart_neither_tells_again_nor_forgets_to_tell_the_end(tmp_path: Path, desk: Desk) -> None:
     rule = Alert.stalled("20ms", to=desk.hear, **QUICK)
     with watched(tmp_path, rule, wait_for_a_word) as client:
         client.start(wait_for_a_word, id="still")
         until(lambda: desk.news, "it is told")
+        until(lambda: _told(tmp_path) == ["began"], "and that it was is written")
     with watched(tmp_path, rule, wait_for_a_word) as client:
         client.signal("still", "go", name="word")
         until(lambda: len(desk.news) > 1, "its end is told", within=30)
