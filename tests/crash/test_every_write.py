@@ -21,7 +21,7 @@ SETTINGS = {
     "two workers that keep nothing in memory": Setting(lease=LEASE, workers=2, cache=0),
 }
 TWO = SETTINGS["two workers that keep nothing in memory"]
-TIMES_OUT = "buy_at_once"  # in a process that stands still, so that which error comes first depends on the fault
+TIMES_OUT = "buy_at_once"  # in a process that stands still: the fault decides which error comes first
 LEFT_TO_THE_SWARM = {
     *("blocking", "careful", "mistaken", "poison"),  # how these end depends on the faults
     "retry_beside_a_long_step",  # hundreds of writes that are alike
