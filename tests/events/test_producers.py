@@ -12,6 +12,8 @@ import pytest
 from dalsegno import App, Retention, Service, emit, event, workflow
 from dalsegno.core.reactions import SteerService
 from dalsegno.errors import DefinitionError, Overloaded, RetentionPassed
+from dalsegno.insight.standing import Reason
+from dalsegno.insight.where import where
 from dalsegno.store.log import EventQuery
 from tests.helpers.room import eventually
 
@@ -113,6 +115,43 @@ async def test_a_run_waits_with_its_events_and_loses_none(tmp_path: Path) -> Non
         assert await run.result("60s") == 40
         await eventually(lambda: len(slow.seen) == 40, "all forty")
     assert slow.seen == [f"run-{place}" for place in range(40)]
+
+
+@workflow
+async def says_last(key: str) -> str:
+    emit(Unheard(key))
+    emit(Placed(key))
+    return key
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("evicted", [False, True])
+async def test_a_run_whose_code_has_ended_rests_with_its_last_events_and_says_so(
+    tmp_path: Path, *, evicted: bool
+) -> None:
+    slow = Slow(max_lag=5)
+    app = app_in(tmp_path, slow.service, says_last)
+    async with app as client:
+        with pytest.raises(Overloaded):  # noqa: PT012 - which of many it is depends on the machine
+            for place in range(10_000):
+                await client.emit(Placed(str(place)))
+        run = await client.start(says_last, "last", id="last")
+
+        async def held() -> bool:
+            return (await run.info()).status == "waiting"
+
+        await eventually(held, "the run is held")
+        assert app._runtime is not None
+        (stands,) = (await where(app._runtime.store, "default", "last")).runs
+        assert stands.why.kind is Reason.PRESSURE
+        assert await client.events.list(type="Unheard") == []
+        if evicted:
+            for live in app._runtime.engine._cache.empty():
+                live.execution.evict()
+        slow.free.set()
+        assert await run.result("60s") == "last"
+        await eventually(lambda: slow.seen.count("last") == 1, "its event is reacted to")
+        assert len(await client.events.list(type="Unheard")) == 1
 
 
 # -- retention
