@@ -59,6 +59,11 @@ class Contract(msgspec.Struct, frozen=True):
         """All event types that it may emit, returned or from its body."""
         return tuple(dict.fromkeys((*self.follows.types, *self.emits)))
 
+    @property
+    def has_state(self) -> bool:
+        """Whether it is given the service's state of the key."""
+        return any(each.role is Role.STATE for each in self.arguments)
+
 
 class Form(msgspec.Struct, frozen=True):
     """What sort of handler a signature belongs to, as far as ``on(…)`` said it."""

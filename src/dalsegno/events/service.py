@@ -158,6 +158,7 @@ class Service:
         """Read what all its handlers declare, and all that they name. Raises DefinitionError."""
         for handler in self._handlers.values():
             handler.check()
+        self._check_states()
 
     def declaration(self) -> dict[str, Any]:
         """Say it as plain data, for the store and for other programs."""
@@ -214,6 +215,18 @@ class Service:
         if self.merge not in ("by_sequence", "by_time") and not callable(self.merge):
             raise refused(
                 "merge", self.merge, self.what, '"by_sequence", "by_time" or a function of two states'
+            )
+
+    def _check_states(self) -> None:
+        """Refuse a join whose state others change: it runs beside the other reactions of its key."""
+        keeping = [handler for handler in self._handlers.values() if handler.contract.has_state]
+        join = next((handler for handler in keeping if handler.contract.joins), None)
+        other = next((handler for handler in keeping if handler is not join), None)
+        if join is not None and other is not None:
+            raise DefinitionError(
+                f"{join.what} is a join and has the service's state, and so has {other.title} ({other.place}).",
+                "A join runs beside the other reactions of its key: one would write over what the other keeps.",
+                "Put the join into a service of its own, with a state of its own.",
             )
 
     def __repr__(self) -> str:
