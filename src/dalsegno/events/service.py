@@ -158,6 +158,13 @@ class Service:
         """Read what all its handlers declare, and all that they name. Raises DefinitionError."""
         for handler in self._handlers.values():
             handler.check()
+        if self.merge == "by_sequence":
+            self._check_sequence()
+
+    @property
+    def is_sequenced(self) -> bool:
+        """Whether a handler puts the events of a key in order by a number that they carry."""
+        return any(handler.options.sequence is not None for handler in self._handlers.values())
 
     def declaration(self) -> dict[str, Any]:
         """Say it as plain data, for the store and for other programs."""
@@ -192,6 +199,28 @@ class Service:
                 "Give one of them name=.",
             )
         return target
+
+    def _check_sequence(self) -> None:
+        """See that there is something by which a state can come too late, and one thing only."""
+        handlers = self._handlers.values()
+        if not self.is_sequenced:
+            overtaken = any(
+                each.contract.joins or each.options.after_dead_letter == "go on" for each in handlers
+            )
+            if handlers and not overtaken:
+                raise DefinitionError(
+                    f'{self.what} has merge="by_sequence", and no handler with sequence=.',
+                    "The events of a key come to it in the order of the log, so none can come too late.",
+                    'Say by what they are counted: on(sequence="…"); or leave merge= out.',
+                )
+            return
+        for handler in handlers:
+            if handler.options.sequence is None and handler.contract.takes_state:
+                raise DefinitionError(
+                    f'{handler.what} has no sequence=, and {self.what} has merge="by_sequence".',
+                    "Other handlers of it count the events of a key; a place on the log is no such number.",
+                    'Write on(sequence="…") above it too, or choose another merge=.',
+                )
 
     def _check(self) -> None:
         if isinstance(self.start, datetime):
