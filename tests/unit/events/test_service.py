@@ -322,7 +322,9 @@ def test_a_join_shares_its_state_with_no_other_handler():
     @totals.on()
     def one(e: Declined, state: Totals | None) -> None: ...
 
-    with pytest.raises(DefinitionError, match="is a join and has the service's state, and so has payments.one"):
+    with pytest.raises(
+        DefinitionError, match=r"is a join and has the service's state, and so has payments\.one"
+    ):
         totals.check()
 
 
