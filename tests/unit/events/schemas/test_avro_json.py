@@ -70,6 +70,20 @@ def test_what_an_avro_schema_refuses_is_refused(schema: Any, value: Any) -> None
     assert plain
 
 
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [
+        ("Ag==", "$: 'Ag==' is no a.R"),
+        ({}, "a.R.n: None is no int"),
+        ({"n": 1, "next": 5}, "a.R.next: 5 is no null or a.R"),
+        ({"n": b"x" * 200}, f"a.R.n: b'{'x' * 78}… is no int"),
+    ],
+    ids=str,
+)
+def test_a_fault_names_the_field_and_what_was_wanted(value: Any, fault: str) -> None:
+    assert fault_of(registered("R", 1, RECORD, format=Format.AVRO), value) == fault
+
+
 def test_what_may_be_null_may_be_missing() -> None:
     fields = [{"name": "a", "type": "null"}, {"name": "b", "type": ["string", "null"]}]
     assert faults({"type": "record", "name": "R", "fields": fields}, {}) == ("", "")
