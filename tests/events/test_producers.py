@@ -164,6 +164,32 @@ async def emitted(folder: Path, service: Service | None, first: int, last: int, 
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("unread", [False, True])
+async def test_by_size_the_oldest_go_until_the_rest_fits(tmp_path: Path, *, unread: bool) -> None:
+    reader = Service("reads")
+    seen: list[str] = []
+
+    @reader.on()
+    async def note(e: Placed) -> None:
+        seen.append(e.key)
+
+    async with app_in(tmp_path, reader) as client:
+        await client.emit(*[Placed(f"{place:04}") for place in range(1_500)])
+        await eventually(lambda: len(seen) == 1_500, "all of them")
+    await emitted(tmp_path, None, 1_500, 3_000)
+    app = app_in(tmp_path, Placed, retention=Retention(bytes=300 * len(b'{"key":"0000"}'), unread=unread))
+    async with app:
+        assert app._runtime is not None
+        store, first = app._runtime.store, 2_701 if unread else 1_501
+
+        async def removed() -> bool:
+            return (await store.head()).first >= first
+
+        await eventually(removed, "what is too much is removed")
+        assert (await store.head()).first == first
+
+
+@pytest.mark.asyncio
 async def test_what_all_have_read_and_is_old_enough_is_removed_and_nothing_else(tmp_path: Path) -> None:
     reader = Service("reads")
     seen: list[str] = []

@@ -17,8 +17,8 @@ class LogReads(Reads):
     """Implements ``store.log.Log``."""
 
     async def head(self) -> Head:
-        ((last, first, at),) = self._point("read_ends")
-        return Head(last, first, at)
+        (row,) = self._point("read_head")
+        return Head(*row)
 
     async def read_log(self, after: int, limit: int) -> list[Event]:
         return [Event(*row) for row in await self._select("read_log", after, limit)]
