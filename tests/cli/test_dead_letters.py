@@ -168,6 +168,20 @@ def test_a_group_is_shown_before_it_is_discarded(cli: Cli) -> None:
     assert {one["why"] for one in letters(cli, "--state", "discarded")} == {"test orders"}
 
 
+@pytest.mark.usefixtures("dead")
+def test_a_cause_is_found_by_the_name_of_its_error_and_others_are_told(cli: Cli) -> None:
+    assert len(letters(cli, "--cause", "ValueError")) == 2
+    plan = cli("dead-letters", "redrive", "--cause", "ValueError")
+    assert "2 would be redriven; --yes does it" in plan.stderr
+    for wrong in ("KeyError", "Value", "ValueError in auth"):
+        for said in (
+            cli("dead-letters", "list", "--cause", wrong),
+            cli("dead-letters", "redrive", "--cause", wrong),
+        ):
+            assert f"is or begins with {wrong!r}; there are: ValueError in authorize" in said.stderr
+    assert "there are:" not in cli("dead-letters", "list", "--service", "shipping").stderr
+
+
 def test_what_is_not_there_is_not_found(shop: Path, cli: Cli) -> None:
     place(cli, "1")
     for args in (("show", "9"), ("redrive", "9"), ("edit", "9", "{}"), ("discard", "9", "--why", "x")):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from dalsegno.app import open_store
+from dalsegno.core.clock import SystemClock
+from dalsegno.core.reactions import Forget
 from tests.cli.conftest import Cli
 from tests.helpers.command import Working, running, worker
 from tests.helpers.waiting import until
@@ -77,6 +81,22 @@ def test_an_event_that_cannot_be_is_a_mistake_of_usage(
 
 
 # -- list, show, tail
+
+
+def test_a_list_from_a_place_on_says_what_retention_has_removed_behind_it(shop: Path, cli: Cli) -> None:
+    for order in ("1", "2", "3"):
+        place(cli, order)
+
+    async def forget() -> None:
+        store = open_store("sqlite:///shop.db", SystemClock())
+        await store.open()
+        await store.write([Forget(3)])
+        await store.close()
+
+    asyncio.run(forget())
+    assert "the log has 3 to 3; 2 behind 0 were removed" in cli("events", "list", "--after", "0").stderr
+    for args in ((), ("--after", "2")):
+        assert "removed" not in cli("events", "list", *args).stderr
 
 
 def test_events_are_listed_newest_first_and_narrowed(shop: Path, cli: Cli) -> None:

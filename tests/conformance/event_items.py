@@ -296,4 +296,5 @@ class EventItems(SourcingItems, SchemaItems, CaseItems):
 
     def forget(self) -> Forget:
         head = self.runner.run(self.memory.store.head())
-        return Forget(head.first + self.rng.choice([-1, 0, 1, 2, 1_000]), self.rng.choice([1, 3]))
+        before = head.first + self.rng.choice([-1, 0, 1, 2, 1_000])
+        return Forget(before, self.rng.choice([1, 3]), self.rng.choice([None, head.bytes, head.bytes // 2]))

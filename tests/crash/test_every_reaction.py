@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from dalsegno.core.notes import decode
+from dalsegno.core.runs import Status
 from dalsegno.testing.explorer import Explorer
 from dalsegno.testing.faults import WRITE_CRASHES, ZOMBIES, Exactly, Fault
 from dalsegno.testing.setting import Setting
+from dalsegno.testing.world import World
 from tests.helpers.counts import Count
-from tests.simulation.choreographies import CHOREOGRAPHIES
+from tests.simulation.choreographies import CHOREOGRAPHIES, Choreography
 from tests.simulation.eventful import facts, known, registry
 
 pytestmark = pytest.mark.promise("P1", "P2", "P5", "P6", "P8", "P11")
@@ -61,3 +64,24 @@ def test_a_choreography_does_something(name: str) -> None:
     explorer = Explorer(choreography, registry(), known=known(choreography.services))
     found = facts(explorer.play(Exactly()))
     assert sum(found.log.values()) > 2 and found.log == dict.fromkeys(found.log, 1)
+
+
+def test_a_run_that_ends_with_events_held_back_rests_with_them() -> None:
+    choreography = CHOREOGRAPHIES["a run that ends with events held back"]
+    held: list[str] = []
+
+    def look(world: World) -> bool:
+        (run,) = (run for run in world.runs() if run.id == "last") if world.runs() else (None,)
+        waits = decode(run.notes).waits if run is not None and run.status is Status.WAITING else ()
+        held[:] = [wait.kind for wait in waits]
+        return "pressure" in held
+
+    async def lead(world: World) -> None:
+        await choreography.lead(world)
+        await world.until(lambda: look(world), "the run is held")
+
+    explorer = Explorer(
+        Choreography(lead, choreography.services), registry(), known=known(choreography.services)
+    )
+    assert facts(explorer.play(Exactly())).log["sim.Reserved", "a", 9] == 1
+    assert held == ["pressure", "pressure"]

@@ -172,6 +172,22 @@ async def test_who_follows_the_log_is_told_of_events_that_were_removed_before_he
         await client.events.get(1)
 
 
+@pytest.mark.asyncio
+async def test_who_lists_from_a_place_on_is_told_of_events_that_were_removed_behind_it(
+    shop: Shop, client: AsyncClient
+) -> None:
+    await client.emit(Ordered("1"), Ordered("2"))
+    await sent(shop, "1", "2")
+    assert [one.number for one in await client.events.list(after=0)] == [1, 2, 3, 4]
+    await client.events.desk.write(Forget(3))
+    for options in ({"after": 0}, {"after": 1}, {"after": 0, "newest": True}, {"after": 0, "type": "Paid"}):
+        with pytest.raises(RetentionPassed) as told:
+            await client.events.list(**options)  # type: ignore[arg-type]
+        assert (told.value.first_lost, told.value.last_lost) == (options["after"] + 1, 2)
+    assert [one.number for one in await client.events.list(after=2)] == [3, 4]
+    assert [one.number for one in await client.events.list()] == [3, 4]
+
+
 # -- services
 
 

@@ -100,6 +100,22 @@ async def test_after_its_deadline_a_gap_is_passed_over(tmp_path: Path) -> None:
     assert seen == [1, 3, 4, 5]
 
 
+async def test_one_that_came_too_late_while_others_waited_says_so(tmp_path: Path) -> None:
+    service, seen = Service("lines"), list[int]()
+
+    @service.on(sequence="place", gap="300ms")
+    async def note(e: Counted) -> None:
+        seen.append(e.place)
+
+    async with at_work(tmp_path, service) as (client, _):
+        for place in (1, 3, 1, 4):
+            await client.emit(Counted("a", place))
+        await eventually(lambda: 4 in seen, "the last")
+        info = await client.run("lines.note#3").info()
+    assert seen == [1, 3, 4]
+    assert (info.status, info.reason) == ("completed", "too late for its place: recorded, not applied")
+
+
 async def test_one_that_fails_in_a_sequence_is_tried_again_before_the_next(tmp_path: Path) -> None:
     service, seen, failed = Service("lines"), list[int](), list[int]()
 

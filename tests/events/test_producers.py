@@ -12,6 +12,8 @@ import pytest
 from dalsegno import App, Retention, Service, emit, event, workflow
 from dalsegno.core.reactions import SteerService
 from dalsegno.errors import DefinitionError, Overloaded, RetentionPassed
+from dalsegno.insight.standing import Reason
+from dalsegno.insight.where import where
 from dalsegno.store.log import EventQuery
 from tests.helpers.room import eventually
 
@@ -115,6 +117,43 @@ async def test_a_run_waits_with_its_events_and_loses_none(tmp_path: Path) -> Non
     assert slow.seen == [f"run-{place}" for place in range(40)]
 
 
+@workflow
+async def says_last(key: str) -> str:
+    emit(Unheard(key))
+    emit(Placed(key))
+    return key
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("evicted", [False, True])
+async def test_a_run_whose_code_has_ended_rests_with_its_last_events_and_says_so(
+    tmp_path: Path, *, evicted: bool
+) -> None:
+    slow = Slow(max_lag=5)
+    app = app_in(tmp_path, slow.service, says_last)
+    async with app as client:
+        with pytest.raises(Overloaded):  # noqa: PT012 - which of many it is depends on the machine
+            for place in range(10_000):
+                await client.emit(Placed(str(place)))
+        run = await client.start(says_last, "last", id="last")
+
+        async def held() -> bool:
+            return (await run.info()).status == "waiting"
+
+        await eventually(held, "the run is held")
+        assert app._runtime is not None
+        (stands,) = (await where(app._runtime.store, "default", "last")).runs
+        assert stands.why.kind is Reason.PRESSURE
+        assert await client.events.list(type="Unheard") == []
+        if evicted:
+            for live in app._runtime.engine._cache.empty():
+                live.execution.evict()
+        slow.free.set()
+        assert await run.result("60s") == "last"
+        await eventually(lambda: slow.seen.count("last") == 1, "its event is reacted to")
+        assert len(await client.events.list(type="Unheard")) == 1
+
+
 # -- retention
 
 
@@ -122,6 +161,32 @@ async def emitted(folder: Path, service: Service | None, first: int, last: int, 
     include = [Placed] if service is None else [service]
     async with app_in(folder, *include, **options) as client:
         await client.emit(*[Placed(str(place)) for place in range(first, last)])
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("unread", [False, True])
+async def test_by_size_the_oldest_go_until_the_rest_fits(tmp_path: Path, *, unread: bool) -> None:
+    reader = Service("reads")
+    seen: list[str] = []
+
+    @reader.on()
+    async def note(e: Placed) -> None:
+        seen.append(e.key)
+
+    async with app_in(tmp_path, reader) as client:
+        await client.emit(*[Placed(f"{place:04}") for place in range(1_500)])
+        await eventually(lambda: len(seen) == 1_500, "all of them")
+    await emitted(tmp_path, None, 1_500, 3_000)
+    app = app_in(tmp_path, Placed, retention=Retention(bytes=300 * len(b'{"key":"0000"}'), unread=unread))
+    async with app:
+        assert app._runtime is not None
+        store, first = app._runtime.store, 2_701 if unread else 1_501
+
+        async def removed() -> bool:
+            return (await store.head()).first >= first
+
+        await eventually(removed, "what is too much is removed")
+        assert (await store.head()).first == first
 
 
 @pytest.mark.asyncio

@@ -122,9 +122,13 @@ def touch_package(e: PackageTouched, state: Thing | None) -> None:
     _touch(e, state)
 
 
+def app(store: str) -> App:
+    """Make the app of the worker, and of who asks."""
+    return App("projections", include=[sys.modules[__name__]], store=store, lease="1s")
+
+
 async def main() -> None:
-    app = App("projections", include=[sys.modules[__name__]], store=sys.argv[1], lease="1s")
-    async with app:
+    async with app(sys.argv[1]):
         print("ready", flush=True)
         await asyncio.get_running_loop().create_future()
 

@@ -60,6 +60,11 @@ async def called_off(world: World) -> None:
     await world.ask(lambda client: client.cancel_case(s.CalledOff("a")))
 
 
+async def held_at_the_end(world: World) -> None:
+    """Let a run come to its end with events while who takes them is too far behind."""
+    await world.start(s.say_last, "a", id="last")
+
+
 PAIR = (s.Ordered("a", 1), s.Ordered("b", 1))
 CHOREOGRAPHIES: dict[str, Choreography] = {
     "a reaction that returns an event": Choreography(orders(*PAIR, s.Ordered("a", 2)), (s.payments,)),
@@ -80,6 +85,7 @@ CHOREOGRAPHIES: dict[str, Choreography] = {
     ),
     "a run that waits for an event": Choreography(waiting_run, (s.payments, s.stock, s.shipping, s.packing)),
     "a run that emits": Choreography(announcing_run, (s.payments,)),
+    "a run that ends with events held back": Choreography(held_at_the_end, (s.crawlers,)),
     "a sequence with a gap": Choreography(out_of_order, (s.clocks,)),
     "a batch": Choreography(orders(*(s.Ordered("a", n) for n in range(1, 6))), (s.stock, s.gatherer)),
     "a case that is called off": Choreography(called_off, (s.payments, s.back_office)),

@@ -39,7 +39,7 @@ class Facts(NamedTuple):
 def registry() -> Registry:
     """Collect the workflows that are played beside services."""
     found = Registry()
-    found.add([s.await_packed, s.announce, s.wrap])
+    found.add([s.await_packed, s.announce, s.say_last, s.flood, s.wrap])
     return found
 
 

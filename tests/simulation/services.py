@@ -201,6 +201,15 @@ async def tick(e: Tick) -> None:
     did(e.clock, e.place)
 
 
+crawlers = Service("crawlers", partitions=2, max_lag=2)
+
+
+@crawlers.on(retry=QUICK)
+async def crawl(e: Reserved) -> None:
+    await asyncio.sleep(0.5)
+    did(e.order, e.place)
+
+
 gatherer = Service("gatherer", partitions=2)
 
 
@@ -231,6 +240,24 @@ async def announce(order: str) -> str:
     await wrap(order, 0)
     emit(Ordered(order))
     await wrap(order, 1)
+    return order
+
+
+@step
+async def flood(order: str) -> None:
+    """Emit more than a service may be behind."""
+    for place in range(1, 7):
+        emit(Reserved(order, place))
+
+
+@workflow
+async def say_last(order: str) -> str:
+    """Emit as the last thing, while who takes it is too far behind, which the one before has had looked at."""
+    await flood(order)
+    emit(Reserved(order, 7))
+    await asyncio.sleep(0.2)
+    emit(Reserved(order, 8))
+    emit(Reserved(order, 9))
     return order
 
 

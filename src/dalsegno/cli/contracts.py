@@ -54,7 +54,10 @@ def check(
     report = check_contracts(program.known, [*registry.workflows.values(), *registry.steps.values()], seen)
     put(json.dumps(report.document(), indent=2, ensure_ascii=False) if as_json else report.text())
     if not program.known.services:
-        say(f"{program.label} has no service: there was nothing to check")
+        say(
+            f"{program.label} has no service: there was nothing to check (what aggregates apply and projections "
+            "fold is read when they are made, and not held to who emits it)"
+        )
     ctx.exit(Exit(report.exit_code))
 
 

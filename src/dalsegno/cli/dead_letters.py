@@ -14,6 +14,7 @@ from dalsegno.cli.view import View, viewing
 
 if TYPE_CHECKING:
     from dalsegno.client import AsyncClient
+    from dalsegno.client.dead_letters import AsyncDeadLetters
     from dalsegno.events.known import Known
 
 STATES = ("open", "redriving", "resolved", "discarded", "all")
@@ -29,7 +30,9 @@ def dead_letters() -> None:
 
 def _which(function: Any) -> Any:
     for option in (
-        click.option("--cause", metavar="TEXT", help="That failed of this cause, as `groups` names it."),
+        click.option(
+            "--cause", metavar="TEXT", help="That failed of this: KeyError, or all that `groups` says."
+        ),
         click.option("--handler", metavar="NAME", help="Of this handler: payments.authorize."),
         click.option("--service", metavar="NAME", help="Of this service."),
     ):
@@ -66,6 +69,8 @@ async def _list(
     async with view.desk() as desk:
         found = await AsyncDeadLetters(desk).list(state=state, limit=limit, before=before, **which)
         now = to_datetime(desk.store.now())
+        if not found:
+            await _tell_causes(AsyncDeadLetters(desk), which["cause"])
     more = found[-1].number if len(found) == limit else None
     page = {"at": now, "dead_letters": found, "next": more}
     view.answer(page, render_dead_letters(found, now, view.style))
@@ -198,6 +203,8 @@ async def _give(
         many = letters.redrive_many if word == "redriven" else letters.discard_many
         with busy("looking" if dry_run else "answering"):
             report = await many(*numbers, **asked, dry_run=dry_run)
+        if not report.letters:
+            await _tell_causes(letters, asked["cause"])
     view.answer(report, render_redrive(report, view.style))
     done, chosen, refused = (report.count(each) for each in (word, "chosen", "refused"))
     more = "; the limit leaves out more" if report.more else ""
@@ -214,6 +221,18 @@ async def _give(
             f"`dalsegno dead-letters show {report.letters[0].number}` shows it.",
         )
     return done < len(report.letters)
+
+
+async def _tell_causes(letters: AsyncDeadLetters, cause: str | None) -> None:
+    """Say which causes there are, where none was found of the one that was asked for."""
+    from dalsegno.insight.paint import printable
+
+    if cause is None:
+        return
+    causes = dict.fromkeys(printable(group.cause) for group in await letters.groups())
+    if not any(f"{each} ".startswith(f"{cause} ") for each in causes):
+        there = f"there are: {', '.join(causes)}" if causes else "there are no open dead letters"
+        say(f"no cause of an open dead letter is or begins with {printable(cause)!r}; {there}")
 
 
 @dead_letters.command(

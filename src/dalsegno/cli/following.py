@@ -90,10 +90,10 @@ def list_(
         newest=not oldest and after is None,
         limit=limit,
     )
-    asyncio.run(_list(view, query, cloudevents=cloudevents))
+    asyncio.run(_list(view, query, cloudevents=cloudevents, asked_after=after is not None))
 
 
-async def _list(view: View, query: EventQuery, *, cloudevents: bool) -> None:
+async def _list(view: View, query: EventQuery, *, cloudevents: bool, asked_after: bool) -> None:
     from dalsegno.client.event_views import info_of
     from dalsegno.core.clock import to_datetime
     from dalsegno.insight.event_tables import render_events
@@ -112,7 +112,9 @@ async def _list(view: View, query: EventQuery, *, cloudevents: bool) -> None:
     if rows and len(rows) == query.limit:
         more_ = f"; more: --{'before' if query.newest else 'after'} {rows[-1].number}"
     log = f"{head.first:,} to {head.last:,}" if head.last >= head.first else "nothing yet"
-    say(f"{len(rows):,} shown; the log has {log}{more_}")
+    lost = head.first - 1 - query.after
+    gone = f"; {lost:,} behind {query.after:,} were removed" if asked_after and lost > 0 else ""
+    say(f"{len(rows):,} shown; the log has {log}{gone}{more_}")
 
 
 @click.command(cls=Command, examples=["dalsegno events show 17", "dalsegno events show 17 --json"])

@@ -56,8 +56,11 @@ class Answers:
         cause: str | None = None,
         alike: int | None = None,
     ) -> DeadLetterQuery:
-        """Ask by names; ``alike`` asks for all that failed as that one did. Raises ServiceNotFound."""
-        query = DeadLetterQuery(namespace=self.desk.namespace, cause=cause)
+        """Ask by names, and by the first words of a cause; ``alike`` asks for all that failed as that one did.
+
+        Raises ServiceNotFound.
+        """
+        query = DeadLetterQuery(namespace=self.desk.namespace, begins=cause)
         if alike is not None:
             row = await self.row(alike)
             query = msgspec.structs.replace(query, service=row.service, handler=row.handler, cause=row.cause)

@@ -38,7 +38,7 @@ class Events:
         *,
         key: str | None = None,
         case_id: str | None = None,
-        after: int = 0,
+        after: int | None = None,
         before: int | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
@@ -48,7 +48,8 @@ class Events:
         """List events in the order of the log, or with ``newest`` the other way round.
 
         ``after`` and ``before`` are numbers, ``since`` and ``until`` times of acceptance; ``until``
-        and both numbers are not part of what they bound.
+        and both numbers are not part of what they bound. Without ``after`` it is what the log still has;
+        with it, RetentionPassed is raised where events behind it were removed.
         """
         return self._portal.call(
             self._events.list(

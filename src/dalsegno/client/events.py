@@ -40,7 +40,7 @@ class AsyncEvents:
         *,
         key: str | None = None,
         case_id: str | None = None,
-        after: int = 0,
+        after: int | None = None,
         before: int | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
@@ -50,21 +50,27 @@ class AsyncEvents:
         """List events in the order of the log, or with ``newest`` the other way round.
 
         ``after`` and ``before`` are numbers, ``since`` and ``until`` times of acceptance; ``until``
-        and both numbers are not part of what they bound.
+        and both numbers are not part of what they bound. Without ``after`` it is what the log still has;
+        with it, RetentionPassed is raised where events behind it were removed.
         """
         query = EventQuery(
             namespace=self.desk.namespace,
             type=type,
             key=key,
             case_id=case_id,
-            after=after,
+            after=after or 0,
             before=before,
             since=None if since is None else from_datetime(since),
             until=None if until is None else from_datetime(until),
             newest=newest,
             limit=limit,
         )
-        return [info_of(event) for event in await self.desk.store.events(query)]
+        found = await self.desk.store.events(query)
+        if after is not None:
+            first = (await self.desk.store.head()).first  # asked afterwards: some may be gone by now
+            if after + 1 < first:
+                raise _passed(after + 1, first)
+        return [info_of(event) for event in found]
 
     async def get(self, event: int | str) -> EventInfo:
         """Read an event by its number, or by the id that it came with; raise ``EventNotFound``."""

@@ -76,11 +76,15 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
 
 class Head(msgspec.Struct, frozen=True, gc=False):
-    """The two ends of the log: the last number given, and the first that is still there."""
+    """The two ends of the log: the last number given, and the first that is still there.
+
+    ``bytes`` is how much data the events have that are there.
+    """
 
     last: int = 0
     first: int = 1
     at: int = 0
+    bytes: int = 0
 
 
 class Heard(msgspec.Struct, frozen=True, gc=False):

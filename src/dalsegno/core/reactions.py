@@ -276,8 +276,10 @@ class SteerService(msgspec.Struct, frozen=True):
 class Forget(msgspec.Struct, frozen=True):
     """Remove the events before a number, up to ``limit``, with their reactions. The verdict is ``Done``.
 
-    It stops before the first event that an aggregate still needs, since no snapshot has it.
+    It stops before the first event that an aggregate still needs, since no snapshot has it, and with ``bytes`` as
+    soon as the log has no more data than that.
     """
 
     before: int
     limit: int = 1_000
+    bytes: int | None = None

@@ -369,12 +369,14 @@ class Engine:
 
     def _end(self, live: LiveRun) -> None:
         # May come here again, when a delivery was missed: so nothing is taken away from the execution.
-        emissions = live.execution.open_emissions()
-        held = self.hold_back(emissions[0].name) if emissions and self.hold_back is not None else None
-        if held is not None:
-            self._alarms.set(live, self._now() + int(held * SECOND))
-            return
         self._steps.abandon(live)
+        emissions = live.execution.open_emissions()
+        now = self._now()
+        held_until = max((self._held_until(op, now) for op in emissions), default=0)
+        live.at_the_end(emissions, held_until)
+        if held_until:
+            self._park(live)
+            return
         rest = ending(live, self._limits.payload)
         refused = [entry for entry in live.answers if entry.kind is Kind.CHILD]  # detached, under a taken id
         settled = {entry.op for entry in refused}

@@ -153,6 +153,12 @@ class LiveRun:
             return None
         return min((*self.due.values(), *self.retries.values()))
 
+    def at_the_end(self, emissions: Sequence[Op], held_until: int) -> None:
+        """Wait for nothing of what the code has left behind, but with its last events if they are held."""
+        self.due = {}
+        self.waiting = {op.number: op for op in emissions} if held_until else {}
+        self.retries = dict.fromkeys(self.waiting, held_until)
+
     # -- arrivals become entries
 
     def arrivals(self, now: int) -> tuple[list[Entry], list[int]]:

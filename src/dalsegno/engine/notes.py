@@ -19,7 +19,9 @@ _MOST = 20  # waits told of one run
 
 def notes_of(live: LiveRun) -> Notes:
     """Say what a run waits for."""
-    waits = [*_timers(live), *_retries(live), *_signals(live), *_others(live)]
+    waits = [*_retries(live)]
+    if not live.execution.ended:  # else nobody takes what the code has left behind
+        waits += [*_timers(live), *_signals(live), *_others(live)]
     waits.sort(key=lambda wait: (wait.due_at is None, wait.due_at or 0, wait.op))
     undone, to_undo = live.execution.undone
     return Notes(tuple(waits[:_MOST]), undone, to_undo, live.execution.line)

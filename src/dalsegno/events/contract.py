@@ -55,6 +55,11 @@ class Contract(msgspec.Struct, frozen=True):
         return tuple(dict.fromkeys(kind for argument in self.arguments for kind in argument.types))
 
     @property
+    def takes_state(self) -> bool:
+        """Whether it asks for its service's state of the event's key."""
+        return any(argument.role is Role.STATE for argument in self.arguments)
+
+    @property
     def gives(self) -> tuple[EventType[Any], ...]:
         """All event types that it may emit, returned or from its body."""
         return tuple(dict.fromkeys((*self.follows.types, *self.emits)))

@@ -198,8 +198,7 @@ def _check_together(handler: Handler, joins: Ways | None) -> None:
 def _check_keys(handler: Handler) -> None:
     """See that its events have the keys, and the field, by which they are to be joined, kept or put in order."""
     contract, options = handler.contract, handler.options
-    uses_state = any(argument.role.value == "state" for argument in contract.arguments)
-    why = "joins by key" if contract.joins else "keeps a state per key" if uses_state else ""
+    why = "joins by key" if contract.joins else "keeps a state per key" if contract.takes_state else ""
     why = why or ("puts the events of a key in order" if options.sequence else "")
     for kind in contract.takes if why else ():
         if kind.key is None:

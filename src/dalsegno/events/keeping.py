@@ -25,6 +25,7 @@ class Keeping:
         self._name = service.name
         self._shape: Shape[Any] = service.state_shape
         self._merge: Merge = service.merge
+        self._counts = service.merge == "by_sequence" and service.is_sequenced
 
     def read(self, row: KeptRow | None) -> Any:
         """Read a state; None where a key has none. Raises NotDecodable."""
@@ -51,6 +52,12 @@ class Keeping:
                 f"A handler of service {self._name} keeps a state for event {event.number}, which has no key.",
                 "A state belongs to a key.",
                 "Declare the event with @event(key=…).",
+            )
+        if self._counts and sequence is None:
+            raise InvalidInput(
+                f"A handler without sequence= keeps a state, and service {self._name} merges by sequence.",
+                "Other handlers of it count the events of a key; a place on the log is no such number.",
+                'Write on(sequence="…") above it too, or choose another merge=.',
             )
         rank = self.rank(event, sequence)
         if row is not None and rank < row.rank:

@@ -48,6 +48,8 @@ _FIRST_NAP, _LONGEST_NAP = 0.5, 30.0  # seconds between looks for an event that 
 _PLACE = re.compile(r"^ +File .*, in (.+)$", re.MULTILINE)
 
 
+PASSED_OVER = "too late for its place: recorded, not applied"
+
 _NO_DATA = msgspec.Raw(b"")
 
 
@@ -161,6 +163,7 @@ class StepLike:
         call = functools.partial(StepCall, self.step, key=key_of(self._calling.title, last.number))
         tries = 0
         if not await self._has_its_turn(execution, last):
+            execution.reason = PASSED_OVER
             return
         while True:
             arguments: tuple[Any, ...] = (events,)

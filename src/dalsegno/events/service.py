@@ -158,6 +158,14 @@ class Service:
         """Read what all its handlers declare, and all that they name. Raises DefinitionError."""
         for handler in self._handlers.values():
             handler.check()
+        self._check_states()
+        if self.merge == "by_sequence":
+            self._check_sequence()
+
+    @property
+    def is_sequenced(self) -> bool:
+        """Whether a handler puts the events of a key in order by a number that they carry."""
+        return any(handler.options.sequence is not None for handler in self._handlers.values())
 
     def declaration(self) -> dict[str, Any]:
         """Say it as plain data, for the store and for other programs."""
@@ -193,6 +201,28 @@ class Service:
             )
         return target
 
+    def _check_sequence(self) -> None:
+        """See that there is something by which a state can come too late, and one thing only."""
+        handlers = self._handlers.values()
+        if not self.is_sequenced:
+            overtaken = any(
+                each.contract.joins or each.options.after_dead_letter == "go on" for each in handlers
+            )
+            if handlers and not overtaken:
+                raise DefinitionError(
+                    f'{self.what} has merge="by_sequence", and no handler with sequence=.',
+                    "The events of a key come to it in the order of the log, so none can come too late.",
+                    'Say by what they are counted: on(sequence="…"); or leave merge= out.',
+                )
+            return
+        for handler in handlers:
+            if handler.options.sequence is None and handler.contract.takes_state:
+                raise DefinitionError(
+                    f'{handler.what} has no sequence=, and {self.what} has merge="by_sequence".',
+                    "Other handlers of it count the events of a key; a place on the log is no such number.",
+                    'Write on(sequence="…") above it too, or choose another merge=.',
+                )
+
     def _check(self) -> None:
         if isinstance(self.start, datetime):
             try:
@@ -214,6 +244,18 @@ class Service:
         if self.merge not in ("by_sequence", "by_time") and not callable(self.merge):
             raise refused(
                 "merge", self.merge, self.what, '"by_sequence", "by_time" or a function of two states'
+            )
+
+    def _check_states(self) -> None:
+        """Refuse a join whose state others change: it runs beside the other reactions of its key."""
+        keeping = [handler for handler in self._handlers.values() if handler.contract.takes_state]
+        join = next((handler for handler in keeping if handler.contract.joins), None)
+        other = next((handler for handler in keeping if handler is not join), None)
+        if join is not None and other is not None:
+            raise DefinitionError(
+                f"{join.what} is a join and has the service's state, and so has {other.title} ({other.place}).",
+                "A join runs beside the other reactions of its key: one would write over what the other keeps.",
+                "Put the join into a service of its own, with a state of its own.",
             )
 
     def __repr__(self) -> str:

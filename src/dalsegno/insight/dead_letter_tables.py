@@ -10,6 +10,9 @@ from dalsegno.client.redriving import RedriveReport
 from dalsegno.insight.paint import Style, between, brief, columns, printable
 from dalsegno.insight.render import to_json
 
+_TRACE = 8  # lines of a traceback, unless its last frame is longer
+_TRACE_MOST = 40  # though an error may have a text of any length
+
 _STATES = {"open": "red", "redriving": "cyan", "resolved": "green", "discarded": "dim"}
 
 
@@ -83,7 +86,7 @@ def render_dead_letter(
         more = f" and {story.waiting - len(story.behind):,} more" if story.waiting > len(story.behind) else ""
         lines.append(f"  behind   {printable(', '.join(story.behind))}{more} wait for it")
     trace = story.traceback.rstrip().splitlines()
-    lines += [f"    {printable(line)}" for line in (trace if full else trace[-8:])]
+    lines += [f"    {printable(line)}" for line in (trace if full else _end(trace))]
     if letter.state == "open":
         commands = ("redrive {}", "edit {} @data.json", "discard {} --why '...'")
         said = f" {style.symbol('·')} ".join(
@@ -92,6 +95,19 @@ def render_dead_letter(
         )
         lines.append(f"  {style.paint('next:', 'bold')} {said}")
     return "\n".join(lines)
+
+
+def _end(trace: Sequence[str]) -> Sequence[str]:
+    """Return the last frames of a traceback and what it ends with: whole ones, as many as fit."""
+    frames = [number for number, line in enumerate(trace) if line.startswith('  File "')]
+    begin = next((number for number in frames if number >= len(trace) - _TRACE), frames[-1] if frames else 0)
+    shown = list(trace[begin : begin + _TRACE_MOST])
+    before, behind = begin, len(trace) - begin - len(shown)
+    if before > 1:  # the line that says "Traceback" is no loss
+        shown.insert(0, f"… {before:,} lines before; --full shows them")
+    if behind:
+        shown.append(f"… {behind:,} lines more")
+    return shown
 
 
 def _tried(letter: DeadLetterInfo) -> str:

@@ -70,7 +70,7 @@ def render_story(
     for symbol, colour, name, text in rows:
         lines.append(f"  {style.paint(style.symbol(symbol), colour)} {pad(name, names)}  {text}".rstrip())
     if not rows:
-        lines.append("  nobody takes it")
+        lines.append("  no handler takes it; who folds it into a read model is not listed")
     lines += [
         f"  led to {each.number}  {_typed(each)}  {style.clock(each.at, now)}" for each in story.followed
     ]

@@ -30,13 +30,17 @@ class EventQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeadLetterQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which dead letters to list, the newest first, below ``before`` to page on."""
+    """Which dead letters to list, the newest first, below ``before`` to page on.
+
+    ``cause`` is the whole text, ``begins`` its first words.
+    """
 
     namespace: str = "default"
     state: str | None = "open"
     service: int | None = None
     handler: int | None = None
     cause: str | None = None
+    begins: str | None = None
     before: int | None = None
     limit: int = 100
 

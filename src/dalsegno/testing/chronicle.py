@@ -57,6 +57,9 @@ class Chronicle:
             self._breach("P1", f"the log should go from {head.first} to {head.last}, and has {list(events)}")
         if head.last < self.head.last or head.first < self.head.first or head.at < self.head.at:
             self._breach("P1", f"the ends of the log went back from {self.head} to {head}")
+        size = sum(len(event.data or b"") for event in events.values())
+        if head.bytes != size:
+            self._breach("P1", f"the log has {size} bytes of data, and says {head.bytes}")
         if head.first > self.head.first and not asked:
             self._breach("P1", f"events before {head.first} are gone, and nobody asked for it")
         for number, event in self.events.items():

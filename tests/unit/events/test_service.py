@@ -311,6 +311,23 @@ def test_state_needs_a_key_and_its_own_class():
         totals.on(wrong_state)
 
 
+def test_a_join_shares_its_state_with_no_other_handler():
+    totals = service(state=Totals)
+
+    @totals.on(all_of(Placed, Paid))
+    def both(placed: Placed, paid: Paid, state: Totals | None) -> None: ...
+
+    totals.check()
+
+    @totals.on()
+    def one(e: Declined, state: Totals | None) -> None: ...
+
+    with pytest.raises(
+        DefinitionError, match=r"is a join and has the service's state, and so has payments\.one"
+    ):
+        totals.check()
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [

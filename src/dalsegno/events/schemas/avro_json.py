@@ -24,7 +24,8 @@ _PLAIN: dict[str, dict[str, Any]] = {
 def json_of_avro(schema: Any) -> dict[str, Any]:
     """Make the JSON Schema of an Avro schema's data: plain values, and a union as whatever it holds.
 
-    A field with a default may be missing. Raises InvalidInput if it is no Avro schema.
+    A field with a default may be missing, and one that may be null: fastavro takes it for that. Raises
+    InvalidInput if it is no Avro schema.
     """
     views = _Views()
     top = views.of(avro_type(schema))
@@ -59,5 +60,11 @@ class _Views:
         return {
             "type": "object",
             "properties": {field.name: self.of(field.type) for field in kind.fields},
-            "required": [field.name for field in kind.fields if not field.has_default],
+            "required": [
+                field.name for field in kind.fields if not field.has_default and not _takes_null(field.type)
+            ],
         }
+
+
+def _takes_null(kind: AvroType) -> bool:
+    return kind.kind == "null" or any(_takes_null(branch) for branch in kind.branches)

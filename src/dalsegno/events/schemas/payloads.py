@@ -83,11 +83,25 @@ def _avro_check(schema: Any) -> Check:
     def check(value: Any) -> str:
         try:
             library.validation.validate(value, schema, raise_errors=True)
-        except (library.validation.ValidationError, ValueError, TypeError) as error:
+        except library.validation.ValidationError as error:
+            return _first_fault(error)
+        except (ValueError, TypeError) as error:
             return paths.brief(error)
         return ""
 
     return check
+
+
+def _first_fault(error: Any) -> str:
+    """Say what fastavro found first, without what it notes in the schema for itself."""
+    found = [each for each in getattr(error, "errors", ()) if hasattr(each, "schema")]
+    if not found:
+        return paths.brief(error)
+    schemas = [each.schema for each in found if each.field == found[0].field]
+    wanted = [each.get("name") or each.get("type") if isinstance(each, dict) else each for each in schemas]
+    datum = repr(found[0].datum)
+    brief = datum if len(datum) <= 80 else f"{datum[:80]}…"
+    return f"{found[0].field or '$'}: {brief} is no {' or '.join(dict.fromkeys(map(str, wanted)))}"
 
 
 def write_avro(one: Registered, value: Any) -> bytes:

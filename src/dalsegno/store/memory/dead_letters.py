@@ -96,5 +96,6 @@ def _listed(row: DeadLetterRow, query: DeadLetterQuery) -> bool:
         and (query.service is None or row.service == query.service)
         and (query.handler is None or row.handler == query.handler)
         and (query.cause is None or row.cause == query.cause)
+        and (query.begins is None or f"{row.cause} ".startswith(f"{query.begins} "))
         and (query.before is None or row.number < query.before)
     )

@@ -12,7 +12,7 @@ from dalsegno.core.reactions import Forget
 from dalsegno.core.sourcing import Conflict, Expect
 from dalsegno.store.log import EventQuery
 from dalsegno.store.memory.runs import RunVerbs
-from dalsegno.store.verbs.log import FOUND_BEFORE, delivery, placed
+from dalsegno.store.verbs.log import FOUND_BEFORE, delivery, oldest, placed
 
 
 class LogVerbs(RunVerbs):
@@ -69,7 +69,8 @@ class LogVerbs(RunVerbs):
             number = known or self._head.last + 1
             if known is None:
                 self._events[number] = placed(event, number, at, self._hops(event))
-                self._head = replace(self._head, last=number, at=at)
+                size = self._head.bytes + len(event.data or b"")
+                self._head = replace(self._head, last=number, at=at, bytes=size)
                 if name is not None:
                     self._event_ids[name] = number
                 case_id = self._follow_event(self._events[number]).case_id
@@ -110,6 +111,9 @@ class LogVerbs(RunVerbs):
     def _forget(self, item: Forget) -> Done:
         before = min(item.before, self._head.first + item.limit, self._head.last + 1)
         before = next((number for number in self._events if number < before and self._needed(number)), before)
+        sizes = [(n, len(event.data or b"")) for n, event in self._events.items() if n < before]
+        over = None if item.bytes is None else self._head.bytes - item.bytes
+        before, less = oldest(sizes, before, over)
         if before <= self._head.first:
             return Done(0)
         gone = [number for number in self._events if number < before]
@@ -117,7 +121,7 @@ class LogVerbs(RunVerbs):
             del self._events[number]
         self._event_ids = {name: number for name, number in self._event_ids.items() if number >= before}
         self._reactions = {key: row for key, row in self._reactions.items() if row.event >= before}
-        self._head = replace(self._head, first=before)
+        self._head = replace(self._head, first=before, bytes=self._head.bytes - less)
         self._forget_cases(before)
         return Done(len(gone))
 

@@ -92,7 +92,7 @@ class MemoryStore(DeadLetterVerbs, SourcingVerbs, SchemaVerbs, AlertVerbs, Figur
                     "Use a file, such as sqlite:///orders.db; a test's may lie in its temporary folder.",
                 )
             )
-        if fence is not None and self._beat(Beat(fence.session, fence.lease, fence.loop_turn_at)) != Done(1):
+        if item.tried is not None and not self._held(fence):
             return Refused.FENCED
         if item.tried is not None and self._landed(item.tried.items[-1]) is not None:
             return item.tried
@@ -109,6 +109,9 @@ class MemoryStore(DeadLetterVerbs, SourcingVerbs, SchemaVerbs, AlertVerbs, Figur
             except BaseException as error:  # whatever user code raises is its outcome
                 vars(self).update(before)
                 return RolledBack(error)
+            if not self._held(fence):
+                vars(self).update(before)
+                return Refused.FENCED
             verdict = None if made is None else guest.write(made)
             if verdict is not None and refuses(verdict):
                 vars(self).update(before)
@@ -117,6 +120,10 @@ class MemoryStore(DeadLetterVerbs, SourcingVerbs, SchemaVerbs, AlertVerbs, Figur
             guest.keep = True
         self._append()
         return item.tried
+
+    def _held(self, fence: Fence | None) -> bool:
+        """Hold the fence of a transaction, after the user's code has had its time."""
+        return fence is None or self._beat(Beat(fence.session, fence.lease, fence.loop_turn_at)) == Done(1)
 
     def _item(self, item: Write, standing: Standing) -> Verdict:
         if standing is Standing.LOST and isinstance(item, OWNED):

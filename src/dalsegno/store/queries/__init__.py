@@ -61,6 +61,8 @@ def read_queries(dialect: str, placeholder: str) -> Mapping[str, Query]:
     for file in sorted(resources.files(__name__).iterdir(), key=lambda entry: entry.name):
         if file.name.endswith(".sql"):
             for name, names, lines in _blocks(file.read_text("utf-8"), dialect):
+                if name in blocks:
+                    raise ValueError(f"{file.name} has a second statement {name}")
                 blocks[name] = (names, lines)
     return {name: _query(name, names, lines, placeholder) for name, (names, lines) in blocks.items()}
 

@@ -23,7 +23,7 @@ SELECT {dead_letter_columns} FROM dead_letters WHERE number = :number;
 -- dead_letter_of(run)
 SELECT {dead_letter_columns} FROM dead_letters WHERE run = :run;
 
--- list_dead_letters(namespace, state, service, handler, cause, before, limit)
+-- list_dead_letters(namespace, state, service, handler, cause, begins, before, limit)
 -- The newest first.
 SELECT {dead_letter_columns} FROM dead_letters
  WHERE namespace = :namespace AND number < :before
@@ -31,6 +31,7 @@ SELECT {dead_letter_columns} FROM dead_letters
    AND (:service IS NULL OR service = :service)
    AND (:handler IS NULL OR handler = :handler)
    AND (:cause IS NULL OR cause = :cause)
+   AND (:begins IS NULL OR substr(cause || ' ', 1, length(:begins) + 1) = :begins || ' ')
  ORDER BY number DESC LIMIT :limit;
 
 -- group_dead_letters(namespace)

@@ -4,8 +4,11 @@
 -- read_ends()
 SELECT last, first, at FROM log_head WHERE one = 1;
 
--- move_head(last, at)
-UPDATE log_head SET last = :last, at = :at WHERE one = 1;
+-- read_extent()
+SELECT last, first, at, bytes FROM log_head WHERE one = 1;
+
+-- move_head(last, at, more)
+UPDATE log_head SET last = :last, at = :at, bytes = bytes + :more WHERE one = 1;
 
 -- known_event(namespace, source, id)
 SELECT number FROM events WHERE namespace = :namespace AND source = :source AND id = :id;
@@ -80,14 +83,17 @@ SELECT hops FROM events WHERE number = :number;
 -- read_event(number)
 SELECT {event_columns} FROM events WHERE number = :number;
 
+-- sizes_of_oldest(before)
+SELECT number, coalesce(length(data), 0) FROM events WHERE number < :before ORDER BY number;
+
 -- forget_events(before)
 DELETE FROM events WHERE number < :before;
 
 -- forget_reactions(before)
 DELETE FROM reactions WHERE event < :before;
 
--- move_first(first)
-UPDATE log_head SET first = :first WHERE one = 1;
+-- move_first(first, less)
+UPDATE log_head SET first = :first, bytes = bytes - :less WHERE one = 1;
 
 -- event_time(number)
 SELECT at FROM events WHERE number = :number;

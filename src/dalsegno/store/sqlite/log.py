@@ -17,8 +17,8 @@ class LogReads(Reads):
     """Implements ``store.log.Log``."""
 
     async def head(self) -> Head:
-        ((last, first, at),) = self._point("read_ends")
-        return Head(last, first, at)
+        (row,) = self._point("read_extent")
+        return Head(*row)
 
     async def read_log(self, after: int, limit: int) -> list[Event]:
         return [Event(*row) for row in await self._select("read_log", after, limit)]
@@ -85,8 +85,9 @@ class LogReads(Reads):
 
     async def dead_letters(self, query: DeadLetterQuery) -> list[DeadLetterRow]:
         before = _LAST if query.before is None else query.before
-        asked = (query.namespace, query.state, query.service, query.handler, query.cause, before, query.limit)
-        return [DeadLetterRow(*row) for row in await self._select("list_dead_letters", *asked)]
+        asked = (query.namespace, query.state, query.service, query.handler, query.cause, query.begins)
+        rows = await self._select("list_dead_letters", *asked, before, query.limit)
+        return [DeadLetterRow(*row) for row in rows]
 
     async def dead_letter_groups(self, namespace: str) -> list[DeadLetterGroup]:
         return [DeadLetterGroup(*row) for row in await self._select("group_dead_letters", namespace)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 from msgspec.structs import astuple
@@ -93,7 +93,7 @@ def append(group: Group) -> Verb:
             verdict.repeated += known is not None
     group.events.clear()
     if written:
-        yield "move_head", (last, at)
+        yield "move_head", (last, at, sum(len(event.data or b"") for event in written))
         yield "insert_event", [astuple(event) for event in written]
         yield from _tell(written, group)
 
@@ -164,17 +164,29 @@ def subscribe(item: Commit, group: Group) -> Verb:
 
 def forget(item: Forget, group: Group) -> Verb:
     """Remove the oldest events, and what came of them."""
-    ((last, first, _),) = yield "read_ends", ()
+    ((last, first, _, there),) = yield "read_extent", ()
     before = min(item.before, first + item.limit, last + 1)
     ((needed,),) = yield "first_unsaved", (before,)
     before = before if needed is None else needed
+    sizes = yield "sizes_of_oldest", (before,)
+    before, less = oldest(sizes, before, None if item.bytes is None else there - item.bytes)
     if before <= first:
         return Done(0)
     yield "forget_reactions", (before,)
     yield from cases.forget(before)
     removed = yield "forget_events", (before,)
-    yield "move_first", (before,)
+    yield "move_first", (before, less)
     return Done(removed)
+
+
+def oldest(sizes: Iterable[tuple[int, int]], before: int, over: int | None) -> tuple[int, int]:
+    """Say up to where events are to go so that ``over`` bytes do (all of these, for None), and how many bytes do."""
+    less = 0
+    for number, size in sizes:
+        if over is not None and less >= over:
+            return number, less
+        less += size
+    return before, less
 
 
 def last_before(at: int) -> Verb:

@@ -148,6 +148,23 @@ async def they_are_grouped_by_cause(world: World) -> None:
     expect(counts, [("KeyError", 2), ("ValueError", 1)], "the groups once one is redriven")
 
 
+async def they_are_listed_by_the_first_words_of_their_cause(world: World) -> None:
+    """Dead letters are found by the whole cause, or by the words that it begins with."""
+    work = await at_work(world)
+    causes = ("KeyError in h", "KeyError in h2", "KeyError", "KeyErrors in h", "Größe in h")
+    runs = [await _bury(work, event, cause) for event, cause in enumerate(causes, 1)]
+    numbers = [(await _letter(world, run)).number for run in runs]
+    for begins, wanted in (
+        ("KeyError", [3, 2, 1]),
+        ("KeyError in h", [1]),
+        ("Größe", [5]),
+        ("in h", []),
+        ("Key%", []),
+    ):
+        found = [numbers.index(row.number) + 1 for row in await _letters(world, begins=begins)]
+        expect(found, wanted, f"those that begin with {begins}")
+
+
 async def they_are_listed(world: World) -> None:
     """Dead letters are listed, the newest first, in pages, by state, service, handler and cause."""
     work, other = await at_work(world, "pay"), await at_work(world, "ship")
@@ -167,6 +184,8 @@ async def they_are_listed(world: World) -> None:
     expect(await listed(state="open"), [4, 2, 1], "the open ones")
     expect(await listed(state="redriving"), [3], "those that are tried again")
     expect(await listed(cause="ValueError"), [2], "one cause")
+    expect(await listed(begins="ValueError"), [2], "one that begins so")
+    expect(await listed(begins="Key"), [], "none begins with the half of a word")
     expect(await listed(service=other.service.number), [4], "one service")
     expect(await listed(handler=work.handler), [3, 2, 1], "one handler")
     expect(await listed(handler=work.handler, cause="KeyError", state="open"), [1], "several conditions")
@@ -182,4 +201,5 @@ CASES = (
     Case(an_end_without_one_makes_none),
     Case(they_are_grouped_by_cause),
     Case(they_are_listed),
+    Case(they_are_listed_by_the_first_words_of_their_cause),
 )

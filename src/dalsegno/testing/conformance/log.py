@@ -231,6 +231,22 @@ async def forgetting_is_bounded(world: World) -> None:
     expect([event.number for event in await world.store.read_log(0, 10)], [6], "the log")
 
 
+async def forgetting_by_size_goes_as_far_as_it_must(world: World) -> None:
+    """The log knows how much data it has; by size no more goes than is too much."""
+    await emit(world, *(an_event(data=b'"' + b"x" * size + b'"') for size in (8, 18, 28, 38)))
+    expect((await world.store.head()).bytes, 100, "how much data there is")
+    expect(await world.one(Forget(5, bytes=100)), Done(0), "what fits")
+    expect(await world.one(Forget(5, bytes=95)), Done(1), "a little too much")
+    expect(await world.one(Forget(3, bytes=0)), Done(1), "no more than up to a number")
+    expect((await world.store.head()).bytes, 70, "how much is left")
+    await emit(world, an_event(data=b'"y"'))
+    expect(await world.one(Forget(6, bytes=43)), Done(1), "exactly as much as is too much")
+    head = await world.store.head()
+    expect((head.first, head.bytes), (4, 43), "where the log begins, and how much is left")
+    expect(await world.one(Forget(6)), Done(2), "the rest, whatever its size")
+    expect((await world.store.head()).bytes, 0, "an empty log")
+
+
 CASES = (
     Case(events_are_numbered_in_order),
     Case(nothing_leaves_a_gap),
@@ -246,4 +262,5 @@ CASES = (
     Case(events_are_found_by_time),
     Case(what_is_forgotten_is_gone),
     Case(forgetting_is_bounded),
+    Case(forgetting_by_size_goes_as_far_as_it_must),
 )
