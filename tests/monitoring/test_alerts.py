@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from dalsegno import App, Service, event, receive, saga, step, workflow
+from dalsegno import App, Process, Service, event, receive, saga, step, workflow
 from dalsegno.errors import DefinitionError, RunFailed
 from dalsegno.insight.alerts import Alert, News
 from tests.helpers.command import dalsegno, worker
@@ -28,6 +28,12 @@ QUICK: dict[str, Any] = {"every": "20ms", "calm": "0s"}
 class Placed:
     order: str
     good: bool = True
+
+
+@event(key="order")
+@dataclass
+class Shipped:
+    order: str
 
 
 @workflow
@@ -116,6 +122,24 @@ def test_a_run_that_sleeps_by_its_own_will_does_not_stand_still(tmp_path: Path, 
         until(lambda: desk.news, "the other one is told")
         assert [news.subject for news in desk.news] == ["wait_for_a_word"]
         assert client.runs("waiting", workflow="doze")
+
+
+def test_cases_that_are_late_and_cases_that_stand_still_are_told_until_they_end(tmp_path: Path) -> None:
+    late, still = Desk(), Desk()
+    order = Process("order", starts=Placed, ends=Shipped, due="50ms")
+    rules = [
+        Alert.late(to=late.hear, **QUICK),
+        Alert.stalled("50ms", process="order", to=still.hear, **QUICK),
+    ]
+    app = App("watched", include=[order, Placed, Shipped], store=f"sqlite:///{tmp_path}/a.db", alerts=rules)
+    with app as client:
+        client.emit(Placed("7"))
+        until(lambda: late.news and still.news, "both are told")
+        client.emit(Shipped("7"))
+        until(lambda: len(late.news) > 1 and len(still.news) > 1, "their ends are told")
+    assert (late.states, still.states) == (["began", "ended"], ["began", "ended"])
+    for news in (late.news[0], still.news[0]):
+        assert news.subject == "order" and "order-7" in news.text and news.value == 1
 
 
 def test_a_service_that_falls_behind_is_told_and_when_it_has_caught_up(tmp_path: Path, desk: Desk) -> None:

@@ -23,6 +23,7 @@ COMMANDS = {
         "dalsegno.cli.runs:runs", "List, show, watch and export runs; signal, cancel and retry them."
     ),
     "events": Lazy("dalsegno.cli.events:events", "List, show, follow, emit and import events."),
+    "cases": Lazy("dalsegno.cli.cases:cases", "List and show cases of processes; cancel one."),
     "services": Lazy(
         "dalsegno.cli.services:services", "Show how far services are; pause, resume and replay them."
     ),
@@ -40,7 +41,7 @@ COMMANDS = {
         "dalsegno.cli.metrics:metrics", "Show what a store says; print a dashboard and alert rules."
     ),
     "doctor": Lazy("dalsegno.cli.doctor:doctor", "Look the store and its workers over."),
-    "db": Lazy("dalsegno.cli.db:db", "Migrate and check the store."),
+    "db": Lazy("dalsegno.cli.db:db", "Migrate and check the store; rebuild cases."),
     "demo": Lazy("dalsegno.cli.demo:demo", "See it work, and kill it while it does."),
 }
 

@@ -14,7 +14,7 @@ from dalsegno.errors import StoreDamaged
 
 @click.group(cls=Commands)
 def db() -> None:
-    """Migrate and check the store."""
+    """Migrate and check the store; make the rows of cases anew."""
 
 
 @db.command()
@@ -55,3 +55,26 @@ async def _check(view: View) -> list[str]:
         faults = [error.what]
     view.answer({"sound": not faults, "faults": faults}, "\n".join(faults) or "sound")
     return faults
+
+
+@db.command("rebuild-cases")
+@viewing(utc=False)
+def rebuild_cases(view: View) -> None:
+    """Make the rows of cases anew from the log, by what processes declare now.
+
+    Nothing is lost by it: the rows only say what the log does. It is for processes that were declared, or
+    changed, after their first events. It is one transaction, for which workers wait: about a minute for
+    some millions of events. A case whose beginning retention has removed is left as it is.
+    """
+    asyncio.run(_rebuild_cases(view))
+
+
+async def _rebuild_cases(view: View) -> None:
+    from dalsegno.core.cases import RebuildCases
+    from dalsegno.core.commit import Done
+
+    with busy("reading the log"):
+        async with view.runtime() as runtime:
+            done = await runtime.commits.submit(RebuildCases(view.namespace), patient=True)
+    assert isinstance(done, Done)
+    view.answer({"cases": done.count}, f"{done.count:,} cases")

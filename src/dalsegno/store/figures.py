@@ -33,6 +33,15 @@ class StalledRuns(msgspec.Struct, frozen=True):
     example: int
 
 
+class CaseGroup(msgspec.Struct, frozen=True):
+    """Open cases of a process that have something in common; ``since`` is of the first, ``example`` one's id."""
+
+    process: str
+    count: int
+    since: int
+    example: str
+
+
 class Figures(Protocol):
     """The part of a store that counts; see ``store.protocol.Store``."""
 
@@ -49,6 +58,17 @@ class Figures(Protocol):
 
         They wait with no timer ahead, or are due and nobody takes them up, or a worker has them and
         they write nothing. Parked ones are not among them.
+        """
+        ...
+
+    async def late_cases(self, namespace: str) -> list[CaseGroup]:
+        """Count the open cases that are past their due time, by process; ``since`` is that of the first."""
+        ...
+
+    async def still_cases(self, namespace: str, before: int) -> list[CaseGroup]:
+        """Count the open cases in which nothing has happened since a moment; ``since`` is when the first began.
+
+        No event has come, and no run of theirs has moved or has a timer ahead.
         """
         ...
 

@@ -38,6 +38,28 @@ def test_runs_are_looked_up_by_an_index(name: str, index: str) -> None:
     assert index in plan and "SCAN" not in plan, plan
 
 
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("count_pending", "INDEX runs_due"),
+        ("pending_since", "INDEX runs_due"),
+        ("count_running", "INDEX runs_session"),
+        ("running_since", "INDEX runs_session"),
+        ("count_waiting", "COVERING INDEX runs_waiting"),
+        ("waiting_since", "COVERING INDEX runs_waiting"),
+        ("late_cases", "INDEX cases_due"),
+        ("still_cases", "INDEX cases_state (namespace=? AND state=?)"),
+    ],
+)
+def test_what_is_counted_for_metrics_and_alerts_meets_nothing_that_has_ended(name: str, index: str) -> None:
+    plan = _plan(name)
+    assert (
+        index in plan
+        and "sqlite_autoindex_runs" not in plan
+        and "SCAN runs " not in f"{plan} ".replace("SCAN runs USING INDEX runs_due", "")
+    ), plan
+
+
 def test_a_list_takes_the_newest_first_and_sorts_nothing() -> None:
     plan = _plan("list_runs")
     assert plan == "SCAN runs", plan

@@ -12,6 +12,7 @@ from dalsegno.core.runs import DEAD_LETTER, PARKED
 from dalsegno.insight.alerts import rules
 from dalsegno.insight.alerts.rules import Alert
 from dalsegno.insight.lag import read_lags
+from dalsegno.store.figures import CaseGroup
 from dalsegno.store.protocol import Store
 
 ENDED, FAILED, UNDONE = "ended", "failed", "undone"  # what workers count of the runs that end, by workflow
@@ -43,7 +44,24 @@ async def _stalled(rule: Alert, store: Store, namespace: str) -> list[Holding]:
         text = f"{runs} not moved for {length(rule.after)}, the oldest for {length(now - group.since)}"
         command = f"dalsegno where {name}"
         found.append(Holding(group.workflow, f"{text}: {name}", group.count, command))
+    for case in await store.still_cases(namespace, now - rule.after):
+        cases = "1 case has" if case.count == 1 else f"{case.count:,} cases have"
+        text = f"{cases} not moved for {length(rule.after)}, one that began {length(now - case.since)} ago"
+        found.append(_of_cases(case, f"{text}: {case.example}"))
     return found
+
+
+async def _late(rule: Alert, store: Store, namespace: str) -> list[Holding]:
+    now, found = store.now(), []
+    for group in await store.late_cases(namespace):
+        cases = "1 open case is" if group.count == 1 else f"{group.count:,} open cases are"
+        text = f"{cases} past the due time, the first for {length(max(0, now - group.since))}"
+        found.append(_of_cases(group, f"{text}: {group.example}"))
+    return found
+
+
+def _of_cases(group: CaseGroup, text: str) -> Holding:
+    return Holding(group.process, text, group.count, f"dalsegno where {group.example}")
 
 
 async def _lag(rule: Alert, store: Store, namespace: str) -> list[Holding]:
@@ -114,6 +132,7 @@ async def _rate(rule: Alert, store: Store, namespace: str) -> list[Holding]:
 
 _CHECKS: dict[str, Callable[[Alert, Store, str], Awaitable[list[Holding]]]] = {
     rules.STALLED: _stalled,
+    rules.LATE: _late,
     rules.LAG: _lag,
     rules.LETTERS: _dead_letters,
     rules.PARKED: _parked,

@@ -18,7 +18,7 @@ Target: TypeAlias = Teller | str
 """Who is told: a function, the address of a webhook, or ``"log"`` for an event on the log."""
 
 LOG = "log"
-STALLED, LAG, LETTERS, PARKED = "stalled", "lag", "dead_letters", "parked"
+STALLED, LATE, LAG, LETTERS, PARKED = "stalled", "late", "lag", "dead_letters", "parked"
 FAILURES, COMPENSATIONS = "failures", "compensations"
 _CALM, _EVERY = "30s", "15s"
 
@@ -45,12 +45,25 @@ class Alert:
     every: int = 0
 
     @classmethod
-    def stalled(cls, after: Duration, *, workflow: str | None = None, **told: Any) -> Alert:
-        """Tell of runs in which nothing has happened for ``after``: no entry, and no timer ahead.
+    def stalled(
+        cls, after: Duration, *, workflow: str | None = None, process: str | None = None, **told: Any
+    ) -> Alert:
+        """Tell of runs and cases in which nothing has happened for ``after``: no entry, no event, no timer ahead.
 
         ``told`` here and below: ``to=``, ``name=``, ``calm="30s"``, ``every="15s"``.
         """
-        return _rule(cls, STALLED, workflow, told, after=microseconds(after, what="after"))
+        if workflow and process:
+            raise DefinitionError(
+                "Alert.stalled() was given workflow= and process=.",
+                "A rule is about the runs of one, or the cases of the other.",
+                "Write two rules.",
+            )
+        return _rule(cls, STALLED, workflow or process, told, after=microseconds(after, what="after"))
+
+    @classmethod
+    def late(cls, *, process: str | None = None, **told: Any) -> Alert:
+        """Tell of processes with open cases that are past their ``due=``."""
+        return _rule(cls, LATE, process, told)
 
     @classmethod
     def lag(
@@ -121,7 +134,9 @@ class Alert:
         return LOG in self.to
 
 
-KINDS = {kind: getattr(Alert, kind) for kind in (STALLED, LAG, LETTERS, PARKED, FAILURES, COMPENSATIONS)}
+KINDS = {
+    kind: getattr(Alert, kind) for kind in (STALLED, LATE, LAG, LETTERS, PARKED, FAILURES, COMPENSATIONS)
+}
 
 
 def read_rules(tables: Iterable[Mapping[str, Any]], source: str) -> list[Alert]:

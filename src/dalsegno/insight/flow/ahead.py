@@ -41,9 +41,13 @@ class Lookout:
         known = self._kept.get(place)
         if known is None:
             if len(self._kept) >= MOST_KEPT:
-                self._kept.clear()
+                self.forget()
             known = self._kept[place] = self._look(*place)
         return known
+
+    def forget(self) -> None:
+        """Forget what was found."""
+        self._kept.clear()
 
     def _look(self, sources: tuple[Source, ...], gates: tuple[Gate, ...]) -> Ahead:
         found = possible(self.net, sources, gates)

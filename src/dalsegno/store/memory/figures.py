@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 
+from dalsegno.core.cases import OPEN, CaseRow
 from dalsegno.core.runs import Run, Status
-from dalsegno.store.figures import StalledRuns, WaitingRuns, by_workflow
+from dalsegno.store.figures import CaseGroup, StalledRuns, WaitingRuns, by_workflow
 from dalsegno.store.memory.tables import Tables
 
 
@@ -50,5 +52,37 @@ class FigureReads(Tables):
         waits = run.status is Status.WAITING and not run.parked and run.changed_at < before
         return run.changed_at if waits and (run.due_at is None or run.due_at < before) else None
 
+    async def late_cases(self, namespace: str) -> list[CaseGroup]:
+        now = self.now()
+        return _groups(
+            (case, case.due_at) for case in self._open_cases(namespace) if (case.due_at or now) < now
+        )
+
+    async def still_cases(self, namespace: str, before: int) -> list[CaseGroup]:
+        events = (event for event in self._events.values() if event.namespace == namespace)
+        moved = {event.case_id for event in events if event.at >= before}
+        moved |= {run.case_id for run in self._runs_of(namespace) if self._moves(run, before)}
+        cases = (case for case in self._open_cases(namespace) if case.started_at < before)
+        return _groups((case, case.started_at) for case in cases if case.id not in moved)
+
+    def _moves(self, run: Run, before: int) -> bool:
+        """Whether a run has moved since a moment, or will by itself."""
+        entries = self._rows[run.number].entries
+        times = (run.changed_at, run.due_at or 0, entries[-1].at if entries else 0)
+        return not run.status.ended and max(times) >= before
+
+    def _open_cases(self, namespace: str) -> list[CaseRow]:
+        return [case for case in self._cases.values() if case.namespace == namespace and case.state == OPEN]
+
     def _runs_of(self, namespace: str) -> list[Run]:
         return [rows.run for rows in self._rows.values() if rows.run.namespace == namespace]
+
+
+def _groups(cases: Iterable[tuple[CaseRow, int | None]]) -> list[CaseGroup]:
+    found: dict[str, list[tuple[CaseRow, int]]] = defaultdict(list)
+    for case, since in cases:
+        found[case.process].append((case, since or 0))
+    return [
+        CaseGroup(process, len(alike), min(since for _, since in alike), min(case.id for case, _ in alike))
+        for process, alike in sorted(found.items())
+    ]

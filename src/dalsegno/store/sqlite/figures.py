@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dalsegno.core.clock import Clock
-from dalsegno.store.figures import StalledRuns, WaitingRuns, by_workflow
+from dalsegno.store.figures import CaseGroup, StalledRuns, WaitingRuns, by_workflow
 from dalsegno.store.queries import Query
 from dalsegno.store.sqlite.file import StoreFile
 from dalsegno.store.sqlite.schemas import SchemaReads
+from dalsegno.store.verbs.log import last_before
 
 
 class FigureReads(SchemaReads):
@@ -41,3 +42,10 @@ class FigureReads(SchemaReads):
         names = ("waiting_since", "pending_since", "running_since")
         groups = [await self._select(name, namespace, before) for name in names]
         return by_workflow(StalledRuns(*row) for rows in groups for row in rows)
+
+    async def late_cases(self, namespace: str) -> list[CaseGroup]:
+        return [CaseGroup(*row) for row in await self._select("late_cases", namespace, self.now())]
+
+    async def still_cases(self, namespace: str, before: int) -> list[CaseGroup]:
+        position = self._ask(last_before(before))
+        return [CaseGroup(*row) for row in await self._select("still_cases", namespace, before, position)]

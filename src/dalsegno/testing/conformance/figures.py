@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
+
+from dalsegno.core.cases import NewProcess, RegisterProcesses
 from dalsegno.core.commit import Rest
 from dalsegno.core.runs import DEAD_LETTER, Status
-from dalsegno.store.figures import StalledRuns, WaitingRuns
+from dalsegno.store.figures import CaseGroup, StalledRuns, WaitingRuns
+from dalsegno.testing.conformance.eventful import an_event, emit
 from dalsegno.testing.conformance.world import Case, World, a_commit, a_step, expect
 
 
@@ -75,7 +79,36 @@ async def what_stands_still_is_counted_by_workflow(world: World) -> None:
     expect(await world.store.stalled("other", at + 1_000), [], "that of another namespace")
 
 
+async def cases_that_are_late_or_stand_still_are_counted_by_process(world: World) -> None:
+    """Open ones alone; one to which an event comes, or of which a run moves or sleeps, does not stand still."""
+    at = world.clock.now()
+    for process in ("order", "refund"):
+        due = 600 if process == "order" else None
+        told = {"starts": [[f"{process}.began", 1]], "ends": [[[f"{process}.ended", 1]]], "due": due}
+        declared = NewProcess(process, data=msgspec.json.encode(told))
+        await world.one(RegisterProcesses("default", (declared,)))
+    cases = ("order-1", "order-2", "order-3", "order-4", "order-5", "refund-1")
+    for case in cases:
+        process, _, key = case.partition("-")
+        await emit(world, an_event(f"{process}.began", case_id=case, key=key))
+    await emit(world, an_event("order.ended", case_id="order-2", key="2"))
+    asleep = await world.claimed("asleep", case_id="order-3")
+    await world.one(a_commit(asleep, rest=Rest(Status.WAITING, asleep.wakes, due_at=at + 10_000)))
+    busy = await world.claimed("busy", case_id="order-4")
+    expect(await world.store.late_cases("default"), [], "late ones at once")
+    expect(await world.store.still_cases("default", at), [], "those that stand still, at once")
+    world.clock.advance(1_000)
+    await world.one(a_commit(busy, a_step(1)))
+    await emit(world, an_event("news", case_id="order-5", key="5"))
+    late = [CaseGroup("order", 4, at + 600, "order-1")]
+    expect(await world.store.late_cases("default"), late, "those that are late")
+    still = [CaseGroup("order", 1, at, "order-1"), CaseGroup("refund", 1, at, "refund-1")]
+    expect(await world.store.still_cases("default", at + 1_000), still, "those that stand still")
+    expect(await world.store.still_cases("other", at + 1_000), [], "those of another namespace")
+
+
 CASES = (
+    Case(cases_that_are_late_or_stand_still_are_counted_by_process),
     Case(what_stands_still_is_counted_by_workflow),
     Case(what_is_to_be_begun_and_what_has_begun_is_counted),
     Case(what_waits_is_counted_by_why_it_waits),

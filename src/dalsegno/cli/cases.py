@@ -1,0 +1,165 @@
+"""``dalsegno cases``: which there are, where one stands, which are late; and an end to one."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dalsegno.cli.console import say
+from dalsegno.cli.exits import Commands, NotPossibleNow
+from dalsegno.cli.inputs import by_option, read_json, read_moment
+from dalsegno.cli.view import View, viewing
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from dalsegno.client.cases import CaseInfos
+
+STATES = ("open", "ended", "cancelled")
+
+
+@click.group(cls=Commands)
+def cases() -> None:
+    """List and show cases of processes; cancel one."""
+
+
+def _page_options(function: Any) -> Any:
+    before = click.option(
+        "--before", type=int, metavar="NUMBER", help="Go on where a page ended: its `next`."
+    )
+    limit = click.option(
+        "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most so many."
+    )
+    return limit(before(function))
+
+
+@cases.command(
+    "list", examples=["dalsegno cases list order --state open", "dalsegno cases list --since 2d --json"]
+)
+@click.argument("process", required=False)
+@click.option(
+    "--state", "states", multiple=True, type=click.Choice(STATES), help="In this state; repeatable."
+)
+@click.option("--since", metavar="TIME", help='That began then or later: a time, or how long ago ("2d").')
+@click.option("--until", metavar="TIME", help="That began before then.")
+@_page_options
+@viewing()
+def list_(
+    view: View,
+    process: str | None,
+    states: tuple[str, ...],
+    since: str | None,
+    until: str | None,
+    limit: int,
+    before: int | None,
+) -> None:
+    """List cases, of all processes or of one, those that began last first."""
+    span = read_moment(since, "time"), read_moment(until, "time")
+    asyncio.run(_list(view, process, states, span, limit, before))
+
+
+async def _list(
+    view: View,
+    process: str | None,
+    states: tuple[str, ...],
+    span: tuple[datetime | None, datetime | None],
+    limit: int,
+    before: int | None,
+) -> None:
+    from dalsegno.client.cases import AsyncCases
+    from dalsegno.core.clock import to_datetime
+
+    async with view.desk() as desk:
+        found = await AsyncCases(desk).list(
+            process, state=states, since=span[0], until=span[1], limit=limit, before=before
+        )
+        now = to_datetime(desk.store.now())
+    _answer(view, found, now, limit)
+
+
+@cases.command(examples=["dalsegno cases late", "dalsegno cases late order --json"])
+@click.argument("process", required=False)
+@_page_options
+@viewing()
+def late(view: View, process: str | None, limit: int, before: int | None) -> None:
+    """List the cases that are open and past their process's due time, the longest past first."""
+    asyncio.run(_late(view, process, limit, before))
+
+
+async def _late(view: View, process: str | None, limit: int, before: int | None) -> None:
+    from dalsegno.client.cases import AsyncCases
+    from dalsegno.core.clock import to_datetime
+
+    async with view.desk() as desk:
+        found = await AsyncCases(desk).late(process, limit=limit, before=before)
+        now = to_datetime(desk.store.now())
+    _answer(view, found, now, limit)
+
+
+def _answer(view: View, found: CaseInfos, now: datetime, limit: int) -> None:
+    from dalsegno.insight.case_tables import render_cases
+
+    following = found[-1].number if len(found) == limit else None
+    view.answer({"at": now, "cases": found, "next": following}, render_cases(found, now, view.style))
+    more = f"; more: --before {following}" if following is not None else ""
+    say(f"{len(found)} shown{more}" if found else "no such case")
+
+
+@cases.command(examples=["dalsegno cases show order-123", "dalsegno cases show pay-77 --json"])
+@click.argument("case")
+@viewing()
+def show(view: View, case: str) -> None:
+    """Show a case with all that it has left: its events, what came of each, its runs, its dead letters.
+
+    CASE is its name, its key, or one of the further keys that its process declares.
+    """
+    asyncio.run(_show(view, case))
+
+
+async def _show(view: View, case: str) -> None:
+    from dalsegno.client.cases import AsyncCases
+    from dalsegno.core.clock import to_datetime
+    from dalsegno.insight.case_tables import render_case
+
+    async with view.desk() as desk:
+        story, now = await AsyncCases(desk).show(case), to_datetime(desk.store.now())
+    view.answer(story, render_case(story, now, view.style))
+
+
+@cases.command(
+    examples=[
+        "dalsegno cases cancel order-123 --by ann",
+        """dalsegno cases cancel order-123 '{"reason": "fraud"}'""",
+    ]
+)
+@click.argument("case")
+@click.argument("data", required=False)
+@by_option
+@viewing(json=False, utc=False)
+def cancel(view: View, case: str, data: str | None, by: str) -> None:
+    """Cancel a case: emit the event that its process declares for it, and cancel its runs.
+
+    The event gets the case's key; DATA is JSON for what else it has: a text, @FILE, or - for standard
+    input. Handlers that undo go on. Ends with 4 where the case is over.
+    """
+    import msgspec
+
+    told = msgspec.json.decode(read_json(data, "data"))
+    if told is not None and not isinstance(told, dict):
+        raise click.UsageError('The data is no JSON object: write {"reason": "…"}.')
+    asyncio.run(_cancel(view, case, told, by))
+
+
+async def _cancel(view: View, case: str, data: dict[str, Any] | None, by: str) -> None:
+    async with view.client() as client:
+        info = await client.cases.get(case)
+        done = await client.cases.cancel(info.id, data, by=by)
+    if not done:
+        raise NotPossibleNow(
+            f"Case {info.id} was not cancelled: it is over.",
+            "Nothing was changed.",
+            f"`dalsegno cases show {info.id}` shows how it ended.",
+        )
+    say(f"case {info.id}: cancelled; what undoes it goes on")

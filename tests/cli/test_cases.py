@@ -1,0 +1,135 @@
+"""``dalsegno cases``, and ``dalsegno db rebuild-cases``."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dalsegno import App, Process, Service, event
+from tests.cli.conftest import Cli
+from tests.helpers.waiting import until
+
+
+@event(key="claim")
+@dataclass
+class Filed:
+    claim: str
+    policy: str
+
+
+@event(key="claim")
+@dataclass
+class Assessed:
+    claim: str
+
+
+@event(key="claim")
+@dataclass
+class Settled:
+    claim: str
+
+
+@event(key="claim")
+@dataclass
+class Withdrawn:
+    claim: str
+    why: str
+
+
+claim = Process("claim", starts=Filed, ends=Settled, cancel=Withdrawn, due="1ms", keys={"policy": "policy"})
+assessors = Service("assessors")
+
+
+@assessors.on(attempts=1)
+def assess(e: Filed) -> Assessed:
+    if e.claim == "3":
+        raise ValueError("it cannot be read")
+    return Assessed(e.claim)
+
+
+@pytest.fixture
+def claims(shop: Path) -> None:
+    app = App("claims", include=[claim, assessors], store=f"sqlite:///{shop}/claims.db", lease="1s")
+    with app as client:
+        client.emit(Filed("1", "p-1"), Filed("2", "p-2"), Filed("3", "p-3"))
+        client.emit(Settled("1"))
+        until(lambda: len(client.dead_letters.list()) == 1, "one cannot be assessed")
+        until(lambda: len(client.events.list("Assessed")) == 2, "the others are")
+
+
+def listed(cli: Cli, *options: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(cli("cases", *options, "--json").stdout)
+    return found
+
+
+@pytest.mark.usefixtures("claims")
+def test_cases_are_listed_by_process_and_state_a_page_at_a_time(cli: Cli) -> None:
+    heading, *rows = cli("cases", "list").stdout.splitlines()
+    assert heading.split() == ["CASE", "PROCESS", "STATE", "BEGAN", "DUE", "OVER"]
+    assert [row.split()[:4] for row in rows] == [
+        ["claim-3", "claim", "open,", "late"],
+        ["claim-2", "claim", "open,", "late"],
+        ["claim-1", "claim", "ended", rows[2].split()[3]],
+    ]
+    assert "ago" in rows[0] and "Settled" in rows[2]
+    page = listed(cli, "list", "claim", "--state", "open", "--limit", "1")
+    assert [case["id"] for case in page["cases"]] == ["claim-3"]
+    following = listed(cli, "list", "claim", "--limit", "5", "--before", str(page["next"]))
+    assert ([case["id"] for case in following["cases"]], following["next"]) == (["claim-2", "claim-1"], None)
+    assert "no such case" in cli("cases", "list", "refund").stderr
+    assert listed(cli, "list", "--since", "1h", "--until", "30m")["cases"] == []
+    assert [case["id"] for case in listed(cli, "late")["cases"]] == ["claim-2", "claim-3"]
+
+
+@pytest.mark.usefixtures("claims")
+def test_a_case_is_shown_with_all_that_it_left(cli: Cli) -> None:
+    said = cli("cases", "show", "claim-3").stdout
+    assert said.splitlines()[0].split() == ["claim-3", "claim", "open,", "late"]
+    assert "key 3" in said and "policy p-3" in said
+    assert "assessors.assess  run assessors.assess#3 waiting (parked: dead letter)" in said
+    assert "dead letter 1 of assessors.assess: ValueError: it cannot be read" in said
+    assert "next: dalsegno dead-letters show 1" in said
+    story = json.loads(cli("cases", "show", "p-2", "--json").stdout)
+    assert (story["case"]["id"], story["keys"]) == ("claim-2", {"policy": ["p-2"]})
+    assert [each["type"] for each in story["events"]] == ["Filed", "Assessed"]
+    absent = cli("cases", "show", "claim-9")
+    assert absent.exit_code == 3
+    assert "There is no case 'claim-9'" in absent.stderr
+
+
+@pytest.mark.usefixtures("claims")
+def test_a_case_is_cancelled_once_and_with_what_its_event_needs(cli: Cli) -> None:
+    refused = cli("cases", "cancel", "claim-2")
+    assert refused.exit_code == 2
+    assert "why" in refused.stderr
+    assert cli("cases", "cancel", "claim-2", "[]").exit_code == 2
+    done = cli("cases", "cancel", "claim-2", '{"why": "a mistake"}', "--by", "ann")
+    assert done.exit_code == 0, done.stderr
+    (withdrawn,) = json.loads(cli("events", "list", "--type", "Withdrawn", "--json").stdout)["events"]
+    assert withdrawn["data"] == {"claim": "2", "why": "a mistake"}
+    again = cli("cases", "cancel", "claim-2", '{"why": "again"}')
+    assert again.exit_code == 4
+    assert "it is over" in again.stderr
+    assert listed(cli, "list", "--state", "cancelled")["cases"][0]["end"] == "Withdrawn"
+
+
+def test_the_rows_of_cases_are_made_anew(shop: Path, cli: Cli) -> None:
+    app = App("claims", include=[claim], store=f"sqlite:///{shop}/claims.db", slots=0)
+    with app as client:
+        client.emit(Filed("1", "p-1"), Filed("2", "p-2"))
+        client.emit(Settled("1"))
+    before = cli("cases", "list", "--json").stdout
+    with sqlite3.connect(shop / "claims.db") as file:
+        file.execute("UPDATE cases SET state = 'open', due_at = 5")
+        file.execute("DELETE FROM case_aliases")
+    file.close()
+    done = cli("db", "rebuild-cases")
+    assert (done.exit_code, done.stdout) == (0, "2 cases\n")
+    after = cli("cases", "list", "--json").stdout
+    assert json.loads(after)["cases"] == json.loads(before)["cases"]
+    assert json.loads(cli("cases", "show", "p-1", "--json").stdout)["case"]["id"] == "claim-1"
