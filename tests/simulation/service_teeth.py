@@ -82,7 +82,7 @@ def position_after_the_reaction() -> AbstractContextManager[Any]:
 
 def ends_of_cases() -> AbstractContextManager[Any]:
     """The row of a case stays open, whatever its events say."""
-    return instead(MemoryStore, "_close", lambda _: lambda *_: None)
+    return instead(MemoryStore, "_hear", lambda _: lambda *_: None)
 
 
 def cases_that_are_one() -> AbstractContextManager[Any]:

@@ -77,7 +77,8 @@ class CaseRow(msgspec.Struct, frozen=True, gc=False):
     """One case: what opened it, by when it is due, and how it ended.
 
     ``began_event`` or ``began_run`` opened it. ``end`` is the type of the event that ended or cancelled
-    it, ``end_event`` its number.
+    it, ``end_event`` its number. ``heard`` are the types that came while it was open of those that end
+    it together, each on a line.
     """
 
     number: int
@@ -94,6 +95,7 @@ class CaseRow(msgspec.Struct, frozen=True, gc=False):
     end: str | None
     end_event: int | None
     ended_at: int | None
+    heard: str = ""
 
 
 class Alias(msgspec.Struct, frozen=True, order=True):
@@ -145,6 +147,16 @@ class Process(msgspec.Struct, frozen=True):
     def closes_alone(self, type_: str) -> bool:
         """Whether one event of a type is enough to close a case."""
         return type_ == self.cancel or frozenset((type_,)) in self.ends
+
+    def closes_with(self, type_: str, heard: str) -> bool:
+        """Whether an event of a type closes a case that has heard others, each on a line."""
+        seen = {type_, *heard.split("\n")}
+        return any(type_ in each and seen >= each for each in self.ends)
+
+
+def hearing(types: Iterable[str]) -> str:
+    """Write types as ``CaseRow.heard`` has them."""
+    return "\n".join(sorted(set(types) - {""}))
 
 
 class End(msgspec.Struct, frozen=True):

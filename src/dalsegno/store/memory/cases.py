@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from dalsegno.core.cases import (
+    CANCELLED,
+    ENDED,
     OPEN,
     Alias,
     CaseRow,
@@ -16,6 +18,7 @@ from dalsegno.core.cases import (
     RebuildCases,
     RegisterProcesses,
     Rules,
+    hearing,
 )
 from dalsegno.core.commit import Done, Start
 from dalsegno.core.event import Event
@@ -77,7 +80,7 @@ class CaseVerbs(Tables):
             if case is None and starts:
                 self._open(starts[0], name, event.key, at=event.at, event=event.number, upto=event.number)
             elif case is not None:
-                self._close(name, event.number)
+                self._hear(case, event)
             for alias in aliases:
                 name = self._know_alias(name, alias, event)
         return event
@@ -134,6 +137,19 @@ class CaseVerbs(Tables):
 
     # -- what closes it
 
+    def _hear(self, case: CaseRow, event: Event) -> None:
+        """Close an open case if its next event does so, alone or with those that it has heard."""
+        process = self._rules.process(case.namespace, case.process)
+        if case.state != OPEN or process is None or event.type not in process.closing:
+            return
+        state = CANCELLED if event.type == process.cancel else ENDED
+        if process.closes_alone(event.type) or process.closes_with(event.type, case.heard):
+            closed = {"state": state, "end": event.type, "end_event": event.number, "ended_at": event.at}
+            self._cases[case.namespace, case.id] = replace(case, **closed)
+        else:
+            heard = hearing((event.type, *case.heard.split("\n")))
+            self._cases[case.namespace, case.id] = replace(case, heard=heard)
+
     def _close(self, name: _Name, upto: int) -> None:
         """Close a case if its events up to one, under all its names, say so."""
         case = self._cases[name]
@@ -141,12 +157,15 @@ class CaseVerbs(Tables):
         if case.state != OPEN or process is None:
             return
         names = self._names(name)
-        end = process.closes(
+        there = [
             (event.number, event.type, event.at)
             for number, event in sorted(self._events.items())
             if number <= upto and _name(event) in names and event.type in process.closing
-        )
-        if end is not None:
+        ]
+        end = process.closes(there)
+        if end is None:
+            self._cases[name] = replace(case, heard=hearing(type_ for _, type_, _ in there))
+        else:
             self._cases[name] = replace(
                 case, state=end.state, end=end.type, end_event=end.event, ended_at=end.at
             )

@@ -18,6 +18,7 @@ from dalsegno.core.cases import (
     RebuildCases,
     RegisterProcesses,
     Rules,
+    hearing,
 )
 from dalsegno.core.commit import Done, Start
 from dalsegno.core.event import Event
@@ -153,9 +154,21 @@ def _follow_named(event: Event, case_id: str, named: Sequence[Process], rules: R
             closed = (state, event.type, event.number, event.at)
             yield "close_case", (event.namespace, case_id, process.name, *closed)
         elif event.type in process.closing:
-            rows = yield "read_case", (event.namespace, case_id)
-            if rows and (rows[0][_PROCESS], rows[0][_STATE]) == (process.name, OPEN):
-                yield from _close(process, event.namespace, case_id, event.number, news)
+            yield from _hear(process, event, case_id)
+
+
+def _hear(process: Process, event: Event, case_id: str) -> Verb:
+    """Note that one of several events has come that end a case together; the last of them does."""
+    rows = yield "read_case", (event.namespace, case_id)
+    case = CaseRow(*rows[0]) if rows else None
+    if case is None or (case.process, case.state) != (process.name, OPEN):
+        return
+    if process.closes_with(event.type, case.heard):
+        closed = (ENDED, event.type, event.number, event.at)
+        yield "close_case", (event.namespace, case_id, process.name, *closed)
+    elif event.type not in case.heard.split("\n"):
+        heard = hearing((event.type, *case.heard.split("\n")))
+        yield "hear_case", (event.namespace, case_id, heard)
 
 
 def _open(
@@ -170,13 +183,15 @@ def _open(
 def _close(process: Process, namespace: str, case_id: str, upto: int, news: News) -> Verb:
     """Close a case if its events, under all its names, say so: those on the log and those to be written."""
     names = [case_id, *(name for (name,) in (yield "members_of", (namespace, case_id)))]
-    types = msgspec.json.encode(sorted(process.closing)).decode()
+    types = "\n".join(("", *sorted(process.closing), ""))
     there: list[tuple[int, str, int]] = []
     for name in names:
         there += yield "closing_events", (namespace, name, types, upto)
         there += [one for one in news.named.get((namespace, name), ()) if one[1] in process.closing]
     end = process.closes(sorted(set(there)))
-    if end is not None:
+    if end is None:
+        yield "hear_case", (namespace, case_id, hearing(type_ for _, type_, _ in there))
+    else:
         closed = (end.state, end.type, end.event, end.at)
         yield "close_case", (namespace, case_id, process.name, *closed)
 
@@ -283,4 +298,3 @@ def _clear(namespace: str, first: int, runs: set[int]) -> Verb:
 
 
 _PROCESS = CaseRow.__struct_fields__.index("process")
-_STATE = CaseRow.__struct_fields__.index("state")

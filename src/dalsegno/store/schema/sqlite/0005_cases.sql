@@ -40,6 +40,7 @@ CREATE TABLE cases (
     end             TEXT,                         -- the type of the event that closed it
     end_event       INTEGER,
     ended_at        INTEGER,
+    heard           TEXT    NOT NULL DEFAULT '',  -- types that end it together, and came while it was open
     UNIQUE (namespace, id)
 );
 CREATE INDEX cases_state ON cases (namespace, state, process, started_at);
