@@ -60,6 +60,36 @@ def test_what_is_counted_for_metrics_and_alerts_meets_nothing_that_has_ended(nam
     ), plan
 
 
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("read_case", "(namespace=? AND id=?"),
+        ("case_of_key", "USING INDEX cases_key (key=?"),
+        ("cases_by_value", "USING INDEX case_aliases_value (value=?"),
+        ("members_of", "merged_cases_into (into_case_id=?"),
+        ("move_aliases", "USING INDEX case_aliases_case (case_id=?"),
+        ("move_members", "merged_cases_into (into_case_id=?"),
+        ("closing_events", "USING INDEX events_case (case_id=?"),
+        ("first_of_case", "USING INDEX events_case (case_id=?"),
+        ("list_cases", "USING INDEX cases_state (namespace=? AND state=? AND process=? AND started_at>?"),
+        ("list_late_cases", "USING INDEX cases_due (namespace=? AND due_at>?"),
+        ("trail_events", "USING INDEX events_case (case_id=?"),
+        ("trail_reactions", "SEARCH r USING PRIMARY KEY (event=?"),
+        ("trail_runs", "USING INDEX runs_case (case_id=?"),
+        ("trail_dead_letters", "(run=?"),
+    ],
+)
+def test_cases_are_looked_up_by_an_index(name: str, index: str) -> None:
+    plan = _plan(name)
+    scanned = re.findall(r"SCAN (?!JSON_EACH|e VIRTUAL|found)\w+", plan)
+    assert index in plan and scanned in ([], ["SCAN m"]), plan
+
+
+@pytest.mark.parametrize("name", ["list_cases", "list_late_cases"])
+def test_a_page_of_cases_is_taken_from_the_index_in_its_order(name: str) -> None:
+    assert "TEMP B-TREE" not in _plan(name)
+
+
 def test_a_list_takes_the_newest_first_and_sorts_nothing() -> None:
     plan = _plan("list_runs")
     assert plan == "SCAN runs", plan
