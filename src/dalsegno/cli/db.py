@@ -63,8 +63,8 @@ def rebuild_cases(view: View) -> None:
     """Make the rows of cases anew from the log, by what processes declare now.
 
     Nothing is lost by it: the rows only say what the log does. It is for processes that were declared, or
-    changed, after their first events. It is one transaction, for which workers wait: about a minute for
-    some millions of events. A case whose beginning retention has removed is left as it is.
+    changed, after their first events. It is one transaction, for which workers wait: some ten seconds for a
+    million events. A case whose beginning retention has removed is left as it is.
     """
     asyncio.run(_rebuild_cases(view))
 

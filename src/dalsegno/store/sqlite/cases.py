@@ -78,10 +78,12 @@ class CaseReads(FigureReads):
         names = query.processes or tuple(
             row[2] for row in self._rows(connection, "read_processes", query.namespace)
         )
+        since, until = _span(query)
+        until = min(until, at + 1)  # by this bound alone the index finds where the page begins
         found: list[CaseRow] = []
         for process in dict.fromkeys(names):
             for state in dict.fromkeys(query.states or STATES):
-                asked = (query.namespace, state, process, *_span(query), at, before, query.limit)
+                asked = (query.namespace, state, process, since, until, at, before, query.limit)
                 found += [CaseRow(*row) for row in self._rows(connection, "list_cases", *asked)]
         return sorted(found, key=lambda case: (-case.started_at, -case.number))[: query.limit]
 
