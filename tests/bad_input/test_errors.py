@@ -18,7 +18,7 @@ PUBLIC = {
     for name, kind in vars(errors).items()
     if inspect.isclass(kind) and issubclass(kind, DalsegnoError)
 }
-GROUPS = {"DalsegnoError", "InvalidInput", "LimitReached", "RunError"}
+GROUPS = {"DalsegnoError", "InvalidInput", "LimitReached", "RunError", "TransactionError"}
 """Caught, never raised themselves."""
 SHORT = {"RunCancelled", "ChildCancelled", "RunFailed", "ChildFailed", "StepFailed"}
 """Outcomes, whose own text is the other side's: they may leave out what it means, or what to do."""

@@ -28,11 +28,11 @@ def _with_two_more(dialect: str) -> list[Migration]:
     """Give the migrations that there are, and two made up ones of several statements."""
     found = read_migrations(dialect)
     for text in (
-        "CREATE TABLE extra (x INTEGER, y TEXT); CREATE INDEX extra_x ON extra (x); INSERT INTO extra VALUES (1, 'a');",
-        "ALTER TABLE extra ADD COLUMN z INTEGER; UPDATE extra SET z = x + 1; CREATE INDEX extra_z ON extra (z);",
+        "CREATE TABLE annex (x INTEGER, y TEXT); CREATE INDEX annex_x ON annex (x); INSERT INTO annex VALUES (1, 'a');",
+        "ALTER TABLE annex ADD COLUMN z INTEGER; UPDATE annex SET z = x + 1; CREATE INDEX annex_z ON annex (z);",
     ):
         checksum = hashlib.sha256(text.encode()).hexdigest()[:16]
-        found.append(Migration(found[-1].number + 1, "extra", text, checksum))
+        found.append(Migration(found[-1].number + 1, "annex", text, checksum))
     return found
 
 
@@ -48,7 +48,7 @@ def test_a_migration_that_was_cut_off_anywhere_is_completed_by_the_next_one_who_
     disk = Disk(disk_path)
     with disk.mounted():
         schema = _open(disk_path)
-    assert ("extra", 1, "a", 2) in schema
+    assert ("annex", 1, "a", 2) in schema
     rng = Random(1)
     number = 0
     for number, cut in enumerate(cuts(disk.log, rng, shuffles=1), 1):
@@ -68,8 +68,8 @@ def _open(path: Path) -> list[tuple[object, ...]]:
     tables = [row[0] for row in reader.execute("SELECT sql FROM sqlite_schema ORDER BY name")]
     rows: list[tuple[object, ...]] = [("schema", *tables)]
     rows += reader.execute("SELECT number, name, checksum FROM migrations ORDER BY number").fetchall()
-    if any("extra" in str(sql) for sql in tables):
-        rows += [("extra", *row) for row in reader.execute("SELECT * FROM extra")]
+    if any("annex" in str(sql) for sql in tables):
+        rows += [("annex", *row) for row in reader.execute("SELECT * FROM annex")]
     peek(store.close())
     return rows
 

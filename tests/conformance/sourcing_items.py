@@ -20,7 +20,8 @@ class SourcingItems:
     memory: World
 
     def sourcing_items(self) -> list[Callable[[], Write]]:
-        return [self.source, self.snapshot, self.project, self.serve, self.clear]
+        steps = [self.project, self.serve, self.clear]  # one of them leads to the next
+        return [self.source, self.snapshot, *steps * 2]
 
     def chance(self, one_in: int) -> bool:
         raise NotImplementedError

@@ -9,6 +9,8 @@ from dalsegno.core.commit import Send, Start
 from dalsegno.core.transact import OpenTx, Transact
 from dalsegno.core.writes import Write
 
+PATIENT = 60_000_000  # microseconds: a busy machine is not what is compared
+
 
 class ChangedHisMind(Exception):
     """User code that raises."""
@@ -58,5 +60,5 @@ class TransactionItems:
             assert rows > 0
             return returns
 
-        one, other = (Transact(work, "a test") for _ in range(2))
+        one, other = (Transact(work, "a test", bound=PATIENT) for _ in range(2))
         return [one], [other]

@@ -157,7 +157,12 @@ def _written(data: Any) -> bytes:
     try:
         msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"The edited data is no JSON: {error}.", value=data) from error
+        raise InvalidInput(
+            f"The edited data is no JSON: {error}.",
+            "Nothing was redriven.",
+            "Give the whole data of the event, as `dalsegno events show` prints it.",
+            value=data,
+        ) from error
     return bytes(data)
 
 

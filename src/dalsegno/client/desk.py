@@ -33,7 +33,11 @@ class Desk:
     async def write(self, item: Write) -> Verdict:
         """Have something written, and tell this process's worker."""
         if self.commits is None:
-            raise StoreReadOnly(f"The store {self.store.address} was opened to be looked at.")
+            raise StoreReadOnly(
+                f"The store {self.store.address} was opened to be looked at.",
+                "Nothing was written.",
+                "Open it for writing: without read_only, and as a user who may write the file.",
+            )
         verdict = await self.commits.submit(item)
         self.written()
         return verdict

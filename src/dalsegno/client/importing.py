@@ -54,7 +54,12 @@ class Importing:
 
     def __init__(self, desk: Desk, *, service: str | None, rate: float, dry_run: bool) -> None:
         if not rate > 0:
-            raise InvalidInput(f"rate={rate!r}: a rate is a number per second, above 0.", value=rate)
+            raise InvalidInput(
+                f"rate={rate!r} is no rate.",
+                "A rate is a number per second, above 0.",
+                "Write rate=10, or leave it out.",
+                value=rate,
+            )
         self._desk = desk
         self._holding = Holding(desk.store, desk.namespace)
         self._service = service

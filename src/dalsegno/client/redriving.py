@@ -61,7 +61,12 @@ class Redriving:
 
     def __init__(self, answers: Answers, answer: Answer, by: str, *, rate: float, force: bool) -> None:
         if not rate > 0:
-            raise InvalidInput(f"rate={rate!r}: a rate is a number per second, above 0.", value=rate)
+            raise InvalidInput(
+                f"rate={rate!r} is no rate.",
+                "A rate is a number per second, above 0.",
+                "Write rate=10, or leave it out.",
+                value=rate,
+            )
         self._answers = answers
         self._answer = answer
         self._by = by

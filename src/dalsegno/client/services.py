@@ -232,7 +232,12 @@ class AsyncServices:
             found = await self._desk.store.events(query)
             return found[0].number - 1 if found else head.last
         if after > head.last or after < 0:
-            raise InvalidInput(f"There is no event {after} yet: the log ends with {head.last}.", value=after)
+            raise InvalidInput(
+                f"There is no event {after} yet: the log ends with {head.last}.",
+                "A replay begins behind an event that is there.",
+                f"Give a number from 0 to {head.last}.",
+                value=after,
+            )
         if 0 < after < head.first - 1:
             raise RetentionPassed(
                 f"Event {after + 1} is no longer on the log, which begins with {head.first} by now.",

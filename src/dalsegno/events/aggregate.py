@@ -227,7 +227,9 @@ class AggregateType:
             hints = get_type_hints(self.cls, localns=dict(self._sight), include_extras=True)
         except (NameError, TypeError, AttributeError, SyntaxError) as error:
             raise DefinitionError(
-                f"The annotations of {self.what} cannot be read: {error}.", "", ""
+                f"The annotations of {self.what} cannot be read: {error}.",
+                "They say what its fields hold.",
+                "Import the names that they use where the class is defined.",
             ) from error
         fields: list[tuple[str, Any, Any]] = []
         for field, hint in hints.items():

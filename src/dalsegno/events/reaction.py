@@ -182,6 +182,8 @@ class StepLike:
                 raise Discarded(
                     f"Event {last.number} was discarded for handler {self._calling.title}: "
                     f"{answer.why or 'no reason was given'}.",
+                    "It counts as handled, by nobody.",
+                    "Emit it again if it is to be handled after all.",
                     run_id=execution.run_id,
                 )
             if answer.edited:

@@ -6,6 +6,7 @@ that order. A block headed ``-- name(a, b) [postgres]`` replaces the shared one 
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from importlib import resources
@@ -55,8 +56,9 @@ class Query(NamedTuple):
     rows: bool
 
 
+@functools.cache
 def read_queries(dialect: str, placeholder: str) -> Mapping[str, Query]:
-    """Read all statements for a dialect; ``placeholder`` is "?" or "$", the number follows."""
+    """Read all statements for a dialect; ``placeholder`` is "?" or "$", the number follows. Once per process."""
     blocks: dict[str, tuple[list[str], list[str]]] = {}
     for file in sorted(resources.files(__name__).iterdir(), key=lambda entry: entry.name):
         if file.name.endswith(".sql"):
