@@ -18,7 +18,8 @@ from dalsegno.cli.lazy import Lazy, LazyGroup
 COMMANDS = {
     "start": Lazy("dalsegno.cli.start:start", "Start a run of a workflow in a file, and print its id."),
     "worker": Lazy("dalsegno.cli.worker:worker", "Run the workflows of files until stopped."),
-    "where": Lazy("dalsegno.cli.where:where", "Say where a run stands, and why it does not move."),
+    "where": Lazy("dalsegno.cli.where:where", "Say where a case or a run stands, what is owed, and by whom."),
+    "explain": Lazy("dalsegno.cli.where:explain", "Say why a case, a run or an event does not move."),
     "runs": Lazy(
         "dalsegno.cli.runs:runs", "List, show, watch and export runs; signal, cancel and retry them."
     ),

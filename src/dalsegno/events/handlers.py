@@ -137,6 +137,7 @@ class Handler:
             "due": options.due,
             "batch": options.batch,
             "filtered": options.where is not None,
+            "ordered": options.sequence is not None,
             "place": self.place,
         }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from dalsegno.core.event import Event
 from dalsegno.core.reactions import HandlerRow, ReactedAs, ServiceRow
@@ -34,7 +34,11 @@ async def read_declared(store: Store, namespace: str) -> Flow:
 async def read_case(store: Store, namespace: str, case: str, flow: Flow) -> Trail:
     """Read the trail of a case, by any of its names, up to 10,000 events of it."""
     names = await store.case_names(namespace, case)
-    left = await store.trail(namespace, names)
+    return await trail_of(store, namespace, names, await store.trail(namespace, names), flow)
+
+
+async def trail_of(store: Store, namespace: str, names: Sequence[str], left: CaseTrail, flow: Flow) -> Trail:
+    """Read what a case of these names has left as its trail."""
     rooms = await _rooms(store, namespace, flow)
     reacted = {row.number: row for row in left.runs}
     reactions = list(_reactions(left, rooms, reacted))

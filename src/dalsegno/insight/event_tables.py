@@ -8,12 +8,12 @@ from datetime import datetime
 from dalsegno.client.event_views import EventInfo, EventStory, ReactionInfo
 from dalsegno.client.importing import ImportReport
 from dalsegno.client.services import HandlerInfo, PartitionInfo, ServiceInfo
+from dalsegno.client.standing import Reason
 from dalsegno.client.states import KeptState
 from dalsegno.core.durations import text as length
 from dalsegno.insight.owed import Owed
 from dalsegno.insight.paint import Style, between, brief, columns, pad, printable, width
 from dalsegno.insight.render import NAME_COLUMN, to_json
-from dalsegno.insight.standing import Reason
 
 _DATA = 60  # columns of an event's data in a list
 

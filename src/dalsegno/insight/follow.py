@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from dalsegno.client.standing import Mark, Trouble
 from dalsegno.core.clock import to_datetime
 from dalsegno.core.runs import Run
 from dalsegno.insight.moment import moment
-from dalsegno.insight.standing import Mark, Trouble
 from dalsegno.insight.trail import Marks, trouble
 from dalsegno.store.protocol import Store
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from dalsegno.client.standing import WorkerView
 from dalsegno.core.clock import to_datetime
 from dalsegno.core.durations import text as length
 from dalsegno.core.runs import PARKED
@@ -12,7 +13,7 @@ from dalsegno.insight.findings import Finding
 from dalsegno.insight.listing import Listed, count_runs, listed
 from dalsegno.insight.moment import keeper
 from dalsegno.insight.service_health import examine_services
-from dalsegno.insight.workers import Gone, Workers, WorkerView, nobody_gone, read_workers
+from dalsegno.insight.workers import Gone, Workers, nobody_gone, read_workers
 from dalsegno.store.protocol import DueRuns, RunQuery, Store, StoreFacts
 
 _LARGE_WAL = 64 << 20

@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
+from dalsegno.client.standing import Mark, Trouble
 from dalsegno.core.codec import JSON
 from dalsegno.core.entries import Kind, Outcome
 from dalsegno.core.runs import Run, Status
 from dalsegno.insight.listing import Listed, listed
-from dalsegno.insight.standing import Mark, Trouble
 from dalsegno.insight.trail import Marks, trouble
 from dalsegno.store.protocol import Store
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import shlex
 
+from dalsegno.client.standing import Reason
 from dalsegno.insight.reacts import event_names
 from dalsegno.insight.reasons import Facts
-from dalsegno.insight.standing import Reason
 
 
 def next_commands(facts: Facts, reason: Reason) -> tuple[str, ...]:
     """Name the commands that would be of use now."""
     run = shlex.quote(facts.run.id)
     show, retry = f"dalsegno runs show {run}", f"dalsegno runs retry {run}"
-    holder = facts.holder
     by_reason: dict[Reason, tuple[str, ...]] = {
         Reason.COMPLETED: (show,),
         Reason.FAILED: (show,),
@@ -36,6 +35,7 @@ def next_commands(facts: Facts, reason: Reason) -> tuple[str, ...]:
         Reason.JOIN: (show, "dalsegno events list"),
         Reason.SERVICE_PAUSED: ("dalsegno services list",),
         Reason.CIRCUIT_OPEN: ("dalsegno services list",),
+        Reason.EARLIER: (show, "dalsegno events list"),
         Reason.LAG: ("dalsegno services list",),
         Reason.RETENTION_PASSED: ("dalsegno services list",),
         Reason.PRESSURE: ("dalsegno services list",),
@@ -43,10 +43,15 @@ def next_commands(facts: Facts, reason: Reason) -> tuple[str, ...]:
         Reason.NO_WORKER: ("dalsegno worker FILE.py", "dalsegno doctor"),
         Reason.LACKS_CODE: ("dalsegno worker FILE.py", "dalsegno doctor"),
         Reason.WEDGED: ("dalsegno doctor",),
-        Reason.STORE_FULL: ("df -h", "dalsegno doctor"),
-        Reason.STORE_HELD: (f"ps -p {holder}", f"kill -CONT {holder}"),
     }
-    return by_reason.get(reason, ())
+    return by_reason.get(reason) or store_commands(reason, facts.holder)
+
+
+def store_commands(reason: Reason, holder: int | None) -> tuple[str, ...]:
+    """Name the commands that would be of use where nobody can write."""
+    if reason is Reason.STORE_FULL:
+        return ("df -h", "dalsegno doctor")
+    return (f"ps -p {holder}", f"kill -CONT {holder}") if reason is Reason.STORE_HELD else ()
 
 
 def _signals(facts: Facts) -> list[str]:

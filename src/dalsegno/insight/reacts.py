@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import msgspec
 
+from dalsegno.client.standing import Awaited
 from dalsegno.core.event import event_signal, hear
 from dalsegno.core.reactions import DeadLetterRow
 from dalsegno.core.runs import Run
-from dalsegno.insight.standing import Awaited
 from dalsegno.store.log import lane_of
 from dalsegno.store.protocol import Store
 
@@ -23,6 +23,8 @@ class Reacts:
 
     ``joins`` says that it brings several events together; ``letter`` is the dead letter that it is, or
     was; ``ahead`` the run that comes first in the order of its key, where that is another one.
+    ``ordered`` says that the events of a key are put in order by a number that they carry, ``open_until``
+    how long the handler's circuit is open.
     """
 
     service: str
@@ -32,6 +34,8 @@ class Reacts:
     joins: bool
     letter: DeadLetterRow | None
     ahead: str | None
+    ordered: bool = False
+    open_until: int | None = None
 
 
 async def read_reaction(store: Store, run: Run) -> Reacts | None:
@@ -47,14 +51,17 @@ async def read_reaction(store: Store, run: Run) -> Reacts | None:
                 key = hear(run.input).key if run.input else None
                 lane = await lane_of(store, service.number, key, run.number, run.cause)
                 first = await store.get(lane[0]) if run.number in lane[1:] else None
+                declared = msgspec.json.decode(handler.declared or b"{}")
                 return Reacts(
                     service=name,
                     handler=handler_name,
                     event=run.cause,
                     key=key,
-                    joins=bool(msgspec.json.decode(handler.declared or b"{}").get("joins")),
+                    joins=bool(declared.get("joins")),
                     letter=await store.dead_letter_of(run.number),
                     ahead=None if first is None else first.id,
+                    ordered=bool(declared.get("ordered")),
+                    open_until=handler.open_until,
                 )
     return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dalsegno.client.standing import Awaited, Doing, Reason, Trouble, Why, WorkerView, without_module
 from dalsegno.core.clock import SECOND, from_datetime
 from dalsegno.core.durations import text as length
 from dalsegno.core.reactions import DeadLetterRow, read_by
@@ -18,8 +19,7 @@ from dalsegno.core.runs import (
     Status,
 )
 from dalsegno.insight.reacts import Reacts, event_names
-from dalsegno.insight.standing import Awaited, Doing, Reason, Trouble, Why, without_module
-from dalsegno.insight.workers import Workers, WorkerView
+from dalsegno.insight.workers import Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,25 +54,64 @@ class Facts:
 
 
 def why(facts: Facts) -> Why:
-    """Return the reason that holds: first what has ended, then what is missing, then what is waited for."""
+    """Return the reason that binds."""
+    return whys(facts)[0]
+
+
+def whys(facts: Facts) -> tuple[Why, ...]:
+    """Return all reasons that hold, the one that binds first.
+
+    Of what is due: first that nobody can write, then what its worker lacks. Of what is not: what it waits
+    for, since nothing else could move it now; then what would hold it as soon as that is there.
+    """
     run = facts.run
     if run.status.ended:
-        return _ended(facts)
+        return (_ended(facts),)
+    closed = shut(facts.full, facts.holder, facts.workers)
     if run.session is not None:
-        return _shut(facts) or _owner_lost(facts) or _running(facts)
-    if facts.due:
-        return _shut(facts) or _nobody(facts) or _claimable(facts)
-    if run.reason == DEAD_LETTER and facts.reacts is not None and facts.reacts.letter is not None:
-        return Why(Reason.DEAD_LETTER, _dead_letter(facts.now, facts.reacts.letter))
+        found = [closed, _owner_lost(facts) or _running(facts)]
+    elif facts.due:
+        found = [closed, _nobody(facts) or _claimable(facts)]
+    else:
+        own = _own(facts)
+        found = [closed, own] if own.kind in _FOR_A_PERSON else [own, closed]
+        found.append(None if own.kind is Reason.NOTHING else _nobody_then(facts))
+    return tuple(each for each in found if each is not None)
+
+
+_FOR_A_PERSON = (Reason.DEAD_LETTER, Reason.PARKED, Reason.PERSON)
+"""What a person has to answer: and that cannot be written either where nothing can."""
+
+
+def _own(facts: Facts) -> Why:
+    """Say what a run waits for that is not due."""
+    run, reacts = facts.run, facts.reacts
+    if run.reason == DEAD_LETTER and reacts is not None and reacts.letter is not None:
+        return Why(Reason.DEAD_LETTER, _dead_letter(facts.now, reacts.letter))
     if run.parked:
         return Why(Reason.PARKED, _parked(facts))
-    if facts.reacts is not None and facts.reacts.ahead is not None:
-        return Why(
-            Reason.BLOCKED, f"blocked behind key {facts.reacts.key!r}: {facts.reacts.ahead} is before it"
-        )
-    if run.status is Status.PENDING and not facts.waits:
-        return Why(Reason.NOT_YET_DUE, f"not yet due{_when(facts, run.due_at)}")
+    if reacts is not None and reacts.ahead is not None:
+        return Why(Reason.BLOCKED, f"blocked behind key {reacts.key!r}: {reacts.ahead} is before it")
+    return _open_circuit(facts) or _in_time(facts)
+
+
+def _in_time(facts: Facts) -> Why:
+    if facts.run.status is Status.PENDING and not facts.waits:
+        return Why(Reason.NOT_YET_DUE, f"not yet due{_when(facts, facts.run.due_at)}")
     return _waiting(facts)
+
+
+def _open_circuit(facts: Facts) -> Why | None:
+    """Say that its handler is left alone for a while, where that is what keeps it from its next attempt."""
+    until = None if facts.reacts is None else facts.reacts.open_until
+    retries = any(wait.kind in ("retry", "held") for wait in facts.waits)
+    if until is None or until <= facts.now or not retries:
+        return None
+    retry = next((wait for wait in facts.waits if wait.kind == "retry"), None)
+    after = f", after {without_module(retry.detail)}" if retry is not None and retry.detail else ""
+    return Why(
+        Reason.CIRCUIT_OPEN, f"its handler's circuit is open for another {length(until - facts.now)}{after}"
+    )
 
 
 # -- ended
@@ -91,14 +130,14 @@ def _ended(facts: Facts) -> Why:
 # -- what should move, and whether it can
 
 
-def _shut(facts: Facts) -> Why | None:
+def shut(full: bool, holder: int | None, workers: Workers) -> Why | None:
     """Say what keeps everybody from writing: nothing else matters then."""
-    if facts.full:
+    if full:
         return Why(Reason.STORE_FULL, "no space is left on the disk of the store: commits wait for some")
-    if facts.holder is None:
+    if holder is None:
         return None
-    who = next((f", {view.program}" for view in facts.workers.views.values() if view.pid == facts.holder), "")
-    return Why(Reason.STORE_HELD, f"the store is held by pid {facts.holder}{who}: nobody else can write")
+    who = next((f", {view.program}" for view in workers.views.values() if view.pid == holder), "")
+    return Why(Reason.STORE_HELD, f"the store is held by pid {holder}{who}: nobody else can write")
 
 
 def _owner_lost(facts: Facts) -> Why | None:
@@ -120,11 +159,23 @@ def _owner_lost(facts: Facts) -> Why | None:
 
 
 def _nobody(facts: Facts) -> Why | None:
+    lacking = _lacking(facts)
+    if lacking is None:
+        return None
+    return Why(lacking.kind, f"due {_ago(facts.now, facts.run.due_at)}, and {lacking.text}")
+
+
+def _nobody_then(facts: Facts) -> Why | None:
+    lacking = _lacking(facts)
+    return None if lacking is None else Why(lacking.kind, f"{lacking.text}, for when it goes on")
+
+
+def _lacking(facts: Facts) -> Why | None:
+    """Say what workers lack for it to go on."""
     run, workers = facts.run, facts.workers
-    due = f"due {_ago(facts.now, run.due_at)}"
     able = workers.able(run.workflow, run.version)
     if not workers.alive:
-        return Why(Reason.NO_WORKER, f"{due}, and no worker is alive")
+        return Why(Reason.NO_WORKER, "no worker is alive")
     if not able:
         others = workers.versions(run.workflow)
         has = f"version {', '.join(others)} only" if others else "none of its versions"
@@ -132,13 +183,11 @@ def _nobody(facts: Facts) -> Why | None:
         who = f"worker {workers.alive[0].name} has" if count == 1 else f"the {count} live workers have"
         event = read_by(run.version)
         if event is not None:
-            return Why(Reason.LACKS_CODE, f"{due}, and no live worker of {run.workflow} reads {event}")
-        return Why(Reason.LACKS_CODE, f"{due}, and {who} not {run.workflow} v{run.version} ({has})")
+            return Why(Reason.LACKS_CODE, f"no live worker of {run.workflow} reads {event}")
+        return Why(Reason.LACKS_CODE, f"{who} not {run.workflow} v{run.version} ({has})")
     if all(view.state == "wedged" for view in able):
-        return Why(
-            Reason.WEDGED,
-            f"{due}, and the loop of worker {able[0].name} has stood still for {_seconds(able[0].seconds)}",
-        )
+        stood = f"has stood still for {_seconds(able[0].seconds)}"
+        return Why(Reason.WEDGED, f"the loop of worker {able[0].name} {stood}")
     return None
 
 
@@ -222,6 +271,9 @@ def _wait(facts: Facts, wait: Awaited) -> tuple[Reason, str]:
         case "child":
             stands = f", which {_clause(wait.run.why.text)}" if wait.run is not None else ""
             return Reason.CHILD, f"waits for child run {wait.detail}{stands}"
+        case "timer" if facts.reacts is not None and facts.reacts.ordered:
+            text = f"waits for an earlier event of key {facts.reacts.key!r}; looks again{_when(facts, due)}"
+            return Reason.EARLIER, text
         case _:
             return Reason.TIMER, f"waits for a timer{_when(facts, due)}"
 

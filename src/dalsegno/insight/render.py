@@ -9,19 +9,20 @@ from typing import Any
 
 import msgspec
 
-from dalsegno.insight.follow import Change
-from dalsegno.insight.paint import STATUS_COLOURS, Style, between, brief, pad, printable, width
-from dalsegno.insight.reacts import event_names
-from dalsegno.insight.standing import (
+from dalsegno.client.standing import (
     Awaited,
     Doing,
     Kept,
     Mark,
     Reason,
     Standing,
-    Where,
     without_module,
 )
+from dalsegno.client.whereabouts import Where
+from dalsegno.insight.follow import Change
+from dalsegno.insight.paint import STATUS_COLOURS, Style, between, brief, pad, printable, width
+from dalsegno.insight.reacts import event_names
+from dalsegno.insight.render_case import render_case, render_short
 
 NAME_COLUMN = 32  # the widest that names may make their column
 _QUIET = {Reason.COMPLETED, Reason.FAILED, Reason.CANCELLED}
@@ -43,8 +44,18 @@ def to_json(value: Any, *, indent: int = 2) -> str:
 # -- where
 
 
-def render_where(where: Where, style: Style, *, option: str = "") -> str:
+def render_where(
+    where: Where, style: Style, *, option: str = "", full: bool = False, short: bool = False
+) -> str:
     """Write an answer of ``where``; ``option`` is put behind each command that it proposes."""
+    if where.case is not None:
+        return (
+            render_short(where.case, style)
+            if short
+            else render_case(where.case, style, option=option, full=full)
+        )
+    if short:
+        return "\n".join(_headline(run, style) for run in where.runs)
     parts = [_standing(run, style, option) for run in where.runs]
     if where.found_by == "case":
         count = "1 run" if len(parts) == 1 else f"{len(parts)} runs"

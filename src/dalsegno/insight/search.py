@@ -1,4 +1,4 @@
-"""Which run people mean: by its id, by how its id begins, or by the case that it belongs to."""
+"""Which run people mean: by its id, or by how its id begins."""
 
 from __future__ import annotations
 
@@ -7,32 +7,18 @@ from dalsegno.errors import RunNotFound
 from dalsegno.store.protocol import RunQuery, Store
 
 _CANDIDATES = 10
-_CASE_RUNS = 20  # of one case; the newest
 
 
 async def find_run(store: Store, namespace: str, asked: str) -> Run:
     """Return the run of an id, or the only one whose id begins so; raise ``RunNotFound``, with candidates."""
-    run = await store.find(namespace, asked) or await _by_prefix(store, namespace, asked)
+    run = await store.find(namespace, asked) or await by_prefix(store, namespace, asked)
     if run is None:
-        raise _not_found(store, namespace, asked)
+        raise not_found(store, namespace, asked)
     return run
 
 
-async def find(store: Store, namespace: str, asked: str) -> tuple[str, list[Run]]:
-    """Return how ``asked`` was found (run, case or prefix), and the runs, in the order of their start."""
-    run = await store.find(namespace, asked)
-    if run is not None:
-        return "run", [run]
-    case = await store.runs(RunQuery(namespace=namespace, case_id=asked, limit=_CASE_RUNS))
-    if case:
-        return "case", case[::-1]
-    run = await _by_prefix(store, namespace, asked)
-    if run is not None:
-        return "prefix", [run]
-    raise _not_found(store, namespace, asked)
-
-
-async def _by_prefix(store: Store, namespace: str, asked: str) -> Run | None:
+async def by_prefix(store: Store, namespace: str, asked: str) -> Run | None:
+    """Return the only run whose id begins so; raise ``RunNotFound`` where several do."""
     if not asked:
         return None
     found = await store.runs(RunQuery(namespace=namespace, id_prefix=asked, limit=_CANDIDATES + 1))
@@ -50,10 +36,12 @@ async def _by_prefix(store: Store, namespace: str, asked: str) -> Run | None:
     )
 
 
-def _not_found(store: Store, namespace: str, asked: str) -> RunNotFound:
+def not_found(store: Store, namespace: str, asked: str) -> RunNotFound:
+    """Say that nothing is called so."""
     within = "" if namespace == "default" else f" (namespace {namespace})"
     return RunNotFound(
-        f"No run and no case is called {asked!r} in {store.address}{within}, and no run's id begins so.",
+        f"No run and no case is called {asked!r} in {store.address}{within}: no case has it as a key, "
+        "no event as its number, and no run's id begins so.",
         "It was never started there, or this is another store than the one it is in.",
         "`dalsegno runs list` shows what there is; look at the id and the store.",
         run_id=asked,

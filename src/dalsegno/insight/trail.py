@@ -6,13 +6,13 @@ from collections.abc import Iterable
 
 import msgspec
 
+from dalsegno.client.standing import Mark, Trouble
 from dalsegno.core import failure
 from dalsegno.core.clock import to_datetime
 from dalsegno.core.codec import JSON
 from dalsegno.core.entries import Entry, Kind, Outcome
 from dalsegno.errors import NotDecodable
 from dalsegno.events.reaction import answered
-from dalsegno.insight.standing import Mark, Trouble
 
 _MESSAGE = 500  # characters of an error that a mark repeats
 

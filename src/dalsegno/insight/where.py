@@ -1,4 +1,4 @@
-"""``where``: how far a run has come, what it waits for, and why it does not move.
+"""``where``, of runs: how far one has come, what it waits for, and why it does not move.
 
 Everything comes from the store: the journal for the trail, the notes that the run's last commit left,
 its inbox, and the workers' sessions. No code of the workflow is needed.
@@ -8,41 +8,24 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from dalsegno.client.standing import Awaited, Because, Doing, Fact, Kept, Mark, Reason, Standing, Why
 from dalsegno.core import notes
 from dalsegno.core.clock import to_datetime
 from dalsegno.core.entries import Kind, Timer
 from dalsegno.core.notes import Notes, Wait
 from dalsegno.core.runs import Run, Status
-from dalsegno.insight.moment import keeper
-from dalsegno.insight.proposals import next_commands
+from dalsegno.insight.causes import causes
+from dalsegno.insight.proposals import store_commands
 from dalsegno.insight.reacts import read_reaction
-from dalsegno.insight.reasons import Facts, why
-from dalsegno.insight.search import find
-from dalsegno.insight.standing import Awaited, Doing, Kept, Mark, Standing, Where
+from dalsegno.insight.reasons import Facts, shut
 from dalsegno.insight.trail import Marks, condensed, trouble
-from dalsegno.insight.workers import Gone, Workers, nobody_gone, read_workers
+from dalsegno.insight.workers import Workers
 from dalsegno.store.protocol import Store
 
 _PAGE = 200  # entries that are read at once
 _TRAIL = 60  # marks that are shown
 _DEPTH = 3  # of children of children
 _CHILDREN = 5  # that are looked up
-
-
-async def where(
-    store: Store, namespace: str, id: str, *, gone: Gone = nobody_gone, trail: int = _TRAIL
-) -> Where:
-    """Tell where a run or a case stands.
-
-    ``id`` is a run's id, a case's, or how one run's id begins; ``RunNotFound`` lists the candidates
-    where it is how several begin. Of a long trail the last ``trail`` marks are kept. ``gone`` lets
-    whoever is on the workers' machine say that a process has ended before its lease has.
-    """
-    found_by, runs = await find(store, namespace, id)
-    full = (await store.facts()).full
-    look = Look(store, await read_workers(store, gone), await keeper(store), trail, full=full)
-    stands = [await look.standing(run) for run in runs]
-    return Where(id, found_by, to_datetime(store.now()), tuple(stands))
 
 
 async def read_trail(store: Store, run: int, last: int) -> tuple[int, tuple[Mark, ...]]:
@@ -69,10 +52,19 @@ class Look:
         full: bool = False,
     ) -> None:
         self._store = store
-        self._workers = workers
+        self.workers = workers
         self._holder = holder
         self._full = full
         self._trail = trail
+
+    def shut(self) -> Because | None:
+        """Say what keeps everybody from writing, if something does."""
+        found = shut(self._full, self._holder, self.workers)
+        if found is None:
+            return None
+        held = found.kind is Reason.STORE_HELD
+        told: dict[str, Fact] = {"pid": self._holder} if held else {}
+        return Because(found.kind, found.text, "", told, store_commands(found.kind, self._holder))
 
     async def standing(self, run: Run, depth: int = 0) -> Standing:
         """Tell where one run stands."""
@@ -82,7 +74,7 @@ class Look:
         facts = Facts(
             run=run,
             now=self._store.now(),
-            workers=self._workers,
+            workers=self.workers,
             holder=self._holder,
             doing=await self._doing(run),
             waits=waits,
@@ -92,10 +84,12 @@ class Look:
             full=self._full,
             reacts=None if run.status.ended else await read_reaction(self._store, run),
         )
-        return await self._standing(facts, told, earlier, trail)
+        return await self._standing(facts, told, earlier, trail, depth)
 
-    async def _standing(self, facts: Facts, told: Notes, earlier: int, trail: tuple[Mark, ...]) -> Standing:
-        run, reason = facts.run, why(facts)
+    async def _standing(
+        self, facts: Facts, told: Notes, earlier: int, trail: tuple[Mark, ...], depth: int
+    ) -> Standing:
+        run, reasons = facts.run, await self._reasons(facts, depth)
         parent = None if run.parent is None else await self._store.get(run.parent)
         return Standing(
             id=run.id,
@@ -103,7 +97,7 @@ class Look:
             version=run.version,
             status=run.status.value,
             reason=run.reason,
-            why=reason,
+            why=Why(reasons[0].kind, reasons[0].text),
             at=to_datetime(facts.now),
             since=to_datetime(run.changed_at),
             created_at=to_datetime(run.created_at),
@@ -123,8 +117,20 @@ class Look:
             to_undo=told.to_undo,
             crashes=run.crashes,
             line=told.line,
-            next=next_commands(facts, reason.kind),
+            next=reasons[0].next,
+            reasons=reasons,
         )
+
+    async def _reasons(self, facts: Facts, depth: int) -> tuple[Because, ...]:
+        """Return what holds a run; one that stands behind another is held by what holds that one."""
+        reasons = causes(facts)
+        ahead = None if facts.reacts is None else facts.reacts.ahead
+        if reasons[0].kind is not Reason.BLOCKED or ahead is None or depth >= _DEPTH:
+            return reasons
+        first = await self._store.find(facts.run.namespace, ahead)
+        if first is None or first.status.ended:
+            return reasons
+        return (*reasons, *(await self.standing(first, depth + 1)).reasons)
 
     async def _waits(self, run: Run, told: Notes, trail: tuple[Mark, ...], depth: int) -> tuple[Awaited, ...]:
         if run.status.ended:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TypeAlias
 
+from dalsegno.client.standing import WorkerView
 from dalsegno.core.clock import SECOND, to_datetime
 from dalsegno.core.commit import Session
 from dalsegno.store.protocol import Store
@@ -21,34 +21,6 @@ WEDGED_AFTER = 2 * SECOND
 def nobody_gone(session: Session) -> bool:
     """Know nothing of other processes: only leases tell."""
     return False
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerView:
-    """A worker as the store knows it.
-
-    ``state`` is live, wedged (its heart beats and its loop does not turn), silent (its lease is over)
-    or gone (its process has ended); ``seconds`` tell for how long it is wedged or silent.
-    """
-
-    session: int
-    pid: int
-    host: str
-    program: str
-    python: str
-    opened_at: datetime
-    state: str
-    seconds: float = 0.0
-
-    @property
-    def alive(self) -> bool:
-        """Whether it may still act, be it that its loop stands."""
-        return self.state in ("live", "wedged")
-
-    @property
-    def name(self) -> str:
-        """How messages name it."""
-        return f"pid {self.pid} ({self.program})" if self.program else f"pid {self.pid}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dalsegno.client.standing import Awaited, Reason
 from dalsegno.core.clock import MINUTE, SECOND, to_datetime
 from dalsegno.core.commit import Emit
 from dalsegno.core.event import NewEvent, meant_for
@@ -26,7 +27,6 @@ from dalsegno.insight.owed import Owed, owed
 from dalsegno.insight.proposals import next_commands
 from dalsegno.insight.reacts import Reacts, event_names
 from dalsegno.insight.reasons import Facts, why
-from dalsegno.insight.standing import Awaited, Reason
 from dalsegno.insight.workers import Workers
 from tests.unit.insight.stage import Stage
 
@@ -159,8 +159,12 @@ def test_a_service_that_is_behind_says_how_far(stage: Stage) -> None:
     assert (one.kind, one.text) == (Reason.LAG, "lag 1 event, on the log for 2s")
 
 
-def test_a_pause_comes_before_everything_else_that_keeps_a_service(stage: Stage) -> None:
+def test_a_paused_service_without_a_worker_needs_the_worker_first(stage: Stage) -> None:
     stage.store.apply([SteerService("default", "shipping", "ann", pause=True)])
+    one = said(stage)
+    assert one is not None
+    assert [each.kind for each in one.reasons] == [Reason.NO_WORKER, Reason.SERVICE_PAUSED]
+    stage.worker("shipping.ship")
     one = said(stage)
     assert one is not None
     assert (one.kind, one.text) == (Reason.SERVICE_PAUSED, "service shipping is paused by ann for 0s")
@@ -178,6 +182,7 @@ def test_an_open_circuit_says_for_how_long(stage: Stage) -> None:
 
 
 def test_a_hole_in_the_log_keeps_a_service(stage: Stage) -> None:
+    stage.worker("shipping.ship")
     stage.store.apply([Emit((NewEvent(type="Paid", id="3"),)), Forget(3)])
     one = said(stage, 3)
     assert one is not None

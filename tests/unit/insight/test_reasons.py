@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from dalsegno.client.standing import Awaited, Doing, Reason, Trouble, WorkerView
 from dalsegno.core.clock import HOUR, MINUTE, SECOND, to_datetime
 from dalsegno.core.runs import (
     COMPENSATING,
@@ -19,8 +20,7 @@ from dalsegno.core.runs import (
 )
 from dalsegno.insight.proposals import next_commands
 from dalsegno.insight.reasons import Facts, why
-from dalsegno.insight.standing import Awaited, Doing, Reason, Trouble
-from dalsegno.insight.workers import Workers, WorkerView
+from dalsegno.insight.workers import Workers
 
 NOW = 1_800_000_000 * SECOND
 LIVE = WorkerView(5, 77, "here", "orders.py", "3.11", to_datetime(NOW), "live")
@@ -265,13 +265,17 @@ def test_the_next_command_fits_the_reason_and_can_be_pasted() -> None:
     assert next_commands(facts(run(), holder=9), Reason.STORE_HELD)[0] == "ps -p 9"
 
 
+OF_CASES = {Reason.NOT_EMITTED, Reason.FILTERED, Reason.DUPLICATE, Reason.NOT_KNOWN}
+
+
 def test_every_reason_but_the_passing_ones_proposes_something() -> None:
     waits = [awaited("signal", "x"), awaited("child", "y", detail="c")]
     events = [awaited("signal", "event Paid")]
     silent = [
         reason
         for reason in Reason
-        if not next_commands(facts(run(), waits=events if reason is Reason.EVENT else waits), reason)
+        if reason not in OF_CASES
+        and not next_commands(facts(run(), waits=events if reason is Reason.EVENT else waits), reason)
     ]
     assert silent == [Reason.NOT_YET_DUE]
 

@@ -22,7 +22,7 @@ from dalsegno.insight.paint import Style
 from dalsegno.insight.render import render_where, to_json
 from dalsegno.insight.search import find_run
 from dalsegno.insight.tables import render_counts, render_journal, render_page
-from dalsegno.insight.where import where
+from dalsegno.insight.whereabouts import where
 from dalsegno.store.protocol import RunQuery
 from tests.unit.insight.stage import Stage
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dalsegno.client.standing import Mark
 from dalsegno.core import failure
 from dalsegno.core.clock import SECOND
 from dalsegno.core.entries import Entry, Kind, Outcome
 from dalsegno.core.failure import Failure
-from dalsegno.insight.standing import Mark
 from dalsegno.insight.trail import Marks, condensed, trouble
 
 ERROR = failure.encode(Failure("builtins.ValueError", "no funds"))

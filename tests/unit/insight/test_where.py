@@ -6,6 +6,8 @@ import asyncio
 
 import pytest
 
+from dalsegno.client.standing import Reason, Standing
+from dalsegno.client.whereabouts import Where
 from dalsegno.core import failure
 from dalsegno.core.clock import HOUR, SECOND
 from dalsegno.core.commit import Beat, Rest
@@ -15,8 +17,7 @@ from dalsegno.core.notes import LongAttempt, Wait
 from dalsegno.core.runs import Status
 from dalsegno.errors import RunNotFound
 from dalsegno.insight.search import find_run
-from dalsegno.insight.standing import Reason, Standing, Where
-from dalsegno.insight.where import where
+from dalsegno.insight.whereabouts import where
 from tests.unit.insight.stage import SESSION, Stage
 
 

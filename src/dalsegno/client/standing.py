@@ -6,18 +6,46 @@ line prints, so they are kept.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from dalsegno.insight.workers import WorkerView
+
+@dataclass(frozen=True, slots=True)
+class WorkerView:
+    """A worker as the store knows it.
+
+    ``state`` is live, wedged (its heart beats and its loop does not turn), silent (its lease is over)
+    or gone (its process has ended); ``seconds`` tell for how long it is wedged or silent.
+    """
+
+    session: int
+    pid: int
+    host: str
+    program: str
+    python: str
+    opened_at: datetime
+    state: str
+    seconds: float = 0.0
+
+    @property
+    def alive(self) -> bool:
+        """Whether it may still act, be it that its loop stands."""
+        return self.state in ("live", "wedged")
+
+    @property
+    def name(self) -> str:
+        """How messages name it."""
+        return f"pid {self.pid} ({self.program})" if self.program else f"pid {self.pid}"
 
 
 class Reason(StrEnum):
     """Why a run does not move, or that it does: a closed list, of which one always holds.
 
     ``DUE`` is the moment between becoming due and being claimed. ``NOTHING`` is a run whose code waits
-    for itself: no signal, timer, step or child can wake it.
+    for itself: no signal, timer, step or child can wake it. ``NOT_EMITTED`` is a case that cannot go on:
+    what it needs was not emitted, and nothing that is open will. ``NOT_KNOWN`` is said of a time in the past.
     """
 
     COMPLETED = "completed"
@@ -41,6 +69,11 @@ class Reason(StrEnum):
     LAG = "lag"
     RETENTION_PASSED = "retention passed"
     PRESSURE = "producer backpressure"
+    EARLIER = "waiting for an earlier event of its key"
+    NOT_EMITTED = "not emitted"
+    FILTERED = "filtered"
+    DUPLICATE = "duplicate, already handled"
+    NOT_KNOWN = "not known any more"
     NOTHING = "waiting for nothing"
     NOT_YET_DUE = "not yet due"
     DUE = "due"
@@ -57,6 +90,24 @@ class Why:
 
     kind: Reason
     text: str
+
+
+Fact = str | int | float | datetime | tuple[str, ...] | None
+"""One piece of evidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Because:
+    """A reason with what it rests on: names, numbers, times and counts by name, and commands of use.
+
+    ``about`` is the handler or the run that it holds; empty where it holds the case as a whole.
+    """
+
+    kind: Reason
+    text: str
+    about: str = ""
+    evidence: Mapping[str, Fact] | None = None
+    next: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +202,8 @@ class Standing:
 
     ``since`` is when its status or reason last changed. The ``trail`` leaves out its first
     ``earlier`` marks. ``undone`` of ``to_undo`` compensations are done. ``line`` is where its code
-    waited when it last came to rest. ``next`` are commands that would be of use now.
+    waited when it last came to rest. ``next`` are commands that would be of use now. ``reasons`` are all
+    that hold it, of which ``why`` is the first: the one that binds.
     """
 
     id: str
@@ -180,19 +232,7 @@ class Standing:
     crashes: int
     line: str
     next: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """The answer to ``where asked``: one run, or the runs of a case in the order of their start.
-
-    ``found_by`` is run (its id), prefix (how its id begins) or case.
-    """
-
-    asked: str
-    found_by: str
-    at: datetime
-    runs: tuple[Standing, ...]
+    reasons: tuple[Because, ...] = ()
 
 
 def without_module(error: str) -> str:

@@ -1,0 +1,85 @@
+"""Why nothing more comes of a case that has not ended: what was not emitted, and what was left out."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator
+
+from dalsegno.client.standing import Because, Reason
+from dalsegno.core.reactions import ReactedAs
+from dalsegno.core.runs import Run, Status
+from dalsegno.insight.flow import Flow, Frontier, State, Trail
+from dalsegno.insight.trail import trouble
+from dalsegno.store.cases import CaseTrail
+
+
+def nothing_comes(
+    told: Frontier, flow: Flow, trail: Trail, left: CaseTrail, runs: Iterable[Run], *, owes: bool
+) -> Iterator[Because]:
+    """Say why no end of a case that has none is there, where nobody owes one or none can come any more.
+
+    ``runs`` take part; ``owes`` tells whether anybody owes anything.
+    """
+    if told.ended or (owes and not told.lost):
+        return
+    if told.awaited and not told.lost:
+        yield _from_outside(told)
+        return
+    yield from _failed(runs)
+    yield from _left_out(flow, trail)
+    yield from _too_late(flow, left)
+    wanted = tuple(dict.fromkeys(name for end in told.ends for name in end.types if name not in told.done))
+    if told.lost:
+        text = f"no end can be reached any more: {_listed(wanted)} is on no path that is left"
+    else:
+        text = f"{_listed(wanted)} was not emitted, and nothing that is open will emit it"
+    last = max(trail.events, key=lambda event: event.number, default=None)
+    show = () if last is None else (f"dalsegno events show {last.number}",)
+    facts = {"missing": wanted, "last_event": None if last is None else last.number}
+    yield Because(Reason.NOT_EMITTED, text, "", facts, show)
+
+
+def _from_outside(told: Frontier) -> Because:
+    names = tuple(each.type for each in told.awaited)
+    workflows = tuple(dict.fromkeys(name for each in told.awaited for name in each.by))
+    text = f"waits for {_listed(names)}, which "
+    text += f"workflow {_listed(workflows)} emits once it is started" if workflows else "comes from outside"
+    emit = tuple(f"dalsegno events emit {shlex.quote(name)} '{{...}}'" for name in names[:3])
+    return Because(Reason.EVENT, text, "", {"names": names, "workflows": workflows}, emit)
+
+
+def _failed(runs: Iterable[Run]) -> Iterator[Because]:
+    for run in runs:
+        if run.status in (Status.FAILED, Status.CANCELLED):
+            error, kind = trouble(run.error), Reason(run.status.value)
+            text = f"run {run.id} {run.status.value}{f' ({run.reason})' if run.reason else ''}"
+            text += f" with {error.brief}" if error is not None and kind is Reason.FAILED else ""
+            facts = {"run": run.id, "error": None if error is None else error.brief}
+            yield Because(kind, text, run.id, facts, (f"dalsegno runs show {shlex.quote(run.id)}",))
+
+
+def _left_out(flow: Flow, trail: Trail) -> Iterator[Because]:
+    for each in trail.reactions:
+        handler = flow.by_title.get(each.handler)
+        if each.state is State.FILTERED and handler is not None and handler.gives:
+            text = f"{each.handler}'s own filter left event {each.event} out"
+            show = (f"dalsegno events show {each.event}",)
+            yield Because(Reason.FILTERED, text, each.handler, {"event": each.event}, show)
+
+
+def _too_late(flow: Flow, left: CaseTrail) -> Iterator[Because]:
+    """Name the events that came too late for the order of their key: they, or later ones, had been handled."""
+    types = {event.number: event.type for event in left.events}
+    for row in left.reactions:
+        takers = [each for each in flow.takers.get(types.get(row.event, ""), ()) if each.gives]
+        if row.outcome == ReactedAs.STALE and takers:
+            note = f" ({row.note})" if row.note else ""
+            text = (
+                f"event {row.event} came too late for the order of its key{note}: recorded, not handled again"
+            )
+            show = (f"dalsegno events show {row.event}",)
+            yield Because(Reason.DUPLICATE, text, takers[0].title, {"event": row.event}, show)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return " or ".join(names) if names else "an end"

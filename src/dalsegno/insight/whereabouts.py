@@ -1,0 +1,66 @@
+"""``where`` and ``explain``: whatever is asked for, be it a run, a case, a key or an event, found and told."""
+
+from __future__ import annotations
+
+from dalsegno.client.case_standing import CaseStanding
+from dalsegno.client.standing import Because
+from dalsegno.client.whereabouts import Explanation, Where
+from dalsegno.core.clock import to_datetime
+from dalsegno.core.event import Event
+from dalsegno.insight.binding import in_order
+from dalsegno.insight.case_where import Scene
+from dalsegno.insight.meant import Meant, meant
+from dalsegno.insight.owed import Ledger
+from dalsegno.insight.workers import Gone, nobody_gone
+from dalsegno.store.protocol import Store
+
+
+async def where(store: Store, namespace: str, id: str, *, gone: Gone = nobody_gone, trail: int = 60) -> Where:
+    """Tell where a run or a case stands.
+
+    ``id`` is a run's id, a case's name, a key of a case, an event (its number, or ``source#id``), or how one run's
+    id begins; ``RunNotFound`` lists the candidates where it means several. Of a long trail the last ``trail``
+    lines are kept. ``gone`` lets whoever is on the workers' machine say that a process has ended before
+    its lease has.
+    """
+    found = await meant(store, namespace, id)
+    scene = await Scene.open(store, namespace, gone=gone, lines=trail)
+    at = to_datetime(store.now())
+    if found.runs:
+        runs = tuple([await scene.look.standing(run) for run in found.runs])
+        return Where(id, found.found_by, at, runs, None, found.others)
+    return Where(id, found.found_by, at, (), await _case(scene, found), found.others)
+
+
+async def _case(scene: Scene, found: Meant) -> CaseStanding:
+    if found.case is not None:
+        return await scene.case(found.case)
+    if found.case_id is not None:
+        return await scene.named((found.case_id,), None)
+    assert found.event is not None
+    return await scene.event(found.event)
+
+
+async def explain(store: Store, namespace: str, id: str, *, gone: Gone = nobody_gone) -> Explanation:
+    """Tell why a case, a run or an event does not move: all reasons, the one that binds first.
+
+    Arguments as for ``where``. An event is what is asked for where it is named by its number.
+    """
+    found = await meant(store, namespace, id)
+    scene = await Scene.open(store, namespace, gone=gone, lines=1)
+    at = to_datetime(store.now())
+    if found.event is not None:
+        return Explanation(id, "event", str(found.event.number), at, await _of_event(scene, found.event))
+    if found.runs:
+        stands = [await scene.look.standing(run) for run in found.runs]
+        reasons = in_order(*(run.reasons for run in stands if run.ended_at is None))
+        name, what = (found.case_id, "case") if found.case_id else (stands[0].id, "run")
+        return Explanation(id, what, name, at, reasons if len(stands) > 1 else stands[0].reasons)
+    case = await _case(scene, found)
+    return Explanation(id, "case", case.id, at, case.reasons)
+
+
+async def _of_event(scene: Scene, event: Event) -> tuple[Because, ...]:
+    ledger = Ledger(scene.store, scene.namespace, scene.look)
+    owed = await ledger.owed(event, await scene.store.reactions(event.number))
+    return in_order(*(one.reasons for one in owed))
