@@ -33,7 +33,7 @@ def test_the_help_needs_no_command_to_be_imported(tmp_path: Path) -> None:
         check=True,
     )
     assert said.stdout.splitlines()[-1] == "['dalsegno.cli.lazy']"
-    assert re.search(r"where +Say where a run stands, and why it does not move\.", said.stdout)
+    assert re.search(r"where +Say where a case or a run stands, what is owed, and by whom\.", said.stdout)
 
 
 @pytest.mark.parametrize("name", sorted(command_names(main)))
