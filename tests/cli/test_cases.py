@@ -133,3 +133,17 @@ def test_the_rows_of_cases_are_made_anew(shop: Path, cli: Cli) -> None:
     after = cli("cases", "list", "--json").stdout
     assert json.loads(after)["cases"] == json.loads(before)["cases"]
     assert json.loads(cli("cases", "show", "p-1", "--json").stdout)["case"]["id"] == "claim-1"
+
+
+@pytest.mark.usefixtures("claims")
+def test_a_case_is_shown_as_it_was(cli: Cli) -> None:
+    story = json.loads(cli("cases", "show", "claim-1", "--json").stdout)
+    past = json.loads(cli("cases", "show", "claim-1", "--at", story["events"][0]["at"], "--json").stdout)
+    assert (past["case"]["state"], past["events"][0]["type"]) == ("open", "Filed")
+    assert story["case"]["state"] == "ended"
+    happened = cli("cases", "show", "claim-1", "--at", story["case"]["ended_at"], "--happened", "--json")
+    assert json.loads(happened.stdout)["case"]["state"] == "ended"
+    before = cli("cases", "show", "claim-1", "--at", "365d")
+    assert (before.exit_code, "had not begun" in before.stderr) == (3, True)
+    wrong = cli("cases", "show", "claim-1", "--happened")
+    assert (wrong.exit_code, "--at" in wrong.stderr) == (2, True)

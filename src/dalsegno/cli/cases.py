@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from dalsegno.client.cases import CaseInfos
+    from dalsegno.client.past import By
 
 STATES = ("open", "ended", "cancelled")
 
@@ -107,24 +108,36 @@ def _answer(view: View, found: CaseInfos, now: datetime, limit: int) -> None:
     say(f"{len(found)} shown{more}" if found else "no such case")
 
 
-@cases.command(examples=["dalsegno cases show order-123", "dalsegno cases show pay-77 --json"])
+@cases.command(
+    examples=[
+        "dalsegno cases show order-123",
+        "dalsegno cases show pay-77 --json",
+        "dalsegno cases show order-123 --at 2d",
+    ]
+)
 @click.argument("case")
+@click.option("--at", metavar="TIME", help='As it was then: a time, or how long ago ("2d").')
+@click.option("--happened", is_flag=True, help="With --at: by the events' own times.")
 @viewing()
-def show(view: View, case: str) -> None:
+def show(view: View, case: str, at: str | None, *, happened: bool) -> None:
     """Show a case with all that it has left: its events, what came of each, its runs, its dead letters.
 
-    CASE is its name, its key, or one of the further keys that its process declares.
+    CASE is its name, its key, or one of the further keys that its process declares. --at shows what the store
+    knew then, with --happened what had happened by then, whenever it came to be known.
     """
-    asyncio.run(_show(view, case))
+    if happened and at is None:
+        raise click.UsageError("--happened says by which time --at counts: give --at too.")
+    asyncio.run(_show(view, case, read_moment(at, "time"), "happened" if happened else "accepted"))
 
 
-async def _show(view: View, case: str) -> None:
+async def _show(view: View, case: str, at: datetime | None, by: By) -> None:
     from dalsegno.client.cases import AsyncCases
     from dalsegno.core.clock import to_datetime
     from dalsegno.insight.case_tables import render_case
 
     async with view.desk() as desk:
-        story, now = await AsyncCases(desk).show(case), to_datetime(desk.store.now())
+        story = await AsyncCases(desk).show(case, at=at, by=by)
+        now = at or to_datetime(desk.store.now())
     view.answer(story, render_case(story, now, view.style))
 
 

@@ -17,6 +17,7 @@ from dalsegno.client.dead_letters import (
 from dalsegno.client.event_views import EventInfo, EventStory
 from dalsegno.client.events import AsyncEvents, EventInfos
 from dalsegno.client.importing import ImportReport
+from dalsegno.client.past import By
 from dalsegno.client.portal import Portal
 from dalsegno.client.redriving import RedriveReport
 from dalsegno.client.schemas import AsyncSchemas, Language
@@ -150,9 +151,13 @@ class Cases:
         """Read a case by its name, or by a key that no other has; raise ``CaseNotFound``."""
         return self._portal.call(self._cases.get(case))
 
-    def show(self, case: str) -> CaseStory:
-        """Read a case with all that it has left in the store; raise ``CaseNotFound``."""
-        return self._portal.call(self._cases.show(case))
+    def show(self, case: str, *, at: datetime | None = None, by: By = "accepted") -> CaseStory:
+        """Read a case with all that it has left in the store; raise ``CaseNotFound``.
+
+        With ``at`` it is as it was then: by what the store had accepted, or ``by="happened"`` by the events'
+        own times, in the order in which they happened; CaseNotFound is raised where it had not begun.
+        """
+        return self._portal.call(self._cases.show(case, at=at, by=by))
 
     def cancel(self, case: str, data: Mapping[str, Any] | None = None, *, by: str = "") -> bool:
         """Cancel a case: put the event on the log that its process declares for it, and cancel its runs.

@@ -14,9 +14,10 @@ from dalsegno.client.dead_letters import letter_info
 from dalsegno.client.desk import Desk
 from dalsegno.client.event_views import ReactionInfo, info_of, reaction_info
 from dalsegno.client.events import handlers_of
+from dalsegno.client.past import By, left_at, row_at
 from dalsegno.client.run_views import run_info
-from dalsegno.core.cases import OPEN, CaseRow
-from dalsegno.core.clock import from_datetime
+from dalsegno.core.cases import OPEN, CaseRow, Process, process_of
+from dalsegno.core.clock import from_datetime, to_datetime
 from dalsegno.core.commit import Emit, Emitted
 from dalsegno.core.event import NewEvent
 from dalsegno.core.ids import check_id
@@ -95,18 +96,27 @@ class AsyncCases:
         """Read a case by its name, or by a key that no other has; raise ``CaseNotFound``."""
         return case_info(await self.row(case), self.desk.store.now())
 
-    async def show(self, case: str) -> CaseStory:
-        """Read a case with all that it has left in the store; raise ``CaseNotFound``."""
+    async def show(self, case: str, *, at: datetime | None = None, by: By = "accepted") -> CaseStory:
+        """Read a case with all that it has left in the store; raise ``CaseNotFound``.
+
+        With ``at`` it is as it was then: by what the store had accepted, or ``by="happened"`` by the events'
+        own times, in the order in which they happened; CaseNotFound is raised where it had not begun.
+        """
         store, namespace, row = self.desk.store, self.desk.namespace, await self.row(case)
         names = await store.case_names(namespace, row.id)
         keys: dict[str, tuple[str, ...]] = {}
         for alias in await store.case_aliases(namespace, row.id):
             keys[alias.name] = (*keys.get(alias.name, ()), alias.value)
         trail = await store.trail(namespace, names, limit=_EVENTS + 1)
+        now, partial = store.now(), len(trail.events) > _EVENTS
+        if at is not None:
+            now = from_datetime(at)
+            row = await self._row_at(row, trail, now, by)
+            trail = left_at(trail, now, by)
         titles = await handlers_of(self.desk)
         runs = {run.number: run for run in trail.runs}
         return CaseStory(
-            case=case_info(row, store.now()),
+            case=case_info(row, now),
             names=names[1:],
             keys=keys,
             events=tuple(info_of(event) for event in trail.events[:_EVENTS]),
@@ -116,7 +126,7 @@ class AsyncCases:
                 letter_info(letter, titles[letter.handler], runs[letter.run].id)
                 for letter in trail.dead_letters
             ),
-            partial=len(trail.events) > _EVENTS,
+            partial=partial,
         )
 
     # -- cancelling
@@ -202,6 +212,21 @@ class AsyncCases:
             "Name one of them." if others else "`dalsegno cases list` shows what there is.",
             case_id=case,
         )
+
+    async def _row_at(self, row: CaseRow, trail: CaseTrail, at: int, by: By) -> CaseRow:
+        found = row_at(row, await self._process(row.process), trail, at, by)
+        if found is None:
+            raise CaseNotFound(
+                f"Case {row.id} had not begun at {to_datetime(at).isoformat()}.",
+                f"It began at {to_datetime(row.started_at).isoformat()}.",
+                "Ask for a later time.",
+                case_id=row.id,
+            )
+        return found
+
+    async def _process(self, name: str) -> Process | None:
+        rows = await self.desk.store.processes(self.desk.namespace)
+        return next((process_of(row) for row in rows if row.name == name), None)
 
     async def _listed(self, query: CaseQuery) -> CaseInfos:
         now = self.desk.store.now()
