@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dalsegno.client import AsyncClient, Client, Operations
 from dalsegno.client.portal import Portal
 from dalsegno.core.clock import Clock, SystemClock
-from dalsegno.core.commit import Rest
+from dalsegno.core.commit import Rest, Session
 from dalsegno.core.durations import Duration, microseconds
 from dalsegno.core.ids import Numbers
 from dalsegno.core.limits import Limits
@@ -36,6 +36,7 @@ from dalsegno.events.within import Within
 from dalsegno.store.memory import MemoryStore
 from dalsegno.store.protocol import Store
 from dalsegno.store.sqlite import SqliteLook, SqliteStore
+from dalsegno.worker.vitals import own_vitals, provably_gone
 from dalsegno.worker.worker import Worker, WorkerOptions
 
 if TYPE_CHECKING:
@@ -257,7 +258,13 @@ class Runtime:
         self.engine.on_emitted = self.reacting.on_written = self._emitted
         self.worker = self._make_worker() if worker else None
         self.operations = self._make_operations()
+        self._give_sight()
         self.instruments.watch(self.commits, self.engine, self.reacting, self.operations)
+
+    def _give_sight(self) -> None:
+        from dalsegno.insight.sight import Sight
+
+        self.operations.looking = Sight(self.store, self.options.namespace, self._is_gone)
 
     def _make_instruments(self, *, worker: bool) -> Instruments:
         from dalsegno.insight.instruments import Instruments
@@ -380,6 +387,10 @@ class Runtime:
         await self.store.close()
         if isinstance(self._threads, Threads):
             self._threads.close()
+
+    def _is_gone(self, session: Session) -> bool:
+        """Tell of another worker of this machine whether its process surely lives no more."""
+        return provably_gone(session, own_vitals(self._clock))
 
     def _emitted(self) -> None:
         """Hear of new events, and of reactions that are runs: services and the claimer look at once."""

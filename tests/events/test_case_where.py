@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,15 +13,15 @@ from dalsegno import App, AsyncClient, Process, Service, event, receive, workflo
 from dalsegno.client.case_standing import CaseStanding
 from dalsegno.client.standing import Reason
 from dalsegno.client.whereabouts import Explanation, Where
-from dalsegno.core.clock import SECOND
-from dalsegno.errors import RunNotFound
+from dalsegno.core.clock import SECOND, to_datetime
+from dalsegno.errors import InvalidInput, RunNotFound
+from dalsegno.insight.case_groups import render_groups, render_stuck
 from dalsegno.insight.paint import Style
 from dalsegno.insight.render import render_where, to_json
 from dalsegno.insight.render_case import render_explanation
 from dalsegno.insight.whereabouts import explain, where
 from tests.helpers.room import eventually
-
-pytestmark = pytest.mark.asyncio
+from tests.helpers.waiting import until
 
 
 @event(key="order")
@@ -62,6 +63,7 @@ class Shop:
     """One service pays, one ships; what cannot be shipped is a dead letter at once."""
 
     def __init__(self, process: str = "order") -> None:
+        self.mended = False
         self.process = Process(process, starts=Placed, ends=Shipped | Declined, due="1s")
         self.payments, self.shipping = Service("payments"), Service("shipping")
 
@@ -71,7 +73,7 @@ class Shop:
 
         @self.shipping.on(attempts=1)
         async def ship(e: Paid) -> Shipped:
-            if e.order.startswith("heavy"):
+            if e.order.startswith("heavy") and not self.mended:
                 raise KeyError("sku")
             return Shipped(e.order)
 
@@ -110,6 +112,7 @@ async def dead(client: AsyncClient) -> bool:
     return bool(await client.dead_letters.list())
 
 
+@pytest.mark.asyncio
 async def test_a_case_that_went_through_says_how_it_ended(tmp_path: Path) -> None:
     app = Shop().app(tmp_path)
     async with app as client:
@@ -127,6 +130,7 @@ async def test_a_case_that_went_through_says_how_it_ended(tmp_path: Path) -> Non
     assert case.unreachable == ("Declined",)
 
 
+@pytest.mark.asyncio
 async def test_a_dead_letter_is_owed_and_says_by_whom_and_what_to_do(tmp_path: Path) -> None:
     app = Shop().app(tmp_path)
     async with app as client:
@@ -152,6 +156,7 @@ async def test_a_dead_letter_is_owed_and_says_by_whom_and_what_to_do(tmp_path: P
     assert document["case"]["owed"][0]["reasons"][0]["kind"] == "dead letter"
 
 
+@pytest.mark.asyncio
 async def test_a_case_is_found_by_its_key_and_by_an_event_of_it(tmp_path: Path) -> None:
     app = Shop().app(tmp_path)
     async with app as client:
@@ -168,6 +173,7 @@ async def test_a_case_is_found_by_its_key_and_by_an_event_of_it(tmp_path: Path) 
     assert (both.found_by, both.case.id, both.others) == ("key", "order-2", ("#2",))
 
 
+@pytest.mark.asyncio
 async def test_a_key_of_several_cases_lists_them(tmp_path: Path) -> None:
     shop = Shop()
     other = Process("parcel", starts=Paid, ends=Shipped)
@@ -184,6 +190,7 @@ async def test_a_key_of_several_cases_lists_them(tmp_path: Path) -> None:
     assert set(refused.value.candidates) == {"order-9", "parcel-9"}
 
 
+@pytest.mark.asyncio
 async def test_without_a_worker_nobody_reacts_and_it_is_late(tmp_path: Path) -> None:
     shop = Shop()
     async with shop.app(tmp_path) as client:
@@ -200,6 +207,7 @@ async def test_without_a_worker_nobody_reacts_and_it_is_late(tmp_path: Path) -> 
     assert case.due_at is not None and (case.due_at - case.started_at).total_seconds() * SECOND == SECOND
 
 
+@pytest.mark.asyncio
 async def test_a_run_that_takes_part_is_one_of_those_that_owe(tmp_path: Path) -> None:
     app = Shop().app(tmp_path)
     async with app as client:
@@ -212,6 +220,7 @@ async def test_a_run_that_takes_part_is_one_of_those_that_owe(tmp_path: Path) ->
     assert not case.stuck
 
 
+@pytest.mark.asyncio
 async def test_an_event_of_no_case_is_told_with_who_owes_a_reaction(tmp_path: Path) -> None:
     app = Shop().app(tmp_path)
     async with app as client:
@@ -222,3 +231,70 @@ async def test_an_event_of_no_case_is_told_with_who_owes_a_reaction(tmp_path: Pa
     assert (found.found_by, found.case.process) == ("event", None)
     assert [owed.why.kind for owed in found.case.owed] == [Reason.DEAD_LETTER]
     assert (told.what, told.id, [each.kind for each in told.reasons]) == ("event", "1", [Reason.DEAD_LETTER])
+
+
+@pytest.mark.asyncio
+async def test_a_case_is_shown_as_it_was(tmp_path: Path) -> None:
+    shop = Shop()
+    app = shop.app(tmp_path)
+    async with app as client:
+        await client.emit(Placed("heavy"))
+        await eventually(lambda: dead(client), "it is a dead letter")
+        await stands(app, "order-heavy", owed=1, lines=2)
+        assert app._runtime is not None
+        stuck_at = to_datetime(app._runtime.store.now())
+        shop.mended = True
+        await client.dead_letters.redrive(1)
+        now = await stands(app, "order-heavy", owed=0, lines=3)
+        then = (await client.where("order-heavy", at=stuck_at)).case
+        placed = (await client.where("order-heavy", at=now.started_at)).case
+        with pytest.raises(RunNotFound, match="had not begun"):
+            await client.where("order-heavy", at=now.started_at - timedelta(seconds=1))
+        with pytest.raises(InvalidInput, match="has not come yet"):
+            await client.where("order-heavy", at=now.at + timedelta(days=1))
+    assert now.state == "ended" and not now.past
+    assert then is not None and placed is not None
+    assert (then.state, then.past, then.at, then.end) == ("open", True, stuck_at, None)
+    assert [line.name for line in then.trail] == ["Placed", "Paid"]
+    (owed,) = then.owed
+    assert (owed.by, owed.why.kind, owed.gives) == ("shipping.ship", Reason.DEAD_LETTER, ("Shipped",))
+    assert owed.why.text == "was dead letter 1, after 1 attempt: KeyError: 'sku'"
+    assert [line.name for line in placed.trail] == ["Placed"]
+    assert [(each.by, each.why.kind) for each in placed.owed] == [("payments.pay", Reason.NOT_KNOWN)]
+
+
+def test_the_blocking_client_tells_the_same(tmp_path: Path) -> None:
+    with Shop().app(tmp_path) as client:
+        client.emit(Placed("heavy"))
+        until(client.dead_letters.list, "it is a dead letter")
+        case, told = client.where("heavy").case, client.explain("order-heavy")
+    assert case is not None
+    assert (
+        [each.kind for each in told.reasons] == [each.kind for each in case.reasons] == [Reason.DEAD_LETTER]
+    )
+
+
+@pytest.mark.asyncio
+async def test_many_cases_are_grouped_by_the_reason_that_binds(tmp_path: Path) -> None:
+    app = Shop().app(tmp_path)
+    async with app as client:
+        await client.emit(*(Placed(f"heavy {n}") for n in range(5)))
+        await client.emit(Placed("1"))
+
+        async def all_dead() -> bool:
+            return len(await client.dead_letters.list()) == 5
+
+        await eventually(all_dead, "five dead letters")
+        await stands(app, "order-1", owed=0, lines=3)
+        found, stuck = await client.cases.why(), await client.cases.stuck("order")
+        few = await client.cases.why("order", limit=2)
+        none = await client.cases.stuck("parcel")
+    (group,) = found.groups
+    assert (group.kind, group.about, group.count) == (Reason.DEAD_LETTER, "shipping.ship", 5)
+    assert group.examples == ("order-heavy 0", "order-heavy 1", "order-heavy 2")
+    assert {case.id for case in stuck.cases} == {f"order-heavy {n}" for n in range(5)}
+    assert {case.why.kind for case in stuck.cases} == {Reason.DEAD_LETTER}
+    assert (few.looked, few.more, few.groups[0].count) == (2, True, 2)
+    assert not none.cases
+    assert "     5  dead letter  shipping.ship  since" in render_groups(found, Style())
+    assert "order-heavy 3" in render_stuck(stuck, Style())

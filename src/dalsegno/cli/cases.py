@@ -1,4 +1,4 @@
-"""``dalsegno cases``: which there are, where one stands, which are late; and an end to one."""
+"""``dalsegno cases``: which there are, where one stands, which are late or stuck and why; and an end to one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 from dalsegno.cli.console import say
 from dalsegno.cli.exits import Commands, NotPossibleNow
 from dalsegno.cli.inputs import by_option, read_json, read_moment
-from dalsegno.cli.view import View, viewing
+from dalsegno.cli.view import View, gone_here, viewing
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -106,6 +106,52 @@ def _answer(view: View, found: CaseInfos, now: datetime, limit: int) -> None:
     view.answer({"at": now, "cases": found, "next": following}, render_cases(found, now, view.style))
     more = f"; more: --before {following}" if following is not None else ""
     say(f"{len(found)} shown{more}" if found else "no such case")
+
+
+_looked = click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=1_000, show_default=True, help="Look at so many."
+)
+
+
+@cases.command(examples=["dalsegno cases stuck", "dalsegno cases stuck order --json"])
+@click.argument("process", required=False)
+@_looked
+@viewing()
+def stuck(view: View, process: str | None, limit: int) -> None:
+    """List the open cases of which nothing moves until somebody acts, each with the reason that binds."""
+    asyncio.run(_stuck(view, process, limit))
+
+
+async def _stuck(view: View, process: str | None, limit: int) -> None:
+    from dalsegno.insight.case_groups import render_stuck, stuck_cases
+
+    async with view.store() as store:
+        found = await stuck_cases(store, view.namespace, process, limit=limit, gone=gone_here())
+    view.answer(found, render_stuck(found, view.style))
+    say(f"{len(found.cases)} of {found.looked:,} open cases{_not_all(found.more)}")
+
+
+@cases.command(examples=["dalsegno cases why", "dalsegno cases why order --late"])
+@click.argument("process", required=False)
+@click.option("--late", is_flag=True, help="Only those past their due time.")
+@_looked
+@viewing()
+def why(view: View, process: str | None, late: bool, limit: int) -> None:
+    """Say why open cases wait: how many for which reason, the largest group first, with examples."""
+    asyncio.run(_why(view, process, limit, late=late))
+
+
+async def _why(view: View, process: str | None, limit: int, *, late: bool) -> None:
+    from dalsegno.insight.case_groups import render_groups, why_cases
+
+    async with view.store() as store:
+        found = await why_cases(store, view.namespace, process, late=late, limit=limit, gone=gone_here())
+    view.answer(found, render_groups(found, view.style, option=view.option))
+    say(f"{found.looked:,} open cases{_not_all(found.more)}")
+
+
+def _not_all(more: bool) -> str:
+    return "; there are more: --limit" if more else ""
 
 
 @cases.command(

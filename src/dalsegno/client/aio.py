@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from dalsegno.client.aggregates import FromOutside
 from dalsegno.client.case import AsyncCase
@@ -22,6 +22,11 @@ from dalsegno.events.aggregate import Aggregate
 from dalsegno.events.commands import AsyncAggregateHandle
 from dalsegno.events.projection import Projection
 from dalsegno.store.protocol import RunQuery
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from dalsegno.client.whereabouts import Explanation, Where
 
 A = TypeVar("A", bound=Aggregate)
 I = TypeVar("I")
@@ -75,7 +80,7 @@ class AsyncClient:
         self._operations = operations
         self.events = AsyncEvents(operations.desk)
         self.services = AsyncServices(operations.desk)
-        self.cases = AsyncCases(operations.desk)
+        self.cases = AsyncCases(operations.desk, lambda: operations.sight)
         self.dead_letters = AsyncDeadLetters(operations.desk)
         self.schemas = AsyncSchemas(operations.registering)
 
@@ -230,3 +235,19 @@ class AsyncClient:
                 limit=limit,
             )
         )
+
+    async def where(self, id: str, *, at: datetime | None = None) -> Where:
+        """Tell where a case or a run stands: what is done, what is owed, by whom, and why it does not move.
+
+        ``id`` is the name of a case, one of its keys, a run's id or how one begins, or an event (its number, or
+        ``source#id``). ``at`` asks for a case as it was then. Raises RunNotFound, with ``candidates`` where it
+        means several, and InvalidInput for a time that has not come.
+        """
+        return await self._operations.sight.where(id, at)
+
+    async def explain(self, id: str) -> Explanation:
+        """Tell why a case, a run or an event does not move: all reasons, the one that binds first.
+
+        ``id`` as for ``where``; an event that is named by its number is asked about itself.
+        """
+        return await self._operations.sight.explain(id)

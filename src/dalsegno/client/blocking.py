@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dalsegno.client.case_views import CaseInfo, CaseStory
 from dalsegno.client.cases import AsyncCases, CaseInfos, States
@@ -24,6 +24,9 @@ from dalsegno.client.schemas import AsyncSchemas, Language
 from dalsegno.client.services import AsyncServices, PartitionInfo, ServiceInfo, ServiceInfos
 from dalsegno.events.envelope import Envelope
 from dalsegno.events.types import Compatibility
+
+if TYPE_CHECKING:
+    from dalsegno.client.case_groups import CaseGroups, StuckCases
 
 
 class Events:
@@ -158,6 +161,14 @@ class Cases:
         own times, in the order in which they happened; CaseNotFound is raised where it had not begun.
         """
         return self._portal.call(self._cases.show(case, at=at, by=by))
+
+    def stuck(self, process: str | None = None, *, limit: int = 1_000) -> StuckCases:
+        """List the open cases of which nothing moves until somebody acts, of up to ``limit`` that are looked at."""
+        return self._portal.call(self._cases.stuck(process, limit=limit))
+
+    def why(self, process: str | None = None, *, late: bool = False, limit: int = 1_000) -> CaseGroups:
+        """Group up to ``limit`` open cases, or only those that are ``late``, by the reason that binds."""
+        return self._portal.call(self._cases.why(process, late=late, limit=limit))
 
     def cancel(self, case: str, data: Mapping[str, Any] | None = None, *, by: str = "") -> bool:
         """Cancel a case: put the event on the log that its process declares for it, and cancel its runs.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
@@ -25,6 +25,10 @@ from dalsegno.errors import CaseNotFound, InvalidInput, NotDecodable
 from dalsegno.events.holding import Holding
 from dalsegno.store.cases import CaseQuery, CaseTrail
 
+if TYPE_CHECKING:
+    from dalsegno.client.case_groups import CaseGroups, StuckCases
+    from dalsegno.client.whereabouts import Looking
+
 _EVENTS = 10_000  # of one case, that are read
 
 CaseInfos: TypeAlias = list[CaseInfo]
@@ -41,8 +45,9 @@ class _Cancelling(msgspec.Struct):
 class AsyncCases:
     """Cases, in ``async def`` code."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, sight: Callable[[], Looking] | None = None) -> None:
         self.desk = desk
+        self._sight = sight
 
     # -- looking
 
@@ -128,6 +133,19 @@ class AsyncCases:
             ),
             partial=partial,
         )
+
+    async def stuck(self, process: str | None = None, *, limit: int = 1_000) -> StuckCases:
+        """List the open cases of which nothing moves until somebody acts, of up to ``limit`` that are looked at."""
+        return await self._looking.stuck(process, limit)
+
+    async def why(self, process: str | None = None, *, late: bool = False, limit: int = 1_000) -> CaseGroups:
+        """Group up to ``limit`` open cases, or only those that are ``late``, by the reason that binds."""
+        return await self._looking.why(process, limit, late=late)
+
+    @property
+    def _looking(self) -> Looking:
+        assert self._sight is not None  # the client of an App gives it
+        return self._sight()
 
     # -- cancelling
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec.structs import replace
 
@@ -49,6 +49,9 @@ from dalsegno.events.pressure import Pressure
 from dalsegno.events.registering import Registering
 from dalsegno.events.types import event_type
 from dalsegno.store.protocol import RunQuery, Store
+
+if TYPE_CHECKING:
+    from dalsegno.client.whereabouts import Looking
 
 
 class LocalWorker(Protocol):
@@ -132,7 +135,14 @@ class Operations:
             pressure=pressure,
             registering=self.registering,
         )
+        self.looking: Looking | None = None
         self.desk = Desk(store, namespace, commits, self._declared, limits, self._written, pressure)
+
+    @property
+    def sight(self) -> Looking:
+        """Who can tell where things stand."""
+        assert self.looking is not None  # the App gives it
+        return self.looking
 
     @property
     def commits(self) -> CommitQueue:

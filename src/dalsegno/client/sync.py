@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from dalsegno.client.aio import AsyncClient, AsyncRun
 from dalsegno.client.blocking import Cases, DeadLetters, Events, Schemas, Services
@@ -18,6 +18,11 @@ from dalsegno.engine.definitions import Workflow
 from dalsegno.events.aggregate import Aggregate
 from dalsegno.events.commands import AggregateHandle
 from dalsegno.events.projection import Projection
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from dalsegno.client.whereabouts import Explanation, Where
 
 A = TypeVar("A", bound=Aggregate)
 I = TypeVar("I")
@@ -219,3 +224,19 @@ class Client:
         return self._portal.call(
             self._client.runs(*statuses, workflow=workflow, id_prefix=id_prefix, limit=limit)
         )
+
+    def where(self, id: str, *, at: datetime | None = None) -> Where:
+        """Tell where a case or a run stands: what is done, what is owed, by whom, and why it does not move.
+
+        ``id`` is the name of a case, one of its keys, a run's id or how one begins, or an event (its number, or
+        ``source#id``). ``at`` asks for a case as it was then. Raises RunNotFound, with ``candidates`` where it
+        means several, and InvalidInput for a time that has not come.
+        """
+        return self._portal.call(self._client.where(id, at=at))
+
+    def explain(self, id: str) -> Explanation:
+        """Tell why a case, a run or an event does not move: all reasons, the one that binds first.
+
+        ``id`` as for ``where``; an event that is named by its number is asked about itself.
+        """
+        return self._portal.call(self._client.explain(id))

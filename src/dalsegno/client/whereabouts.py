@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
+from dalsegno.client.case_groups import CaseGroups, StuckCases
 from dalsegno.client.case_standing import CaseStanding
 from dalsegno.client.standing import Because, Standing
 
@@ -38,3 +40,23 @@ class Explanation:
     id: str
     at: datetime
     reasons: tuple[Because, ...]
+
+
+class Looking(Protocol):
+    """Who can tell; the App gives it to its client."""
+
+    async def where(self, id: str, at: datetime | None = None) -> Where:
+        """Tell where something stands, or stood."""
+        ...
+
+    async def explain(self, id: str) -> Explanation:
+        """Tell why something does not move."""
+        ...
+
+    async def stuck(self, process: str | None, limit: int) -> StuckCases:
+        """List open cases that do not move until somebody acts."""
+        ...
+
+    async def why(self, process: str | None, limit: int, *, late: bool) -> CaseGroups:
+        """Group open cases by the reason that binds."""
+        ...

@@ -26,6 +26,7 @@ from dalsegno.insight.case_debts import owing
 from dalsegno.insight.case_ends import nothing_comes
 from dalsegno.insight.case_flow import read_declared, trail_of
 from dalsegno.insight.case_lines import lines_of
+from dalsegno.insight.case_past import left_then, marks_then, owed_then, row_then, standing_then, trail_then
 from dalsegno.insight.flow import Flow, Frontier, Trail, drift, frontier
 from dalsegno.insight.moment import keeper
 from dalsegno.insight.owed import Ledger, Owed
@@ -67,19 +68,38 @@ class _Found:
 class Scene:
     """One look at a store for however many cases: what is declared, the workers and the services are read once."""
 
-    def __init__(self, store: Store, namespace: str, look: Look, flow: Flow, *, lines: int) -> None:
+    def __init__(
+        self, store: Store, namespace: str, look: Look, flow: Flow, *, lines: int, then: int | None = None
+    ) -> None:
         self.store = store
         self.namespace = namespace
         self.look = look
         self.flow = flow
+        self.then = then
         self._lines = lines
 
     @classmethod
-    async def open(cls, store: Store, namespace: str, *, gone: Gone = nobody_gone, lines: int = 60) -> Scene:
-        """Take the look; ``gone`` as for ``where``. Of a long trail the last ``lines`` are kept."""
+    async def open(
+        cls,
+        store: Store,
+        namespace: str,
+        *,
+        gone: Gone = nobody_gone,
+        lines: int = 60,
+        then: int | None = None,
+    ) -> Scene:
+        """Take the look; ``gone`` as for ``where``, ``then`` a time in the past that it is to be of.
+
+        Of a long trail the last ``lines`` are kept.
+        """
         full = (await store.facts()).full
         look = Look(store, await read_workers(store, gone), await keeper(store), lines, full=full)
-        return cls(store, namespace, look, await read_declared(store, namespace), lines=lines)
+        return cls(store, namespace, look, await read_declared(store, namespace), lines=lines, then=then)
+
+    @property
+    def now(self) -> int:
+        """The moment that it is of."""
+        return self.store.now() if self.then is None else self.then
 
     async def case(self, row: CaseRow) -> CaseStanding:
         """Tell where a case of a declared process stands."""
@@ -90,7 +110,7 @@ class Scene:
         mark = self.store.change_mark()
         found = await self._read(names, row)
         for _ in range(_UNTIL_SAME):
-            if self.store.change_mark() == mark:
+            if self.store.change_mark() == mark or self.then is not None:
                 break
             mark = self.store.change_mark()
             row = row and await self.store.case(self.namespace, names[0])
@@ -108,17 +128,23 @@ class Scene:
         return await self._gather(names, row, await self.store.trail(self.namespace, names))
 
     async def _gather(self, names: tuple[str, ...], row: CaseRow | None, left: CaseTrail) -> _Found:
-        store, flow = self.store, self.flow
-        trail = await trail_of(store, self.namespace, names, left, flow)
-        known = row is not None and row.process in flow.processes
-        told = frontier(flow, row.process, trail) if row is not None and known else None
-        ledger = Ledger(store, self.namespace, self.look)
-        owed = [each for event in left.events for each in await ledger.owed(event, left.reactions)]
+        store = self.store
+        trail = await trail_of(store, self.namespace, names, left, self.flow)
         aliases = [] if row is None else await store.case_aliases(self.namespace, row.id)
-        runs = {run.number: await self.look.standing(run, depth=1) for run in left.runs}
-        return _Found(
-            names, row, left, trail, told, owed, runs, await self._marks(left), aliases, await ledger.titles()
-        )
+        ledger = Ledger(store, self.namespace, self.look)
+        marks, titles = await self._marks(left), await ledger.titles()
+        if self.then is not None:
+            then = left_then(left, self.then)
+            trail = trail_then(trail, then, titles, self.then)
+            marks = {number: marks_then(each, self.then) for number, each in marks.items()}
+            owed = list(owed_then(self.flow, trail, then, titles, marks))
+            runs = {run.number: standing_then(run, marks.get(run.number, ()), self.then) for run in then.runs}
+            row, left = row and row_then(row, self.then), then
+        else:
+            owed = [each for event in left.events for each in await ledger.owed(event, left.reactions)]
+            runs = {run.number: await self.look.standing(run, depth=1) for run in left.runs}
+        told = frontier(self.flow, row.process, trail) if row and row.process in self.flow.processes else None
+        return _Found(names, row, left, trail, told, owed, runs, marks, aliases, titles)
 
     async def _marks(self, left: CaseTrail) -> dict[int, tuple[Mark, ...]]:
         return {
@@ -127,7 +153,7 @@ class Scene:
         }
 
     def _standing(self, found: _Found) -> CaseStanding:
-        row, told, now = found.row, found.told, self.store.now()
+        row, told, now = found.row, found.told, self.now
         parts = {run.number for run in found.takes_part}
         under_way = [
             standing
@@ -149,7 +175,7 @@ class Scene:
             state=_state(found, owed),
             end=None if row is None else row.end,
             at=to_datetime(now),
-            past=False,
+            past=self.then is not None,
             started_at=to_datetime(began),
             ended_at=_moment(ended),
             due_at=_moment(due),

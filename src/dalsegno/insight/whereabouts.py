@@ -7,6 +7,7 @@ from dalsegno.client.standing import Because
 from dalsegno.client.whereabouts import Explanation, Where
 from dalsegno.core.clock import to_datetime
 from dalsegno.core.event import Event
+from dalsegno.errors import InvalidInput, RunNotFound
 from dalsegno.insight.binding import in_order
 from dalsegno.insight.case_where import Scene
 from dalsegno.insight.meant import Meant, meant
@@ -15,21 +16,55 @@ from dalsegno.insight.workers import Gone, nobody_gone
 from dalsegno.store.protocol import Store
 
 
-async def where(store: Store, namespace: str, id: str, *, gone: Gone = nobody_gone, trail: int = 60) -> Where:
+async def where(
+    store: Store,
+    namespace: str,
+    id: str,
+    *,
+    gone: Gone = nobody_gone,
+    trail: int = 60,
+    then: int | None = None,
+) -> Where:
     """Tell where a run or a case stands.
 
     ``id`` is a run's id, a case's name, a key of a case, an event (its number, or ``source#id``), or how one run's
     id begins; ``RunNotFound`` lists the candidates where it means several. Of a long trail the last ``trail``
     lines are kept. ``gone`` lets whoever is on the workers' machine say that a process has ended before
-    its lease has.
+    its lease has. ``then`` asks for a case as it was at a time in the past.
     """
     found = await meant(store, namespace, id)
-    scene = await Scene.open(store, namespace, gone=gone, lines=trail)
-    at = to_datetime(store.now())
+    scene = await Scene.open(store, namespace, gone=gone, lines=trail, then=then)
+    at = to_datetime(scene.now)
+    if then is not None:
+        _check_past(store, id, found, then)
     if found.runs:
         runs = tuple([await scene.look.standing(run) for run in found.runs])
         return Where(id, found.found_by, at, runs, None, found.others)
     return Where(id, found.found_by, at, (), await _case(scene, found), found.others)
+
+
+def _check_past(store: Store, id: str, found: Meant, then: int) -> None:
+    """Refuse what is not known of the past: a run by itself, and a time that has not come."""
+    moment = to_datetime(then).isoformat(timespec="seconds")
+    if then > store.now():
+        raise InvalidInput(
+            f"{moment} has not come yet.", "Only the past can be looked back at.", "Give an earlier time."
+        )
+    if found.runs:
+        raise InvalidInput(
+            f"{id} is a run, and only a case can be looked back at.",
+            "A run's journal has the time of each entry.",
+            f"`dalsegno runs show {id}` shows it.",
+        )
+    began = found.case.started_at if found.case is not None else then
+    if began > then:
+        raise RunNotFound(
+            f"{id} had not begun at {moment}.",
+            f"It began at {to_datetime(began).isoformat(timespec='seconds')}.",
+            "Give a later time.",
+            run_id=id,
+            store=store.address,
+        )
 
 
 async def _case(scene: Scene, found: Meant) -> CaseStanding:
