@@ -80,15 +80,15 @@ def _about(case: CaseStanding) -> str:
 
 
 def _group(kind: Reason | None, about: str, cases: list[CaseStanding]) -> CaseGroup:
-    cases = sorted(reversed(cases), key=lambda case: case.started_at)
-    first = cases[0].why
+    """Tell of a group, whose cases come those first that began last."""
+    first = cases[-1].why
     return CaseGroup(
         kind=kind,
         about=about,
         count=len(cases),
         late=sum(case.late is not None for case in cases),
-        oldest=cases[0].started_at,
-        examples=tuple(case.id for case in cases[:_EXAMPLES]),
+        oldest=min(case.started_at for case in cases),
+        examples=tuple(case.id for case in reversed(cases[-_EXAMPLES:])),
         text="nothing is owed" if first is None else first.text,
         next=() if first is None else first.next,
     )
