@@ -23,6 +23,7 @@ import crowd
 import events
 import growth
 import imports
+import live_cases
 import recovery
 import replay
 import rows
@@ -51,6 +52,7 @@ def measures(
         "growth": partial(growth.take, sizes, directory),
         "events": partial(events.take, sizes, directory, cache, missing, EVENT_PEERS if peers else ()),
         "backlog": partial(backlog.take, sizes, directory, cache),
+        "cases": partial(live_cases.take, sizes, directory),
     }
 
 

@@ -28,6 +28,9 @@ class Sizes:
     events: int = 50_000
     latencies: int = 500
     backlog: int = 100_000
+    log_events: tuple[int, ...] = (10_000, 100_000, 1_000_000)
+    questions: int = 200
+    trail_events: int = 15_000
 
 
 FULL = Sizes()
@@ -46,6 +49,9 @@ QUICK = Sizes(
     imports=8,
     events=20_000,
     latencies=200,
+    log_events=(10_000, 100_000),
+    questions=100,
+    trail_events=9_000,
 )
 TINY = Sizes(
     rounds=1,
@@ -67,4 +73,7 @@ TINY = Sizes(
     events=40,
     latencies=3,
     backlog=200,
+    log_events=(20, 60),
+    questions=2,
+    trail_events=30,
 )

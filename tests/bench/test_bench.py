@@ -19,6 +19,17 @@ pytestmark = pytest.mark.skipif(
 )
 
 MEASURES = {
+    "a live case: cases.get",
+    "a live case: cases.get ÷ a row by a connection at hand",
+    "a live case: cases.show ÷ a row by a connection at hand",
+    "a live case: where ÷ a row by a connection at hand",
+    "a process is declared: CPU of 1,000 events ÷ without it",
+    "a live case: cases.get ÷ on the shortest log",
+    "a live case: cases.show",
+    "a live case: cases.show ÷ on the shortest log",
+    "a live case: where",
+    "a live case: where ÷ on the shortest log",
+    "a process is declared: events written and handled ÷ without it",
     "CPU of 1,000 events, all processes",
     "CPU of 1,000 orders, all processes",
     "a service that was down: events handled",
