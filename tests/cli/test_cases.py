@@ -147,3 +147,21 @@ def test_a_case_is_shown_as_it_was(cli: Cli) -> None:
     assert (before.exit_code, "had not begun" in before.stderr) == (3, True)
     wrong = cli("cases", "show", "claim-1", "--happened")
     assert (wrong.exit_code, "--at" in wrong.stderr) == (2, True)
+
+
+@pytest.mark.usefixtures("claims")
+def test_the_time_of_cases_is_told(cli: Cli) -> None:
+    said = cli("cases", "times", "claim-3").stdout.splitlines()
+    assert said[0].split()[:3] == ["claim-3", "claim", "open"]
+    assert [line.split()[0] for line in said[1:5]] == ["running", "retrying", "queued", "waiting"]
+    assert "past case" in said[5]
+    told = json.loads(cli("cases", "times", "claim-1", "--json").stdout)
+    assert (told["times"]["case"], told["forecast"]) == ("claim-1", None)
+    beside = cli("cases", "compare", "claim-3", "claim-1").stdout
+    assert "they part at " in beside and "which only claim-1 has" in beside
+    assert beside.splitlines()[0].split() == ["claim-3", "claim-1"]
+    assert cli("cases", "compare", "claim-3", "claim-9").exit_code == 3
+    pace = cli("flow", "claim", "--times", "--store", "claims.db").stdout
+    assert pace.splitlines()[0] == "process claim: its last 1 cases that ended"
+    assert "all of it" in pace
+    assert json.loads(cli("flow", "claim", "--times", "--json", "--store", "claims.db").stdout)["cases"] == 1

@@ -36,6 +36,12 @@ def _page_options(function: Any) -> Any:
     return limit(before(function))
 
 
+def _last_option(function: Any) -> Any:
+    return click.option(
+        "--last", type=click.IntRange(1, 1_000), default=100, show_default=True, help="By so many past cases."
+    )(function)
+
+
 @cases.command(
     "list", examples=["dalsegno cases list order --state open", "dalsegno cases list --since 2d --json"]
 )
@@ -185,6 +191,50 @@ async def _show(view: View, case: str, at: datetime | None, by: By) -> None:
         story = await AsyncCases(desk).show(case, at=at, by=by)
         now = at or to_datetime(desk.store.now())
     view.answer(story, render_case(story, now, view.style))
+
+
+@cases.command(examples=["dalsegno cases times order-123", "dalsegno cases times order-123 --json"])
+@click.argument("case")
+@_last_option
+@viewing()
+def times(view: View, case: str, last: int) -> None:
+    """Say where a case's time went, and when it is likely to end by past cases of its process.
+
+    Each moment counts once: as running, else as retrying, else as queued, else as waiting.
+    """
+    asyncio.run(_times(view, case, last))
+
+
+async def _times(view: View, case: str, last: int) -> None:
+    from dalsegno.client.cases import AsyncCases
+    from dalsegno.insight.time_tables import render_times
+
+    async with view.desk() as desk:
+        room = AsyncCases(desk)
+        found = await room.times(case)
+        forecast = None if found.ended_at is not None else await room.forecast(case, last=last)
+    view.answer({"times": found, "forecast": forecast}, render_times(found, forecast, view.style))
+
+
+@cases.command(examples=["dalsegno cases compare order-123 order-122"])
+@click.argument("first")
+@click.argument("second")
+@viewing()
+def compare(view: View, first: str, second: str) -> None:
+    """Lay two cases side by side: say, one that is stuck and one that is not.
+
+    Each event stands with how long after its case's beginning it came.
+    """
+    asyncio.run(_compare(view, first, second))
+
+
+async def _compare(view: View, first: str, second: str) -> None:
+    from dalsegno.client.cases import AsyncCases
+    from dalsegno.insight.time_tables import render_comparison
+
+    async with view.desk() as desk:
+        told = await AsyncCases(desk).compare(first, second)
+    view.answer(told, render_comparison(told, view.style))
 
 
 @cases.command(

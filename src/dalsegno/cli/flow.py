@@ -26,6 +26,7 @@ _FENCE = "```mermaid\n"
         "dalsegno flow order orders.py --mermaid > docs/order.mmd",
         "dalsegno flow order orders.py --check docs/order.mmd",
         "dalsegno flow order --store orders.db",
+        "dalsegno flow order --times",
     ],
 )
 @click.argument("process")
@@ -34,6 +35,9 @@ _FENCE = "```mermaid\n"
 @click.option("--json", "form", flag_value="json", help="Print one JSON document.")
 @click.option("--check", "committed", metavar="FILE", help="Print nothing; end with 1 if FILE is outdated.")
 @click.option("--unused", metavar="TIME", help='List the steps not taken for so long, such as "30d".')
+@click.option(
+    "--times", is_flag=True, help="Say how long it and its steps take, by the last 100 cases that ended."
+)
 @store_options
 @debug_option
 @click.pass_context
@@ -45,6 +49,7 @@ def flow(
     form: str | None,
     committed: str | None,
     unused: str | None,
+    times: bool,
     store: str | None,
     namespace: str,
 ) -> None:
@@ -52,12 +57,15 @@ def flow(
 
     PROGRAM is a path (orders.py) or a module (shop.orders); nothing of it is run but its imports. Without
     one, what workers have registered in the store is drawn. --unused looks at the newest 1,000 events of
-    each type in the store. FILE of --check is a picture that was printed
+    each type in the store, --times at its last 100 cases that ended. FILE of --check is a picture that was printed
     by this command: Mermaid if its name ends with .mmd, JSON with .json, the first Mermaid block of it with
     .md, else text.
     """
     known, label = _declared(files, store, namespace)
     drawn = _draw(known, label, process)
+    if times:
+        put(asyncio.run(_times(process, form, store, namespace)))
+        return
     if unused is not None:
         put(asyncio.run(_unused(known, process, unused, form, store, namespace)))
         return
@@ -126,6 +134,20 @@ async def _unused(
         f"{dead.edge.by} -> {dead.edge.type}"
         for dead, at in told
     )
+
+
+async def _times(process: str, form: str | None, address: str | None, namespace: str) -> str:
+    """Say how long a process takes, by the cases in the store."""
+    from dalsegno.cli.console import style
+    from dalsegno.cli.declarations import opened
+    from dalsegno.client.cases import AsyncCases
+    from dalsegno.client.desk import Desk
+    from dalsegno.insight.render import to_json
+    from dalsegno.insight.time_tables import render_pace
+
+    async with opened(address, namespace) as store:
+        pace = await AsyncCases(Desk(store, namespace)).pace(process)
+    return to_json(pace) if form == "json" else render_pace(pace, style(utc=False))
 
 
 def _as(drawn: Picture, form: str) -> str:

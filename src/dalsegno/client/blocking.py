@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from dalsegno.client.case_times import CaseTimes, Comparison, Forecast, Pace
 from dalsegno.client.case_views import CaseInfo, CaseStory
 from dalsegno.client.cases import AsyncCases, CaseInfos, States
 from dalsegno.client.dead_letters import (
@@ -22,6 +23,7 @@ from dalsegno.client.portal import Portal
 from dalsegno.client.redriving import RedriveReport
 from dalsegno.client.schemas import AsyncSchemas, Language
 from dalsegno.client.services import AsyncServices, PartitionInfo, ServiceInfo, ServiceInfos
+from dalsegno.client.timing import LAST
 from dalsegno.events.envelope import Envelope
 from dalsegno.events.types import Compatibility
 
@@ -169,6 +171,25 @@ class Cases:
     def why(self, process: str | None = None, *, late: bool = False, limit: int = 1_000) -> CaseGroups:
         """Group up to ``limit`` open cases, or only those that are ``late``, by the reason that binds."""
         return self._portal.call(self._cases.why(process, late=late, limit=limit))
+
+    def times(self, case: str) -> CaseTimes:
+        """Say where a case's time went: running, retrying, queued, waiting; raise ``CaseNotFound``."""
+        return self._portal.call(self._cases.times(case))
+
+    def pace(self, process: str, *, last: int = LAST) -> Pace:
+        """Say how long a process and its steps take: p50, p95, p99 of its ``last`` cases that ended.
+
+        These are read, at most 1,000 of them, and nothing else. Raises InvalidInput.
+        """
+        return self._portal.call(self._cases.pace(process, last=last))
+
+    def forecast(self, case: str, *, last: int = LAST) -> Forecast:
+        """Say when a case is likely to end, by the ``last`` of its process that ended; raise ``CaseNotFound``."""
+        return self._portal.call(self._cases.forecast(case, last=last))
+
+    def compare(self, first: str, second: str) -> Comparison:
+        """Lay two cases side by side: say, one that is stuck and one that is not; raise ``CaseNotFound``."""
+        return self._portal.call(self._cases.compare(first, second))
 
     def cancel(self, case: str, data: Mapping[str, Any] | None = None, *, by: str = "") -> bool:
         """Cancel a case: put the event on the log that its process declares for it, and cancel its runs.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 
 from dalsegno.client.cancelling import cancel_runs
+from dalsegno.client.case_times import CaseTimes, Comparison, Forecast, Pace
 from dalsegno.client.case_views import CaseInfo, CaseStory, case_info
 from dalsegno.client.dead_letters import letter_info
 from dalsegno.client.desk import Desk
@@ -16,6 +17,7 @@ from dalsegno.client.event_views import ReactionInfo, info_of, reaction_info
 from dalsegno.client.events import handlers_of
 from dalsegno.client.past import By, left_at, row_at
 from dalsegno.client.run_views import run_info
+from dalsegno.client.timing import LAST, Timing
 from dalsegno.core.cases import OPEN, CaseRow, Process, process_of
 from dalsegno.core.clock import from_datetime, to_datetime
 from dalsegno.core.commit import Emit, Emitted
@@ -146,6 +148,27 @@ class AsyncCases:
     def _looking(self) -> Looking:
         assert self._sight is not None  # the client of an App gives it
         return self._sight()
+
+    # -- time
+
+    async def times(self, case: str) -> CaseTimes:
+        """Say where a case's time went: running, retrying, queued, waiting; raise ``CaseNotFound``."""
+        return await Timing(self.desk).times(await self.row(case))
+
+    async def pace(self, process: str, *, last: int = LAST) -> Pace:
+        """Say how long a process and its steps take: p50, p95, p99 of its ``last`` cases that ended.
+
+        These are read, at most 1,000 of them, and nothing else. Raises InvalidInput.
+        """
+        return await Timing(self.desk).pace(process, last)
+
+    async def forecast(self, case: str, *, last: int = LAST) -> Forecast:
+        """Say when a case is likely to end, by the ``last`` of its process that ended; raise ``CaseNotFound``."""
+        return await Timing(self.desk).forecast(await self.row(case), last)
+
+    async def compare(self, first: str, second: str) -> Comparison:
+        """Lay two cases side by side: say, one that is stuck and one that is not; raise ``CaseNotFound``."""
+        return await Timing(self.desk).compare(await self.row(first), await self.row(second))
 
     # -- cancelling
 

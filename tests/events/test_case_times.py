@@ -1,0 +1,119 @@
+"""How long cases take, asked of an App: where the time went, the pace of a process, a forecast, two side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from dalsegno import App, AsyncClient, Process, Retry, Service, event
+from dalsegno.errors import CaseNotFound, InvalidInput
+from tests.helpers.room import eventually
+
+pytestmark = pytest.mark.asyncio
+
+
+@event(key="order")
+@dataclass
+class Placed:
+    order: str
+
+
+@event(key="order")
+@dataclass
+class Paid:
+    order: str
+
+
+@event(key="order")
+@dataclass
+class Shipped:
+    order: str
+
+
+class Shop:
+    """Payment, which fails twice for some and for good for others; and a carrier from outside."""
+
+    def __init__(self) -> None:
+        self.process = Process("order", starts=Placed, ends=Shipped)
+        self.payments, self.failed = Service("payments"), dict[str, int]()
+
+        @self.payments.on(retry=Retry(attempts=3, first="30ms"))
+        async def pay(e: Placed) -> Paid:
+            self.failed[e.order] = self.failed.get(e.order, 0) + 1
+            if e.order == "stuck" or (e.order == "shaky" and self.failed[e.order] < 3):
+                raise ConnectionError("no route to bank")
+            return Paid(e.order)
+
+    def app(self, folder: Path) -> App:
+        return App(
+            "shop", include=[self.process, self.payments, Shipped], store=f"sqlite:///{folder}/shop.db"
+        )
+
+
+async def through(client: AsyncClient, *orders: str) -> None:
+    """Place orders, and ship them once they are paid."""
+    await client.emit(*(Placed(order) for order in orders))
+
+    async def paid() -> bool:
+        return {e.key for e in await client.events.list("Paid", limit=1_000)} >= set(orders)
+
+    await eventually(paid, "all are paid")
+    await client.emit(*(Shipped(order) for order in orders))
+
+
+async def test_the_parts_of_a_cases_time_add_up_to_all_of_it(tmp_path: Path) -> None:
+    async with Shop().app(tmp_path) as client:
+        await through(client, "plain", "shaky")
+        plain, shaky = await client.cases.times("order-plain"), await client.cases.times("order-shaky")
+    for found in (plain, shaky):
+        assert found.ended_at is not None
+        assert found.split.elapsed == pytest.approx((found.ended_at - found.started_at).total_seconds())
+    assert plain.split.retrying == 0
+    assert shaky.split.retrying > 0.02, "it was paid at the third attempt, after 30 ms and more"
+
+
+async def test_a_dead_letter_waits_and_is_nothing_like_a_case_that_went_on(tmp_path: Path) -> None:
+    async with Shop().app(tmp_path) as client:
+        await through(client, "plain")
+        await client.emit(Placed("stuck"))
+        await eventually(client.dead_letters.list, "it is a dead letter")
+        stuck = await client.cases.times("order-stuck")
+        told = await client.cases.compare("order-stuck", "order-plain")
+        again = await client.cases.times("order-stuck")
+        with pytest.raises(CaseNotFound):
+            await client.cases.compare("order-stuck", "order-none")
+    assert stuck.ended_at is None
+    assert again.split.waiting > stuck.split.waiting
+    assert again.split.retrying == stuck.split.retrying > 0
+    assert [(line.type, line.first is None) for line in told.events] == [
+        ("Placed", False),
+        ("Paid", True),
+        ("Shipped", True),
+    ]
+    assert told.parted == 1
+
+
+async def test_the_pace_of_a_process_is_read_from_its_last_cases(tmp_path: Path) -> None:
+    async with Shop().app(tmp_path) as client:
+        assert (await client.cases.pace("order")).cases == 0
+        await through(client, *(str(n) for n in range(25)))
+        told, few = await client.cases.pace("order"), await client.cases.pace("order", last=3)
+        await client.emit(Placed("next"))
+        forecast = await client.cases.forecast("order-next")
+        over = await client.cases.forecast("order-1")
+        ended = await client.cases.get("order-1")
+        with pytest.raises(InvalidInput):
+            await client.cases.pace("order", last=0)
+    assert (told.cases, few.cases) == (25, 3)
+    steps = [(step.after, step.by, step.type, step.took.count) for step in told.steps]
+    assert sorted(steps, key=str) == [
+        ("Placed", "payments.pay", "Paid", 25),
+        ("Placed", "payments.pay", None, 25),
+    ]
+    usual = told.usual("Placed", "payments.pay", "Paid")
+    assert usual is not None and usual.p50 <= usual.p95 <= usual.p99
+    assert few.usual("Placed", "payments.pay", "Paid") is None
+    assert forecast.cases == 25
+    assert over.p50_at == over.p95_at == ended.ended_at
