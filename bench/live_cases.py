@@ -23,7 +23,6 @@ from rows import Calibrated, Row, spread
 from sizes import Sizes
 
 from dalsegno import App, AsyncClient
-from dalsegno.insight.whereabouts import where
 
 AT_MOST = "≤ 100"  # reads of one row by an index, each by a connection of its own
 TRAIL = "≥ 0.9"  # of the throughput without
@@ -81,7 +80,7 @@ async def _look(file: Path, sizes: Sizes) -> tuple[list[float], list[float], dic
     db = apsw.Connection(str(file), flags=apsw.SQLITE_OPEN_READONLY)
     async with app(file, slots=0) as client:
         asked: dict[str, Callable[[str], Awaitable[object]]] = {
-            "where": lambda case: where(client.cases.desk.store, "default", case),
+            "where": client.where,
             "cases.show": client.cases.show,
             "cases.get": client.cases.get,
         }

@@ -32,6 +32,7 @@ pytestmark = [pytest.mark.asyncio, pytest.mark.timeout(300)]
 
 MOMENTS = 20
 CASES = 200
+_PICTURED = 10  # one of so many is asked for by ``where``, too, which takes longer
 
 
 @dataclass(frozen=True)
@@ -203,6 +204,14 @@ async def stood(client: AsyncClient, case: str, at: datetime, by: By) -> Stood |
     return Stood(tuple(each.type for each in found.events), found.case.state, found.case.end)
 
 
+async def picture(client: AsyncClient, case: str, at: datetime) -> Stood:
+    """Say the same by ``where``, whose time is that of acceptance."""
+    found = (await client.where(case, at=at)).case
+    assert found is not None
+    assert found.past
+    return Stood(tuple(line.name for line in found.trail if line.kind == "event"), found.state, found.end)
+
+
 async def hold(log: Log, folder: Path, count: int, seed: int = 5) -> tuple[set[str], set[bool]]:
     """Hold the past of cases to the fold; return the states that were seen, and whether any had not begun."""
     play, states, begun = Play(log, seed), set[str](), set[bool]()
@@ -210,10 +219,12 @@ async def hold(log: Log, folder: Path, count: int, seed: int = 5) -> tuple[set[s
     async with app as client:
         await play.bring_in(client, app)
         times = play.times()
-        for name, lines in play.cases(count).items():
+        for number, (name, lines) in enumerate(play.cases(count).items()):
             for at, there in play.known:
                 expected = fold(log, [line for place, line in lines if place < there])
                 assert await stood(client, f"{log.name}-{name}", at, "accepted") == expected, (name, at)
+                if number % _PICTURED == 0 and expected is not None:
+                    assert await picture(client, f"{log.name}-{name}", at) == expected, (name, at)
             in_time = sorted(lines, key=lambda one: (one[1].happened, one[0]))
             for at in times:
                 expected = fold(log, [line for _, line in in_time if line.happened <= at])
