@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from dalsegno import App, AsyncClient, Process, Retry, Service, event
 from dalsegno.errors import CaseNotFound, InvalidInput
+from dalsegno.insight.usual import Usual
 from tests.helpers.room import eventually
 
 pytestmark = pytest.mark.asyncio
@@ -38,9 +40,11 @@ class Shop:
     def __init__(self) -> None:
         self.process = Process("order", starts=Placed, ends=Shipped)
         self.payments, self.failed = Service("payments"), dict[str, int]()
+        self.pause = 0.0  # seconds, for one that is late
 
         @self.payments.on(retry=Retry(attempts=3, first="30ms"))
         async def pay(e: Placed) -> Paid:
+            await asyncio.sleep(self.pause if e.order == "late" else 0)
             self.failed[e.order] = self.failed.get(e.order, 0) + 1
             if e.order == "stuck" or (e.order == "shaky" and self.failed[e.order] < 3):
                 raise ConnectionError("no route to bank")
@@ -99,6 +103,7 @@ async def test_the_pace_of_a_process_is_read_from_its_last_cases(tmp_path: Path)
     async with Shop().app(tmp_path) as client:
         assert (await client.cases.pace("order")).cases == 0
         await through(client, *(str(n) for n in range(25)))
+        await client.emit(Placed("open"))
         told, few = await client.cases.pace("order"), await client.cases.pace("order", last=3)
         await client.emit(Placed("next"))
         forecast = await client.cases.forecast("order-next")
@@ -117,3 +122,28 @@ async def test_the_pace_of_a_process_is_read_from_its_last_cases(tmp_path: Path)
     assert few.usual("Placed", "payments.pay", "Paid") is None
     assert forecast.cases == 25
     assert over.p50_at == over.p95_at == ended.ended_at
+
+
+async def test_by_when_a_step_is_usually_done_is_the_p99_of_past_cases_asked_once_a_minute(
+    tmp_path: Path,
+) -> None:
+    shop = Shop()
+    app = shop.app(tmp_path)
+    async with app as client:
+        assert app._runtime is not None
+        usual, step = Usual(app._runtime.store, "default"), ("order", "Placed", "payments.pay")
+        await through(client, *(str(n) for n in range(19)))
+        assert await Usual(app._runtime.store, "default").due_at(*step, "Paid", 1_000) is None
+        await through(client, "19")
+        due, reaction = await usual.due_at(*step, "Paid", 1_000), await usual.due_at(*step, None, 1_000)
+        told = (await client.cases.pace("order")).usual("Placed", "payments.pay", "Paid")
+        assert told is not None
+        shop.pause = told.p99 + 0.05
+        await through(client, "late")
+        kept, anew = await usual.due_at(*step, "Paid", 1_000), Usual(app._runtime.store, "default")
+        longer = await anew.due_at(*step, "Paid", 1_000)
+        nobody = await usual.due_at("order", "Placed", "stock.reserve", None, 1_000)
+    assert due == 1_000 + round(told.p99 * 1_000_000) == kept
+    assert reaction is not None and longer is not None
+    assert longer > due, "the late one took longest of all"
+    assert nobody is None

@@ -188,6 +188,12 @@ def test_an_event_that_past_cases_had_not_is_passed_over() -> None:
     assert (found.since, found.p50_at) == ("Paid", to_datetime(110 * SECOND))
 
 
+def test_an_event_that_came_again_counts_from_its_last_time() -> None:
+    again = trail([happened(1, "Placed", 0), happened(2, "Paid", 1), happened(3, "Paid", 7)])
+    cases = [Past(a_case("y", 0, 10), again, Split(0, 0, 0, 10))]
+    assert foretold(105, cases) == ("Paid", 1, 108, 108)
+
+
 def test_without_past_cases_nothing_is_foretold() -> None:
     assert foretold(105, []) == (None, 0, None, None)
 

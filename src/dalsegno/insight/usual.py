@@ -1,0 +1,85 @@
+"""By when what is owed usually comes, where nobody declares it: the p99 of past cases, kept for a minute.
+
+One question reads the newest cases of a process that have ended, and their events, at once; never their journals,
+and never the log.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from dalsegno.client.case_times import Split
+from dalsegno.client.pace import Past, pace
+from dalsegno.core.cases import ENDED, CaseRow
+from dalsegno.core.clock import MINUTE, SECOND
+from dalsegno.core.event import Event
+from dalsegno.store.cases import CaseQuery, CaseTrail
+from dalsegno.store.log import ReactionRow
+from dalsegno.store.protocol import Store
+
+CASES = 100  # that are looked at
+EVENTS = 2_000  # of all of them together
+KEPT = MINUTE  # how long an answer is kept
+
+_NOTHING = Split(0, 0, 0, 0)
+_Step = tuple[str, str, str | None]
+
+
+@dataclass
+class Usual:
+    """Knows what the steps of processes usually take; keep one for as many questions as there are."""
+
+    store: Store
+    namespace: str
+    _known: dict[str, tuple[int, Mapping[_Step, int]]] = field(default_factory=dict)
+
+    async def due_at(self, process: str, after: str, by: str, type: str | None, at: int) -> int | None:
+        """Say by when somebody who took an event (its type, and when it came) usually has emitted a type.
+
+        With None for the type, by when the reaction has usually ended. None where fewer than 20 past cases
+        had that step.
+        """
+        took = (await self._steps(process)).get((after, by, type))
+        return None if took is None else at + took
+
+    async def _steps(self, process: str) -> Mapping[_Step, int]:
+        now = self.store.now()
+        known = self._known.get(process)
+        if known is None or not 0 <= now - known[0] < KEPT:
+            known = self._known[process] = (now, await self._read(process))
+        return known[1]
+
+    async def _read(self, process: str) -> Mapping[_Step, int]:
+        query = CaseQuery(namespace=self.namespace, processes=(process,), states=(ENDED,), limit=CASES)
+        rows = await self.store.cases(query)
+        if not rows:
+            return {}
+        left = await self.store.trail(self.namespace, [row.id for row in rows], limit=EVENTS)
+        titles = await self._titles()
+        told = pace(process, list(_apart(rows, left)), titles)
+        steps = ((step.after, step.by, step.type) for step in told.steps)
+        found = {step: told.usual(*step) for step in steps}
+        return {step: round(took.p99 * SECOND) for step, took in found.items() if took is not None}
+
+    async def _titles(self) -> dict[int, str]:
+        return {
+            handler.number: f"{service.name}.{handler.name}"
+            for service in await self.store.services(self.namespace)
+            for handler in await self.store.handlers(service.number)
+        }
+
+
+def _apart(rows: Iterable[CaseRow], left: CaseTrail) -> Iterable[Past]:
+    """Give each case its part of what many have left; what one had before it was merged is not in it."""
+    cases = {event.number: event.case_id for event in left.events}
+    events: dict[str | None, list[Event]] = defaultdict(list)
+    reactions: dict[str | None, list[ReactionRow]] = defaultdict(list)
+    for event in left.events:
+        events[event.case_id].append(event)
+    for each in left.reactions:
+        reactions[cases[each.event]].append(each)
+    for row in rows:
+        part = CaseTrail(tuple(events[row.id]), tuple(reactions[row.id]), left.runs, ())
+        yield Past(row, part, _NOTHING)
