@@ -22,10 +22,10 @@ def nothing_comes(
     """
     if told.ended or (owes and not told.lost):
         return
+    yield from _failed(runs)
     if told.awaited and not told.lost:
         yield _from_outside(told)
         return
-    yield from _failed(runs)
     yield from _left_out(flow, trail)
     yield from _too_late(flow, left)
     wanted = tuple(dict.fromkeys(name for end in told.ends for name in end.types if name not in told.done))

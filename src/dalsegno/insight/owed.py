@@ -150,7 +150,7 @@ class _Asked:
             yield shut
         found = [*self._without_worker(part), *self._stands_still(part), *self._left_alone()]
         yield from found
-        if not found:
+        if shut is None and not found:
             behind = self.event.number - part.position
             waits = length(max(0, self._now - self.event.at))
             text = f"lag {behind} event{'s' if behind > 1 else ''}, on the log for {waits}"
@@ -168,7 +168,7 @@ class _Asked:
             yield self._because(Reason.NO_WORKER, "no worker is alive", facts, starts)
         elif not versions:
             text = f"no live worker has the code of service {name}"
-            yield self._because(Reason.NO_WORKER, text, facts, starts)
+            yield self._because(Reason.LACKS_CODE, text, facts, starts)
         else:
             yield from self._with_wedged(part)
 

@@ -97,6 +97,9 @@ def _own(facts: Facts) -> Why:
 
 def _in_time(facts: Facts) -> Why:
     if facts.run.status is Status.PENDING and not facts.waits:
+        if facts.reacts is not None and facts.reacts.ordered:
+            text = f"waits for an earlier event of key {facts.reacts.key!r}"
+            return Why(Reason.EARLIER, f"{text}; goes on without it{_when(facts, facts.run.due_at)}")
         return Why(Reason.NOT_YET_DUE, f"not yet due{_when(facts, facts.run.due_at)}")
     return _waiting(facts)
 

@@ -69,8 +69,10 @@ class Look:
     async def standing(self, run: Run, depth: int = 0) -> Standing:
         """Tell where one run stands."""
         told = notes.decode(run.notes)
-        earlier, trail = (0, ()) if depth else await read_trail(self._store, run.number, self._trail)
+        tells = run.status in (Status.PENDING, Status.RUNNING)  # its journal says what it waits for
+        earlier, trail = (0, ()) if depth and not tells else await self._read_trail(run)
         waits = await self._waits(run, told, trail, depth)
+        earlier, trail = (0, ()) if depth else (earlier, trail)
         facts = Facts(
             run=run,
             now=self._store.now(),
@@ -85,6 +87,9 @@ class Look:
             reacts=None if run.status.ended else await read_reaction(self._store, run),
         )
         return await self._standing(facts, told, earlier, trail, depth)
+
+    async def _read_trail(self, run: Run) -> tuple[int, tuple[Mark, ...]]:
+        return await read_trail(self._store, run.number, self._trail)
 
     async def _standing(
         self, facts: Facts, told: Notes, earlier: int, trail: tuple[Mark, ...], depth: int
