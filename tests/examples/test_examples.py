@@ -76,6 +76,17 @@ order 126
   OrderRejected
 """
 
+TICKETS = """\
+ticket-7
+  assign 7
+  tell Ada
+  ended: hybrid
+ticket-8
+  assign 8
+  tell Ada
+  ended: orchestration
+"""
+
 VIEWS = """\
 order 8 is shipped
 order_status: 7: Status(state='shipped', customer='Ada', steps=3)
@@ -101,6 +112,7 @@ EXAMPLES = {
     "examples/read_models.py": VIEWS,
     "examples/loan_approval.py": LOANS,
     "examples/ticket.py": TICKET,
+    "examples/ticket_lifecycle.py": TICKETS,
     "examples/fan_out.py": WORDS,
     "examples/nightly_report.py": "report-2026-11-21 is waiting until tomorrow\n",
     "examples/nightly_report.py --hurry": REPORTS,

@@ -21,7 +21,8 @@ def lines_of(
     runs = {run.number: run for run in left.runs}
     found = [_event(event, left.reactions, titles, runs, marks) for event in left.events]
     for run in takes_part:
-        found += _entries(run, marks.get(run.number, ()))
+        emitted = {event.type for event in left.events if event.run == run.number}
+        found += _entries(run, (mark for mark in marks.get(run.number, ()) if mark.name not in emitted))
     return sorted(found, key=lambda line: line.at)
 
 
