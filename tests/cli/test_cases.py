@@ -45,7 +45,7 @@ claim = Process("claim", starts=Filed, ends=Settled, cancel=Withdrawn, due="1ms"
 assessors = Service("assessors")
 
 
-@assessors.on(attempts=1)
+@assessors.on(attempts=1, due="1h")
 def assess(e: Filed) -> Assessed:
     if e.claim == "3":
         raise ValueError("it cannot be read")
@@ -154,7 +154,8 @@ def test_the_time_of_cases_is_told(cli: Cli) -> None:
     said = cli("cases", "times", "claim-3").stdout.splitlines()
     assert said[0].split()[:3] == ["claim-3", "claim", "open"]
     assert [line.split()[0] for line in said[1:5]] == ["running", "retrying", "queued", "waiting"]
-    assert "past case" in said[5]
+    assert "past case" in said[-1]
+    assert any(line.split("until")[0].strip() == "owed: Assessed by assessors.assess," for line in said), said
     told = json.loads(cli("cases", "times", "claim-1", "--json").stdout)
     assert (told["times"]["case"], told["forecast"]) == ("claim-1", None)
     beside = cli("cases", "compare", "claim-3", "claim-1").stdout

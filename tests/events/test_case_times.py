@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,12 @@ class Shipped:
     order: str
 
 
+@event(key="order", nobody=True)
+@dataclass
+class Checked:
+    order: str
+
+
 class Shop:
     """Payment, which fails twice for some and for good for others; and a carrier from outside."""
 
@@ -50,10 +57,9 @@ class Shop:
                 raise ConnectionError("no route to bank")
             return Paid(e.order)
 
-    def app(self, folder: Path) -> App:
-        return App(
-            "shop", include=[self.process, self.payments, Shipped], store=f"sqlite:///{folder}/shop.db"
-        )
+    def app(self, folder: Path, *more: object) -> App:
+        parts = [self.process, self.payments, Shipped, *more]
+        return App("shop", include=parts, store=f"sqlite:///{folder}/shop.db")
 
 
 async def through(client: AsyncClient, *orders: str) -> None:
@@ -147,3 +153,30 @@ async def test_by_when_a_step_is_usually_done_is_the_p99_of_past_cases_asked_onc
     assert reaction is not None and longer is not None
     assert longer > due, "the late one took longest of all"
     assert nobody is None
+
+
+async def test_what_is_owed_is_due_as_declared_or_else_as_past_cases_had_it(tmp_path: Path) -> None:
+    shop = Shop()
+    slow, later = Service("slow"), asyncio.Event()
+
+    @slow.on(due="5m")
+    async def check(e: Placed) -> Checked:
+        if e.order == "stuck":
+            await later.wait()
+        return Checked(e.order)
+
+    async with shop.app(tmp_path, slow) as client:
+        await through(client, *(str(n) for n in range(20)))
+        await client.emit(Placed("stuck"))
+        await eventually(client.dead_letters.list, "it is a dead letter")
+        told = (await client.cases.pace("order")).usual("Placed", "payments.pay", "Paid")
+        (placed,) = (await client.cases.show("order-stuck")).events
+        found = {due.type: due for due in await client.cases.due("order-stuck")}
+        assert await client.cases.due("order-1") == ()
+        later.set()
+    assert told is not None
+    usual, declared = found["Paid"], found["Checked"]
+    assert (usual.by, usual.after, usual.declared) == ("payments.pay", "Placed", False)
+    assert usual.at == placed.at + timedelta(seconds=told.p99)
+    assert (declared.by, declared.declared, declared.late) == ("slow.check", True, False)
+    assert declared.at == placed.at + timedelta(minutes=5)

@@ -198,7 +198,7 @@ async def _show(view: View, case: str, at: datetime | None, by: By) -> None:
 @_last_option
 @viewing()
 def times(view: View, case: str, last: int) -> None:
-    """Say where a case's time went, and when it is likely to end by past cases of its process.
+    """Say where a case's time went, by when what it owes is due, and when it is likely to end by past cases.
 
     Each moment counts once: as running, else as retrying, else as queued, else as waiting.
     """
@@ -208,12 +208,17 @@ def times(view: View, case: str, last: int) -> None:
 async def _times(view: View, case: str, last: int) -> None:
     from dalsegno.client.cases import AsyncCases
     from dalsegno.insight.time_tables import render_times
+    from dalsegno.insight.usual import Usual, dues
+    from dalsegno.insight.whereabouts import where
 
     async with view.desk() as desk:
         room = AsyncCases(desk)
         found = await room.times(case)
         forecast = None if found.ended_at is not None else await room.forecast(case, last=last)
-    view.answer({"times": found, "forecast": forecast}, render_times(found, forecast, view.style))
+        stands = await where(desk.store, desk.namespace, found.case)
+        due = await dues(Usual(desk.store, desk.namespace), stands.case)
+    told = render_times(found, forecast, due, view.style)
+    view.answer({"times": found, "forecast": forecast, "due": due}, told)
 
 
 @cases.command(examples=["dalsegno cases compare order-123 order-122"])

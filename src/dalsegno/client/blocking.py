@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from dalsegno.client.case_times import CaseTimes, Comparison, Forecast, Pace
+from dalsegno.client.case_times import CaseTimes, Comparison, Dues, Forecast, Pace
 from dalsegno.client.case_views import CaseInfo, CaseStory
 from dalsegno.client.cases import AsyncCases, CaseInfos, States
 from dalsegno.client.dead_letters import (
@@ -175,6 +175,13 @@ class Cases:
     def times(self, case: str) -> CaseTimes:
         """Say where a case's time went: running, retrying, queued, waiting; raise ``CaseNotFound``."""
         return self._portal.call(self._cases.times(case))
+
+    def due(self, case: str) -> Dues:
+        """Say by when what a case owes now is to come, the soonest first: as declared, else as past cases had it.
+
+        What neither is declared nor was seen in 20 past cases is left out. Raises CaseNotFound.
+        """
+        return self._portal.call(self._cases.due(case))
 
     def pace(self, process: str, *, last: int = LAST) -> Pace:
         """Say how long a process and its steps take: p50, p95, p99 of its ``last`` cases that ended.

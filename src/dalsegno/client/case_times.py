@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,23 @@ class Forecast:
 
 
 @dataclass(frozen=True, slots=True)
+class Due:
+    """By when something that is owed is to come: who owes it, and because of which event (number and type).
+
+    ``declared`` says that the handler's own ``due=`` asks for it, whatever of ``type`` may come; otherwise it is
+    when 99 of 100 past cases had it by.
+    """
+
+    by: str
+    event: int
+    after: str
+    type: str
+    at: datetime
+    declared: bool
+    late: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SideBySide:
     """One event of two cases: how long after the case's beginning it came there; None where it did not."""
 
@@ -123,5 +141,7 @@ class Comparison:
     events: tuple[SideBySide, ...]
     parted: int | None
 
+
+Dues: TypeAlias = tuple[Due, ...]
 
 FEW = 20  # of fewer a p99 says nothing

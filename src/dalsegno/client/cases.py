@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 
 from dalsegno.client.cancelling import cancel_runs
-from dalsegno.client.case_times import CaseTimes, Comparison, Forecast, Pace
+from dalsegno.client.case_times import CaseTimes, Comparison, Dues, Forecast, Pace
 from dalsegno.client.case_views import CaseInfo, CaseStory, case_info
 from dalsegno.client.dead_letters import letter_info
 from dalsegno.client.desk import Desk
@@ -154,6 +154,13 @@ class AsyncCases:
     async def times(self, case: str) -> CaseTimes:
         """Say where a case's time went: running, retrying, queued, waiting; raise ``CaseNotFound``."""
         return await Timing(self.desk).times(await self.row(case))
+
+    async def due(self, case: str) -> Dues:
+        """Say by when what a case owes now is to come, the soonest first: as declared, else as past cases had it.
+
+        What neither is declared nor was seen in 20 past cases is left out. Raises CaseNotFound.
+        """
+        return await self._looking.dues((await self.row(case)).id)
 
     async def pace(self, process: str, *, last: int = LAST) -> Pace:
         """Say how long a process and its steps take: p50, p95, p99 of its ``last`` cases that ended.

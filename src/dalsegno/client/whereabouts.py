@@ -8,6 +8,7 @@ from typing import Protocol
 
 from dalsegno.client.case_groups import CaseGroups, StuckCases
 from dalsegno.client.case_standing import CaseStanding
+from dalsegno.client.case_times import Dues
 from dalsegno.client.standing import Because, Standing
 
 
@@ -51,6 +52,10 @@ class Looking(Protocol):
 
     async def explain(self, id: str) -> Explanation:
         """Tell why something does not move."""
+        ...
+
+    async def dues(self, id: str) -> Dues:
+        """Say by when what a case owes is to come."""
         ...
 
     async def stuck(self, process: str | None, limit: int) -> StuckCases:

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dalsegno.client.case_groups import CaseGroups, StuckCases
+    from dalsegno.client.case_times import Dues
     from dalsegno.client.whereabouts import Explanation, Where
+    from dalsegno.insight.usual import Usual
 
 
 class Sight:
@@ -23,6 +25,7 @@ class Sight:
         self._store = store
         self._namespace = namespace
         self._gone = gone
+        self._usual: Usual | None = None
 
     async def where(self, id: str, at: datetime | None = None) -> Where:
         """Tell where something stands, or stood."""
@@ -36,6 +39,13 @@ class Sight:
         from dalsegno.insight.whereabouts import explain
 
         return await explain(self._store, self._namespace, id, gone=self._gone)
+
+    async def dues(self, id: str) -> Dues:
+        """Say by when what a case owes is to come."""
+        from dalsegno.insight.usual import Usual, dues
+
+        self._usual = self._usual or Usual(self._store, self._namespace)
+        return await dues(self._usual, (await self.where(id)).case)
 
     async def stuck(self, process: str | None, limit: int) -> StuckCases:
         """List open cases that do not move until somebody acts."""

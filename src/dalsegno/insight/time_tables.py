@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
-from dalsegno.client.case_times import CaseTimes, Comparison, Forecast, Pace, SideBySide, Split, Spread
+from dalsegno.client.case_times import CaseTimes, Comparison, Due, Forecast, Pace, SideBySide, Split, Spread
 from dalsegno.core.clock import SECOND
 from dalsegno.core.durations import text
 from dalsegno.insight.paint import Style, between, columns, printable
@@ -49,14 +50,22 @@ def _table(rows: Sequence[Sequence[str]]) -> Iterable[str]:
     return ("  " + "  ".join(row).rstrip() for row in columns(rows))
 
 
-def render_times(times: CaseTimes, forecast: Forecast | None, style: Style) -> str:
-    """Write where a case's time went, and when it is likely to end."""
+def render_times(times: CaseTimes, forecast: Forecast | None, due: Iterable[Due], style: Style) -> str:
+    """Write where a case's time went, by when what it owes is due, and when it is likely to end."""
     head = f"{style.paint(printable(times.case), 'bold')}  {printable(times.process)}  {times.state}"
     lines = [f"{head}  {length(times.split.elapsed)}"]
     lines += [f"  {part:9} {length(getattr(times.split, part))}" for part in _PARTS]
+    lines += [f"  {_due(each, times.at, style)}" for each in due]
     if forecast is not None:
         lines.append(f"  {_forecast(forecast, style)}")
     return "\n".join(lines)
+
+
+def _due(due: Due, now: datetime, style: Style) -> str:
+    when = f"{between(due.at, now)} ago" if due.late else f"in {between(now, due.at)}"
+    why = "as declared" if due.declared else "as 99 of 100 past cases had it"
+    by = f"{printable(due.type)} by {printable(due.by)}"
+    return f"owed: {by}, until {style.clock(due.at, now)} ({when}), {why}"
 
 
 def _forecast(forecast: Forecast, style: Style) -> str:

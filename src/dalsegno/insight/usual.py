@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from dalsegno.client.case_times import Split
+from dalsegno.client.case_standing import CaseStanding
+from dalsegno.client.case_times import Due, Split
 from dalsegno.client.pace import Past, pace
 from dalsegno.core.cases import ENDED, CaseRow
-from dalsegno.core.clock import MINUTE, SECOND
+from dalsegno.core.clock import MINUTE, SECOND, to_datetime
 from dalsegno.core.event import Event
 from dalsegno.store.cases import CaseQuery, CaseTrail
 from dalsegno.store.log import ReactionRow
@@ -44,6 +46,14 @@ class Usual:
         took = (await self._steps(process)).get((after, by, type))
         return None if took is None else at + took
 
+    async def moment(self, process: str, event: int, by: str, type: str) -> datetime | None:
+        """Say the same of an event by its number, as a moment."""
+        found = await self.store.event(event)
+        if found is None:
+            return None
+        at = await self.due_at(process, found.type, by, type, found.at)
+        return None if at is None else to_datetime(at)
+
     async def _steps(self, process: str) -> Mapping[_Step, int]:
         now = self.store.now()
         known = self._known.get(process)
@@ -69,6 +79,21 @@ class Usual:
             for service in await self.store.services(self.namespace)
             for handler in await self.store.handlers(service.number)
         }
+
+
+async def dues(usual: Usual, case: CaseStanding | None) -> tuple[Due, ...]:
+    """Say by when what a case owes is to come, the soonest first."""
+    found: list[Due] = []
+    for owing in () if case is None else case.owed:
+        if case is not None and owing.event is not None and owing.type is not None:
+            for name in owing.gives:
+                at = owing.due_at
+                if at is None and case.process is not None:
+                    at = await usual.moment(case.process, owing.event, owing.by, name)
+                if at is not None:
+                    declared, late = owing.due_at is not None, at < case.at
+                    found.append(Due(owing.by, owing.event, owing.type, name, at, declared, late))
+    return tuple(sorted(found, key=lambda due: (due.at, due.by, due.type)))
 
 
 def _apart(rows: Iterable[CaseRow], left: CaseTrail) -> Iterable[Past]:
