@@ -104,6 +104,7 @@ class MemoryStore(DeadLetterVerbs, SourcingVerbs, SchemaVerbs, RunReads):
             except BaseException as error:  # whatever user code raises is its outcome
                 vars(self).update(before)
                 return RolledBack(error)
+            before.update(before or self._all())
             if not self._held(fence):
                 vars(self).update(before)
                 return Refused.FENCED
