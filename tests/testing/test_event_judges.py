@@ -164,7 +164,7 @@ def _lose_an_event(store: Any) -> None:
 
 def _change_an_event(store: Any) -> None:
     if len(store._events) > 5:
-        store._events[2] = replace(store._events[2], data=b"changed")
+        store._events[2] = replace(store._events[2], data=(store._events[2].data or b"")[::-1])
 
 
 def _lose_the_ids(store: Any) -> None:

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from dalsegno.core.clock import SystemClock
-from dalsegno.core.commit import Beat, EndSession, Fence, OpenSession, Refused, Start, Started
+from dalsegno.core.commit import Beat, Commit, EndSession, Fence, OpenSession, Refused, Start, Started
 from dalsegno.core.transact import OpenTx, RolledBack, Transact, Transacted
 from dalsegno.core.writes import Verdict
 from dalsegno.errors import (
@@ -292,3 +292,12 @@ async def test_what_was_written_on_the_way_goes_with_the_rest(store: Store) -> N
 
     assert isinstance(await transact(store, work), RolledBack)
     assert await store.runs(RunQuery()) == []
+
+
+async def test_one_whose_end_is_refused_renews_no_lease(store: Store) -> None:
+    await store.write([opening(3)], None)
+    before = await store.sessions(live=False)
+    of_nobody = Commit(run=8, session=3, turn=1, floor=0)
+    verdict = await transact(store, lambda tx: of_nobody, Fence(3, 0, 60_000_000), session=3)
+    assert verdict is Refused.STALE
+    assert await store.sessions(live=False) == before

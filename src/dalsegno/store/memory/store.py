@@ -109,6 +109,7 @@ class MemoryStore(DeadLetterVerbs, SourcingVerbs, SchemaVerbs, AlertVerbs, Figur
             except BaseException as error:  # whatever user code raises is its outcome
                 vars(self).update(before)
                 return RolledBack(error)
+            before.update(before or self._all())
             if not self._held(fence):
                 vars(self).update(before)
                 return Refused.FENCED

@@ -29,6 +29,7 @@ _LOOK = 0.05
 _TWICE = 0.2  # how many orders are sent again, by a customer who did not hear the first answer
 _THRICE = 0.05
 _LATE = 3.0  # seconds that an order may be on its way
+_AHEAD = 0.03  # how far the orders that come in may be ahead of a kill that is due
 _WORKER = "dalsegno.cli.demo.choreography.worker"
 
 
@@ -145,12 +146,19 @@ class Play:
 
     async def _place_orders(self, client: AsyncClient) -> None:
         """Put the orders on the log as they come in, whether or not a worker lives."""
-        began = self._clock.monotonic()
+        began, placed = self._clock.monotonic(), set[str]()
         for at, order in arrivals(self._orders, self._script.seed):
             await nap(began + at - self._clock.monotonic())
+            placed.add(order.id)
+            await self._hold_back(len(placed) / self._script.orders)
             number = order.id.removeprefix("order-")  # the case is named after the process and this
             await client.emit(shop.OrderPlaced(number, order.trouble, order.amount), id=order.id)
             self._customers.note_placed(number, self._clock.boot())
+
+    async def _hold_back(self, share: float) -> None:
+        """Let no order come in while a kill is due: quick workers would be done before the last of them."""
+        while not self._over and sum(m < share - _AHEAD for m in self._script.kills) > len(self._progress):
+            await nap(_LOOK / 5)
 
     async def _follow(self) -> None:
         """Look at the ledgers until every order has ended, or nothing moves any more."""
