@@ -22,6 +22,7 @@
     ├── Overloaded               a service is too far behind for more events
     ├── LimitReached             a bound was met, before anything was written
     │   ├── PayloadTooLarge
+    │   ├── StampTooLarge        events would carry too much of their case's state
     │   ├── JournalFull
     │   └── TooDeep
     ├── MisusedInRun             workflow code did what a workflow cannot do
@@ -214,6 +215,13 @@ class UndeclaredEvent(DalsegnoError):
 
 class LimitReached(DalsegnoError):
     """A bound was met; the journal holds nothing of what was too much."""
+
+
+class StampTooLarge(LimitReached):
+    """What the events of a case are to carry of its state is more than ``Limits(stamp=…)`` allows."""
+
+    size: int
+    limit: int
 
 
 class PayloadTooLarge(LimitReached):

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from dalsegno.core.cases import NewEmitter, NewProcess, RebuildCases, RegisterProcesses
+from dalsegno.core.cases import TRACKINGS, NewEmitter, NewProcess, RebuildCases, RegisterProcesses
 from dalsegno.store.cases import CaseQuery
 from dalsegno.store.protocol import Store
 from dalsegno.testing.conformance import SetClock, World
@@ -41,7 +41,7 @@ class CaseItems:
             "due": pick([None, 0, 100]),
             "keys": pick(_KEYS),
         }
-        tracking = pick(["event_sourced", "front_controller"])
+        tracking = pick([*TRACKINGS, "stamp"])
         process = NewProcess(pick(["c", "c", "d"]), tracking, msgspec.json.encode(declared))
         emitter = NewEmitter("order", pick(["1", "2"]), pick([b"{}", b"[]"]))
         return RegisterProcesses(pick(["default", "default", "other"]), (process,), (emitter,))

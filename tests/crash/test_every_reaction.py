@@ -66,6 +66,24 @@ def test_a_choreography_does_something(name: str) -> None:
     assert sum(found.log.values()) > 2 and found.log == dict.fromkeys(found.log, 1)
 
 
+def test_the_stamps_that_crashes_leave_alone_have_the_parts_of_all_services() -> None:
+    choreography = CHOREOGRAPHIES["a stacked workflow"]
+    explorer = Explorer(choreography, registry(), known=known(choreography.services))
+    paid = {"payments": {"paid": 1, "mood": ""}}
+    shipped = {**paid, "shipping": {"shipped": 1}}
+    of_a = {
+        kind: parts for (kind, key, _), parts in facts(explorer.play(Exactly())).stamps.items() if key == "a"
+    }
+    assert of_a == {
+        "sim.Ordered": {},
+        "sim.Paid": paid,
+        "sim.Rumoured": paid,
+        "sim.Reserved": {},
+        "sim.Shipped": shipped,
+        "sim.Packed": shipped,
+    }
+
+
 def test_a_run_that_ends_with_events_held_back_rests_with_them() -> None:
     choreography = CHOREOGRAPHIES["a run that ends with events held back"]
     held: list[str] = []

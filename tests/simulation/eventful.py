@@ -12,6 +12,7 @@ import msgspec
 from dalsegno.client import AsyncClient
 from dalsegno.core.event import Event
 from dalsegno.core.runs import DEAD_LETTER, KILLS_ITS_WORKER
+from dalsegno.core.stamps import read_stamp
 from dalsegno.engine.registry import Registry
 from dalsegno.events.known import Known
 from dalsegno.events.service import Service
@@ -31,6 +32,7 @@ class Facts(NamedTuple):
     """What two plays of a scenario must agree on, whatever crashed."""
 
     log: Counter[What]
+    stamps: dict[What, Any]
     kept: dict[tuple[str, str], Any]
     letters: Counter[tuple[str, str | None]]
     runs: dict[str, Any]
@@ -126,7 +128,13 @@ def facts(world: World) -> Facts:
     called_off = {event.key for event in events if event.type == "sim.CalledOff"}
     own = {run_id: end for run_id, end in world.outcome.items() if "#" not in run_id}
     told = Counter((letter.state, letter.key) for letter in letters if letter.key not in called_off)
-    return Facts(log_of(world), kept, told, own)
+    return Facts(log_of(world), {what(event): parts_of(event) for event in events}, kept, told, own)
+
+
+def parts_of(event: Event) -> Any:
+    """Return what services have added to the stamp that an event carries; None if it has none."""
+    stamp = None if event.stamp is None else read_stamp(event.stamp)
+    return None if stamp is None else msgspec.json.decode(msgspec.json.encode(stamp.parts))
 
 
 def log_of(world: World) -> Counter[What]:
@@ -142,6 +150,7 @@ def judge(world: World) -> None:
     _done_once(events)
     _in_order(events)
     _folded(world, events)
+    _carried(events)
 
 
 def _follows(world: World, events: Collection[Event]) -> None:
@@ -237,6 +246,19 @@ def _folded(world: World, events: dict[int, Event]) -> None:
         found = msgspec.json.decode(row.data)["places"] if row is not None and row.data else None
         if found != places and key not in called_off:
             raise Broken(f"P8: the state of {key} is {found}, and its events say {places}")
+
+
+def _carried(events: dict[int, Event]) -> None:
+    """What an event carries goes on to all that it leads to, with what their handlers add."""
+    for event in events.values():
+        cause = events.get(event.cause or 0)
+        if cause is None or (before := parts_of(cause)) is None:
+            continue
+        if event.type == "sim.Paid":
+            before["payments"] = {"paid": _data(event)["place"], "mood": _data(cause).get("mood", "")}
+        parts = parts_of(event)
+        if parts is None or {**parts, **before} != parts:
+            raise Broken(f"P8: {what(event)} carries {parts}, and should carry on {before}")
 
 
 def what(event: Event) -> What:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from dalsegno import Process, Retry, Service, all_of, emit, event, keep, receive, step, step_info, workflow
+from dalsegno.events.stamps import Stamp
 from dalsegno.testing.effects import perform
 
 QUICK = Retry(attempts=3, first="20ms", factor=2, jitter=0.5)
@@ -120,7 +121,8 @@ payments = Service("payments", partitions=4)
 
 
 @payments.on(retry=QUICK, emits=Rumoured)
-async def pay(e: Ordered) -> Paid:
+async def pay(e: Ordered, stamp: Stamp) -> Paid:
+    stamp.add(paid=e.place, mood=e.mood)
     emit(Rumoured(e.order, e.place))  # an attempt that fails spreads none
     await asyncio.sleep(0.03 if e.place % 2 else 0.005)
     _fare(e)
@@ -158,11 +160,12 @@ async def book(e: Paid, state: Account | None) -> None:
     keep(Account([*(state.places if state else []), e.place]))
 
 
-shipping = Service("shipping", partitions=2)
+shipping = Service("shipping", partitions=2, reads_stamp=["payments"])
 
 
 @shipping.on(all_of(Paid, Reserved))
-async def ship(paid: Paid, reserved: Reserved) -> Shipped:
+async def ship(paid: Paid, reserved: Reserved, stamp: Stamp) -> Shipped:
+    stamp.add(shipped=stamp["payments"].get("paid"))
     did(paid.order, paid.place)
     return Shipped(paid.order, reserved.place)
 
@@ -225,6 +228,7 @@ order = Process(
     ends=all_of(Packed, Reserved) | Refunded,
     cancel=CalledOff,
     keys={"mood": "mood"},  # so that cases of one mood turn out to be one
+    tracking="stamp",
 )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dalsegno.client.dead_letters import DeadLetterInfo
-from dalsegno.client.event_views import EventInfo, ReactionInfo
+from dalsegno.client.event_views import EventInfo, ReactionInfo, StampInfo
 from dalsegno.client.run_views import RunInfo
 from dalsegno.core.cases import OPEN, CaseRow
 from dalsegno.core.clock import to_datetime
@@ -43,7 +43,9 @@ class CaseStory:
 
     ``names`` are further names that it had before it was merged, ``keys`` its further keys by name.
     ``reactions`` are by the number of their event. ``runs`` take part, emitted its events, or are
-    reactions to them. ``partial`` says that there are more events than were read.
+    reactions to them. ``partial`` says that there are more events than were read. ``stamp`` is what its
+    events carry together, where it is known by stamps; ``untold`` says what cannot be told of one of which
+    only the start and the end are recorded.
     """
 
     case: CaseInfo
@@ -54,6 +56,8 @@ class CaseStory:
     runs: tuple[RunInfo, ...]
     dead_letters: tuple[DeadLetterInfo, ...]
     partial: bool
+    stamp: StampInfo | None = None
+    untold: str = ""
 
 
 def case_info(row: CaseRow, now: int) -> CaseInfo:

@@ -13,16 +13,23 @@ from dalsegno.client.case_times import CaseTimes, Comparison, Dues, Forecast, Pa
 from dalsegno.client.case_views import CaseInfo, CaseStory, case_info
 from dalsegno.client.dead_letters import letter_info
 from dalsegno.client.desk import Desk
-from dalsegno.client.event_views import ReactionInfo, info_of, reaction_info
+from dalsegno.client.event_views import (
+    ReactionInfo,
+    StampInfo,
+    info_of,
+    reaction_info,
+    stamp_info,
+)
 from dalsegno.client.events import handlers_of
 from dalsegno.client.past import By, left_at, row_at
 from dalsegno.client.run_views import run_info
 from dalsegno.client.timing import LAST, Timing
-from dalsegno.core.cases import OPEN, CaseRow, Process, process_of
+from dalsegno.core.cases import FRONT_CONTROLLER, OPEN, STAMP, CaseRow, Process, process_of
 from dalsegno.core.clock import from_datetime, to_datetime
 from dalsegno.core.commit import Emit, Emitted
-from dalsegno.core.event import NewEvent
+from dalsegno.core.event import Event, NewEvent
 from dalsegno.core.ids import check_id
+from dalsegno.core.stamps import merged, read_stamp
 from dalsegno.errors import CaseNotFound, InvalidInput, NotDecodable
 from dalsegno.events.holding import Holding
 from dalsegno.store.cases import CaseQuery, CaseTrail
@@ -33,6 +40,11 @@ if TYPE_CHECKING:
 
 _EVENTS = 10_000  # of one case, that are read
 
+UNTOLD = (
+    "Its process records starts and ends only, so what lies between is not told: which events came, who "
+    "reacts, what is owed, dead letters."
+)
+
 CaseInfos: TypeAlias = list[CaseInfo]
 States: TypeAlias = str | Sequence[str]
 
@@ -42,6 +54,13 @@ class _Cancelling(msgspec.Struct):
 
     cancel: tuple[str, int] | None = None
     cancel_key: str | None = None
+
+
+def _stamp_of(events: Sequence[Event]) -> StampInfo | None:
+    """Put together what the events of a case carry."""
+    texts = [event.stamp for event in events]
+    known = merged(one for text in texts if text is not None and (one := read_stamp(text)) is not None)
+    return None if known is None else stamp_info(known)
 
 
 class AsyncCases:
@@ -114,13 +133,16 @@ class AsyncCases:
         keys: dict[str, tuple[str, ...]] = {}
         for alias in await store.case_aliases(namespace, row.id):
             keys[alias.name] = (*keys.get(alias.name, ()), alias.value)
-        trail = await store.trail(namespace, names, limit=_EVENTS + 1)
+        if row.tracking == FRONT_CONTROLLER:
+            trail = await self._ends_of(row)
+        else:
+            trail = await store.trail(namespace, names, limit=_EVENTS + 1)
         now, partial = store.now(), len(trail.events) > _EVENTS
         if at is not None:
             now = from_datetime(at)
             row = await self._row_at(row, trail, now, by)
             trail = left_at(trail, now, by)
-        titles = await handlers_of(self.desk)
+        titles = await handlers_of(self.desk) if trail.dead_letters else {}
         runs = {run.number: run for run in trail.runs}
         return CaseStory(
             case=case_info(row, now),
@@ -134,6 +156,8 @@ class AsyncCases:
                 for letter in trail.dead_letters
             ),
             partial=partial,
+            stamp=_stamp_of(trail.events) if row.tracking == STAMP else None,
+            untold=UNTOLD if row.tracking == FRONT_CONTROLLER else "",
         )
 
     async def stuck(self, process: str | None = None, *, limit: int = 1_000) -> StuckCases:
@@ -260,6 +284,12 @@ class AsyncCases:
             "Name one of them." if others else "`dalsegno cases list` shows what there is.",
             case_id=case,
         )
+
+    async def _ends_of(self, row: CaseRow) -> CaseTrail:
+        """Read only how a case began and ended: two events, found by their numbers."""
+        numbers = dict.fromkeys((row.began_event, row.end_event))
+        found = [await self.desk.store.event(number) for number in numbers if number is not None]
+        return CaseTrail(tuple(event for event in found if event is not None), (), (), ())
 
     async def _row_at(self, row: CaseRow, trail: CaseTrail, at: int, by: By) -> CaseRow:
         found = row_at(row, await self._process(row.process), trail, at, by)

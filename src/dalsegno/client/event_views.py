@@ -14,8 +14,26 @@ from dalsegno.core.codec import JSON
 from dalsegno.core.event import Event
 from dalsegno.core.reactions import HandlerRow, ReactedAs
 from dalsegno.core.runs import Run
+from dalsegno.core.stamps import Stamped, read_stamp
 from dalsegno.events.outside import source_of
 from dalsegno.store.log import ReactionRow
+
+
+@dataclass(frozen=True, slots=True)
+class StampInfo:
+    """What an event carries of its case's state, in so many ``bytes``; of a case, what its events know together.
+
+    ``state`` is open, ended or cancelled as far as the event knew, ``end`` the type that closed it.
+    ``parts`` are what services have added, by their names.
+    """
+
+    bytes: int
+    process: str
+    state: str
+    started_at: datetime | None
+    end: str | None
+    ended_at: datetime | None
+    parts: Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +42,8 @@ class EventInfo:
 
     ``id`` is the one that it came with, or its number. ``at`` is when it was accepted, ``happened_at``
     when it happened as far as whoever emitted it said. ``data`` is its payload as plain JSON values,
-    ``more`` what else its CloudEvent said. ``only`` names the service that it was brought in for.
+    ``more`` what else its CloudEvent said. ``only`` names the service that it was brought in for. ``stamp``
+    is what it carries of its case's state, where that is known by stamps.
     """
 
     number: int
@@ -42,6 +61,7 @@ class EventInfo:
     data: Any
     more: Mapping[str, Any]
     only: str | None
+    stamp: StampInfo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +103,9 @@ def info_of(event: Event) -> EventInfo:
     """Show a row of the log."""
     more = {} if event.extra is None else msgspec.json.decode(event.extra)
     more |= more.pop("extensions", {})
+    stamp = None if event.stamp is None else read_stamp(event.stamp)
+    if stamp is not None:
+        del more["stamp"]
     return EventInfo(
         number=event.number,
         type=event.type,
@@ -101,6 +124,21 @@ def info_of(event: Event) -> EventInfo:
         data=data_of(event),
         only=more.pop("only", None),
         more=more,
+        stamp=None if stamp is None else stamp_info(stamp, event.stamp),
+    )
+
+
+def stamp_info(stamp: Stamped, text: str | None = None) -> StampInfo:
+    """Show a stamp, which was read from this text."""
+    data = msgspec.json.encode(stamp)
+    return StampInfo(
+        bytes=len(data if text is None else text.encode()),
+        process=stamp.process,
+        state=stamp.state,
+        started_at=None if stamp.began is None else to_datetime(stamp.began),
+        end=stamp.end,
+        ended_at=None if stamp.ended is None else to_datetime(stamp.ended),
+        parts=msgspec.json.decode(data).get("parts", {}),
     )
 
 

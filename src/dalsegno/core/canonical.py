@@ -104,7 +104,7 @@ def _plain_object(value: Any) -> Any:
     parts = paths.fields(value)
     if parts is not None:
         try:
-            return {name: _plain(part) for name, part in parts}
+            return {name: _plain(part) for name, part in parts if part is not msgspec.UNSET}
         except (TypeError, ValueError):
             # A model may know how to write what we do not; its sets, alas, come unsorted.
             if not is_foreign(type(value)):

@@ -13,7 +13,8 @@ import msgspec
 
 OPEN, ENDED, CANCELLED = "open", "ended", "cancelled"
 STATES = (OPEN, ENDED, CANCELLED)
-TRACKINGS = ("event_sourced", "stamp", "front_controller")
+EVENT_SOURCED, STAMP, FRONT_CONTROLLER = "event_sourced", "stamp", "front_controller"
+TRACKINGS = (EVENT_SOURCED, STAMP, FRONT_CONTROLLER)
 
 
 class ProcessRow(msgspec.Struct, frozen=True):
@@ -129,6 +130,10 @@ class Process(msgspec.Struct, frozen=True):
         cancel = () if self.cancel is None else (self.cancel,)
         return frozenset(cancel).union(*self.ends)
 
+    def looks_at(self, type_: str) -> bool:
+        """Whether an event of a type may say something of its cases that is recorded."""
+        return self.tracking != FRONT_CONTROLLER or type_ in self.types
+
     def case_of(self, key: str) -> str:
         """Name the case that an event of this key starts."""
         return f"{self.name}-{key}"
@@ -200,7 +205,7 @@ class Rules:
         self._named: dict[tuple[str, str], tuple[Process, ...]] = {}
         self._processes: dict[tuple[str, str], Process] = {}
         self._by_length: dict[str, list[Process]] = {}
-        self._fields: dict[str, list[tuple[str, str, str, bytes]]] = {}
+        self._fields: dict[str, list[tuple[Process, str, str, bytes]]] = {}
         for row in rows:
             self._add(row.namespace, process_of(row))
 
@@ -213,7 +218,7 @@ class Rules:
         names.sort(key=lambda one: (-len(one.name), one.name))
         for name, field in process.keys:
             found = self._fields.setdefault(namespace, [])
-            found.append((process.name, name, field, msgspec.json.encode(field)))
+            found.append((process, name, field, msgspec.json.encode(field)))
 
     def __bool__(self) -> bool:
         return bool(self._processes)
@@ -237,17 +242,20 @@ class Rules:
         """Whether a process there has further keys, so that cases may be merged."""
         return namespace in self._fields
 
-    def aliases(self, namespace: str, codec: int, data: bytes | None) -> tuple[Alias, ...]:
-        """Read from an event's payload the further keys that processes declare; JSON alone is looked at."""
+    def aliases(self, namespace: str, type_: str, codec: int, data: bytes | None) -> tuple[Alias, ...]:
+        """Read from an event's payload the further keys that processes declare; JSON alone is looked at.
+
+        A process of which only starts and ends are recorded looks at the events that it names, no others.
+        """
         fields = self._fields.get(namespace)
         if fields is None or data is None or codec != _JSON:
             return ()
-        wanted = [one for one in fields if one[3] in data]
+        wanted = [one for one in fields if one[3] in data and one[0].looks_at(type_)]
         if not wanted:
             return ()
         payload = _payload(data)
         return tuple(
-            Alias(process, name, text)
+            Alias(process.name, name, text)
             for process, name, field, _ in wanted
             if (text := _text(payload.get(field))) is not None
         )

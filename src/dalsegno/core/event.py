@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from typing import Any
 
 import msgspec
 
@@ -70,6 +71,11 @@ class Event(msgspec.Struct, frozen=True, gc=False):
         """The one service that it was brought in for, so that nobody else hears of it; None for all."""
         return None if self.extra is None else _AIM.decode(self.extra).only
 
+    @property
+    def stamp(self) -> str | None:
+        """What it carries of its case's state, or of something else by that name, as text."""
+        return stamp_in(self.extra)
+
     def partition(self, partitions: int) -> int:
         """Tell which of a service's partitions it belongs to: always the same for one key."""
         return partition_of(self.key, self.number, partitions)
@@ -91,7 +97,7 @@ class Heard(msgspec.Struct, frozen=True, gc=False):
     """What a run is told of an event: the one that it waits for, or that it came of.
 
     ``generation`` is that of the service whose reaction the run is. ``readers`` are other versions of its
-    type whose readers can read the data as it is.
+    type whose readers can read the data as it is. ``stamp`` is what it carries of its case's state.
     """
 
     number: int
@@ -105,6 +111,7 @@ class Heard(msgspec.Struct, frozen=True, gc=False):
     accepted_at: int = 0
     generation: int | None = None
     readers: tuple[int, ...] = ()
+    stamp: str | msgspec.UnsetType = msgspec.UNSET  # not written where there is none
 
 
 class _Aim(msgspec.Struct, frozen=True):
@@ -113,9 +120,24 @@ class _Aim(msgspec.Struct, frozen=True):
     only: str | None = None
 
 
+class _Beside(msgspec.Struct, frozen=True):
+    """As much of what is kept beside an event as may hold a stamp."""
+
+    extensions: dict[str, Any] = {}
+
+
 _ENCODER = msgspec.json.Encoder()
 _AIM = msgspec.json.Decoder(_Aim)
+_BESIDE = msgspec.json.Decoder(_Beside)
 _DECODER = msgspec.json.Decoder(Heard)
+
+
+def stamp_in(extra: bytes | None) -> str | None:
+    """Return the text of the extension that is a stamp, of what is kept beside an event."""
+    if extra is None or b'"stamp"' not in extra:
+        return None
+    text = _BESIDE.decode(extra).extensions.get("stamp")
+    return text if isinstance(text, str) else None
 
 
 def meant_for(extra: bytes | None, service: str) -> bytes:
@@ -140,6 +162,7 @@ def told(event: Event, readers: tuple[int, ...] = (), generation: int | None = N
             event.at,
             generation,
             readers,
+            event.stamp or msgspec.UNSET,
         )
     )
 

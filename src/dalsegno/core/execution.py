@@ -69,6 +69,7 @@ class Execution:
         self.reason: str | None = None
         self.outbox: Outbox | None = None
         self.versions: object = None  # what its App knows of the versions of events
+        self.extra: bytes | None = None  # what is kept beside each event that it emits
         self.undone = (0, 0)  # compensations done, out of how many
         self.shielded = 0
         self.replaying = False

@@ -11,6 +11,7 @@ from dalsegno.core.event import NewEvent
 from dalsegno.core.execution import Execution
 from dalsegno.core.ops import Op, Request
 from dalsegno.core.sourcing import Expect
+from dalsegno.core.stamps import Added
 from dalsegno.engine.calls import check_size
 from dalsegno.engine.context import StepInfo
 
@@ -41,7 +42,7 @@ def emit_in_run(execution: Execution, event: NewEvent) -> None:
     op.waited_for = True
 
 
-def emit_in_step(info: StepInfo, what: NewEvent | Kept | Expect) -> None:
+def emit_in_step(info: StepInfo, what: NewEvent | Kept | Expect | Added) -> None:
     """Emit from a step's body: with the step's entry, if this attempt comes to be it."""
     info.emit(what)
 

@@ -102,6 +102,7 @@ def addressed(event: NewEvent, live: LiveRun) -> NewEvent:
         cause=run.cause,
         run=run.number,
         traceparent=event.traceparent or run.traceparent,
+        extra=event.extra or live.execution.extra,
     )
 
 

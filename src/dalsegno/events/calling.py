@@ -10,7 +10,9 @@ import msgspec
 
 from dalsegno.core.commit import Kept
 from dalsegno.core.event import Event, Heard, NewEvent
+from dalsegno.core.limits import Limits
 from dalsegno.core.reactions import KeptRow
+from dalsegno.core.stamps import Added, onward, stamped, text_with
 from dalsegno.engine.context import StepInfo
 from dalsegno.errors import InvalidInput
 from dalsegno.events.contract import Role
@@ -21,6 +23,7 @@ from dalsegno.events.keeping import Keeping
 from dalsegno.events.readable import Readable
 from dalsegno.events.registry import Types
 from dalsegno.events.sequence import Sequenced
+from dalsegno.events.stamps import Stamp, seen
 from dalsegno.events.types import EventType
 
 Read = Callable[[bytes], Any]
@@ -52,6 +55,8 @@ class Calling:
         self._roles = tuple(argument.role for argument in handler.contract.arguments)
         self._follows = handler.contract.follows
         self._batch = handler.options.batch is not None
+        self._takes_stamp = handler.contract.takes_stamp
+        self.stamp_limit = Limits().stamp  # the App may say otherwise
         self._reads: dict[tuple[str, int], Read] = {}
 
     # -- whether it may be called
@@ -103,8 +108,10 @@ class Calling:
     def _convert(self, stored: tuple[str, int], wanted: EventType[Any], data: bytes) -> Any:
         return self._types.convert(stored[0], data, stored[1], wanted)
 
-    def arguments(self, values: Sequence[Any], state: Any = None, tx: Any = None) -> list[Any]:
-        """Put events, state and transaction in the order of the function's parameters."""
+    def arguments(
+        self, values: Sequence[Any], state: Any = None, tx: Any = None, stamp: Stamp | None = None
+    ) -> list[Any]:
+        """Put events, state, transaction and stamp in the order of the function's parameters."""
         if self._roles == (Role.EVENT,):
             return list(values)
         left = list(values)
@@ -114,6 +121,8 @@ class Calling:
                 made.append(left.pop(0))
             elif role is Role.EVENTS:
                 made.append(left if self._batch else tuple(left))
+            elif role is Role.STAMP:
+                made.append(stamp)
             else:
                 made.append(state if role is Role.STATE else tx)
         return made
@@ -125,6 +134,35 @@ class Calling:
     def state(self, row: KeptRow | None) -> Any:
         """Read the state that the handler is called with."""
         return None if self.keeping is None else self.keeping.read(row)
+
+    # -- the stamp of its case
+
+    def stamp(self, events: Sequence[Event | Heard]) -> Stamp | None:
+        """Show the handler, if it asks for that, what these events carry of its case's state."""
+        if not self._takes_stamp:
+            return None
+        texts = self._texts(events)
+        text = self._onward(texts, {}) if texts else None
+        return seen(self.handler.service, text, self.handler.reads_stamp)
+
+    def beside(self, events: Sequence[Event | Heard], emitted: Sequence[Any] = ()) -> bytes | None:
+        """Say what is kept beside events that follow these: their stamp, with what was added to it.
+
+        Raises StampTooLarge.
+        """
+        texts = self._texts(events)
+        if not texts:
+            return None
+        added = {name: data for one in emitted if isinstance(one, Added) for name, data in one.values.items()}
+        return stamped(None, self._onward(texts, added))
+
+    def _texts(self, events: Sequence[Event | Heard]) -> list[str]:
+        """Return the stamps of events in the order of the log."""
+        there = [(event.number, text_with(event)) for event in events]
+        return [text for _, text in sorted(there, key=lambda one: one[0]) if text is not None]
+
+    def _onward(self, texts: Sequence[str], added: dict[str, msgspec.Raw]) -> str:
+        return onward(texts, self.handler.service, added, self.stamp_limit, f"handler {self.title}")
 
     def settle(
         self, info: StepInfo, row: KeptRow | None, event: Event | Heard, value: Any
@@ -173,4 +211,5 @@ def heard(event: Event, generation: int, readers: tuple[int, ...] = ()) -> Heard
         event.at,
         generation,
         readers,
+        event.stamp or msgspec.UNSET,
     )

@@ -358,7 +358,9 @@ def _called(call: Call, info: StepInfo, tx: OpenTx | None = None) -> Ended:
     passed_over = admit(call, value)
     if passed_over is not None:
         return passed_over
-    arguments = plan.calling.arguments([value], plan.calling.state(call.row), tx)
+    arguments = plan.calling.arguments(
+        [value], plan.calling.state(call.row), tx, plan.calling.stamp((call.event,))
+    )
     if call.tracing is None:
         return said(call, info, value, plan.handler.function(*arguments))
     with _traced(call) as traced:
@@ -368,7 +370,9 @@ def _called(call: Call, info: StepInfo, tx: OpenTx | None = None) -> Ended:
 async def _ask(call: Call, info: StepInfo, value: Any) -> Ended:
     """Call an ``async def`` handler."""
     plan = call.plan
-    arguments = plan.calling.arguments([value], plan.calling.state(call.row))
+    arguments = plan.calling.arguments(
+        [value], plan.calling.state(call.row), None, plan.calling.stamp((call.event,))
+    )
     return said(call, info, value, await _within(plan, info, plan.handler.function(*arguments)))
 
 
@@ -450,11 +454,14 @@ def said(call: Call, info: StepInfo, value: Any, result: Any) -> Ended:
         passed = sequence.passed(plan.calling.service, event.key, event.number, sequence.place(value))
         kept = [*kept, passed]
     expects = tuple(one for one in emitted if isinstance(one, Expect))
-    return Ended(events=[_after(event, one, plan) for one in events], kept=kept, stale=stale, expects=expects)
+    extra = None if event.extra is None else plan.calling.beside((event,), emitted)
+    return Ended(
+        events=[_after(event, one, plan, extra) for one in events], kept=kept, stale=stale, expects=expects
+    )
 
 
-def _after(cause: Event, event: NewEvent, plan: Plan) -> NewEvent:
-    """Say of an event what it followed, and who emitted it."""
+def _after(cause: Event, event: NewEvent, plan: Plan, extra: bytes | None) -> NewEvent:
+    """Say of an event what it followed, who emitted it, and what is kept beside it."""
     return NewEvent(
         type=event.type,
         namespace=cause.namespace,
@@ -466,6 +473,7 @@ def _after(cause: Event, event: NewEvent, plan: Plan) -> NewEvent:
         hops=cause.hops + 1,
         traceparent=cause.traceparent,
         data=event.data,
+        extra=extra,
         cancels=event.cancels,
     )
 

@@ -1,8 +1,8 @@
 """What a handler takes and what follows, read from its signature.
 
 The first annotated parameter says which events it takes, the return annotation what follows. Besides
-events a function may ask, by name, for ``state`` (its service's, for the event's key) and ``tx`` (the
-transaction of ``transaction=True``).
+events a function may ask, by name, for ``state`` (its service's, for the event's key), ``tx`` (the
+transaction of ``transaction=True``) and ``stamp`` (what its case's events carry).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import msgspec
 from dalsegno.errors import DefinitionError
 from dalsegno.events.annotations import events_in, members, shown
 from dalsegno.events.declared import Declared, read_declared
+from dalsegno.events.stamps import Stamp
 from dalsegno.events.types import EventType
 from dalsegno.events.ways import Ways
 
@@ -28,6 +29,7 @@ class Role(Enum):
     EVENTS = "events"  # a batch as a list, or a join of a stacked workflow as a tuple
     STATE = "state"
     TX = "tx"
+    STAMP = "stamp"
 
 
 class Argument(msgspec.Struct, frozen=True):
@@ -58,6 +60,11 @@ class Contract(msgspec.Struct, frozen=True):
     def takes_state(self) -> bool:
         """Whether it asks for its service's state of the event's key."""
         return any(argument.role is Role.STATE for argument in self.arguments)
+
+    @property
+    def takes_stamp(self) -> bool:
+        """Whether it asks for the stamp of the event's case."""
+        return any(argument.role is Role.STAMP for argument in self.arguments)
 
     @property
     def gives(self) -> tuple[EventType[Any], ...]:
@@ -131,6 +138,14 @@ def _argument(parameter: inspect.Parameter, hints: dict[str, Any], form: Form) -
     if name == "state" and not form.stacked:
         _check_state(hint, form)
         return Argument(name, Role.STATE)
+    if name == "stamp" and hint in (None, Stamp) and not form.stacked:
+        if form.batch:
+            raise DefinitionError(
+                f"{form.what} asks for stamp, and has batch=.",
+                "The events of a batch are of many cases, each with a stamp of its own.",
+                "Leave one of them out.",
+            )
+        return Argument(name, Role.STAMP)
     if hint is None:
         raise DefinitionError(
             f"{form.what}: the parameter {name} has no annotation.",

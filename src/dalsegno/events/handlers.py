@@ -40,6 +40,7 @@ class Handler:
         emits: Any = None,
         compensates: Undoes = None,
         state: type[Any] | None = None,
+        reads_stamp: tuple[str, ...] = (),
         sight: Mapping[str, Any],
     ) -> None:
         self.workflow: Workflow[Any, Any] | None = target if isinstance(target, Workflow) else None
@@ -50,6 +51,7 @@ class Handler:
         self.name = named(_name_of(target) if name is None else name, "name of a handler", without="#")
         self.options: HandlerOptions = read_options(self.what, told, stacked=self.workflow is not None)
         self._joins = joins
+        self.reads_stamp = reads_stamp
         self._state = state
         self._emits = emits
         self._compensates = compensates

@@ -14,7 +14,7 @@ from dalsegno.core.entries import Entry, Kind
 from dalsegno.core.event import Event, Heard, delivery_id, event_signal, told
 from dalsegno.core.reactions import Joined, lane_of_rounds
 from dalsegno.engine.definitions import Workflow
-from dalsegno.errors import HopLimit, InvalidInput, NotDecodable
+from dalsegno.errors import HopLimit, InvalidInput, NotDecodable, StampTooLarge
 from dalsegno.events.calling import Calling, heard
 from dalsegno.events.handlers import Handler
 from dalsegno.events.joining import joining
@@ -121,7 +121,7 @@ class Plan:
         """Return the journal's first entry of a reaction that has failed once, and when to try again."""
         if self.step_like is None:
             return None, None
-        final = isinstance(error, HopLimit)
+        final = isinstance(error, HopLimit | StampTooLarge)
         delay = None if final else self.handler.options.retry.next(1, error, rng)
         if self.keeping is not None or self.calling.sequence is not None:
             # its run reads what is kept first, and then tries again

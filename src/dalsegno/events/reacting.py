@@ -76,6 +76,8 @@ class Reacting:
             ]
             for name, service in self._services.items()
         }
+        for plan in (plan for plans in self._plans.values() for plan in plans):
+            plan.calling.stamp_limit = limits.stamp
         self._store = store
         self._commits = commits
         self._numbers = numbers

@@ -20,13 +20,14 @@ from dalsegno.core.clock import nap
 from dalsegno.core.codec import digest, encode_args
 from dalsegno.core.commit import DeadLetter, Kept
 from dalsegno.core.entries import Entry, Kind, Outcome
-from dalsegno.core.event import Heard
+from dalsegno.core.event import Heard, NewEvent
 from dalsegno.core.execution import Execution, current
 from dalsegno.core.failure import Failure, decode, encode
 from dalsegno.core.ops import Op
 from dalsegno.core.reactions import KeptRow
 from dalsegno.core.retry import Retry
 from dalsegno.core.runs import DEAD_LETTER
+from dalsegno.core.stamps import Added
 from dalsegno.core.transact import Tx
 from dalsegno.engine.calls import StepCall, open_step
 from dalsegno.engine.context import step_info
@@ -121,6 +122,7 @@ class StepLike:
             info = step_info()
             for event in calling.returned(result):
                 info.emit(event)
+            extra = calling.beside(events, info.emitted)
             kept, _ = calling.settle(info, row, events[-1], values[-1])
             sequence, last = calling.sequence, events[-1]
             if sequence is not None and last.key is not None:
@@ -129,14 +131,17 @@ class StepLike:
                     *kept,
                     sequence.passed(calling.service, last.key, last.number, place, last.generation),
                 ]
-            info.emit_instead([one for one in info.emitted if not isinstance(one, Kept)] + kept)
+            emitted = (one for one in info.emitted if not isinstance(one, Kept | Added))
+            info.emit_instead(
+                [replace(one, extra=extra) if isinstance(one, NewEvent) else one for one in emitted] + kept
+            )
 
         if calling.is_async:
 
             async def react_async(events: list[Heard], row: KeptRow | None = None) -> None:
                 values = calling.read_all(events)
                 if calling.wants(values):
-                    arguments = calling.arguments(values, calling.state(row))
+                    arguments = calling.arguments(values, calling.state(row), None, calling.stamp(events))
                     said(events, row, values, await calling.handler.function(*arguments))
 
             return react_async
@@ -144,7 +149,7 @@ class StepLike:
         def react(events: list[Heard], row: KeptRow | None = None, tx: Tx | None = None) -> None:
             values = calling.read_all(events)
             if calling.wants(values):
-                arguments = calling.arguments(values, calling.state(row), tx)
+                arguments = calling.arguments(values, calling.state(row), tx, calling.stamp(events))
                 said(events, row, values, calling.handler.function(*arguments))
 
         def react_in(tx: Tx, events: list[Heard], row: KeptRow | None = None) -> None:
@@ -249,6 +254,7 @@ def stacked(calling: Calling) -> Workflow[Any, Any]:
         return make_workflow(react_async, name=calling.title, version=inner.version, model=inner.model)
 
     def react(event: Heard) -> None:
+        _carry(calling, [event])
         _say(calling, inner.body(*calling.arguments(calling.read_all([event]))))
 
     return make_workflow(react, name=calling.title, version=inner.version, model=inner.model)
@@ -258,7 +264,15 @@ async def run_stacked(calling: Calling, events: list[Heard]) -> None:
     """Run a stacked ``async def`` workflow, and emit what it returns."""
     inner = calling.handler.workflow
     assert inner is not None
+    _carry(calling, events)
     _say(calling, await inner.body(*calling.arguments(calling.read_all(events))))
+
+
+def _carry(calling: Calling, events: list[Heard]) -> None:
+    """Let all that the run emits have the stamp of the events that it came of."""
+    execution = current()
+    assert execution is not None
+    execution.extra = calling.beside(events)
 
 
 def _say(calling: Calling, value: Any) -> None:

@@ -49,7 +49,8 @@ class Service:
     share it, and is fixed once it has run. ``max_lag`` is how many events it may be behind before
     producers outside are told to wait. ``state`` is a class of which each key has one value, kept with
     the reaction; ``merge`` says what a stale one does to it: "by_sequence", "by_time", or a function
-    of the old and the new that returns what is kept. Raises DefinitionError.
+    of the old and the new that returns what is kept. ``reads_stamp`` names the services whose parts of a
+    case's stamp its handlers may read beside its own. Raises DefinitionError.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Service:
         start: Start = "beginning",
         max_lag: int | None = None,
         partitions: int = 64,
+        reads_stamp: Sequence[str] = (),
     ) -> None:
         self.name = named(name, "name of a service", without=".#")
         self.place = caller_place(1)
@@ -69,6 +71,7 @@ class Service:
         self.start: Start = start
         self.max_lag = None if max_lag is None else whole(max_lag, f"max_lag= of {self.what}")
         self.partitions = whole(partitions, f"partitions= of {self.what}", PARTITIONS_MOST)
+        self.reads_stamp = self._read_by(reads_stamp)
         self._handlers: dict[str, Handler] = {}
         self._check()
         self.state_shape: Shape[Any] | None = None if state is None else shape_of(state)
@@ -179,6 +182,11 @@ class Service:
             "handlers": [handler.declaration() for handler in self._handlers.values()],
         }
 
+    def _read_by(self, names: Sequence[str]) -> tuple[str, ...]:
+        if isinstance(names, str) or not all(isinstance(name, str) and name for name in names):
+            raise refused("reads_stamp", names, self.what, 'a list of services\' names, like ["payments"]')
+        return tuple(names)
+
     def _add(self, target: F, joins: Ways | None, sight: Mapping[str, Any], given: dict[str, Any]) -> F:
         told = dict(given)
         handler = Handler(
@@ -189,6 +197,7 @@ class Service:
             emits=told.pop("emits", None),
             compensates=told.pop("compensates", None),
             state=self.state,
+            reads_stamp=self.reads_stamp,
             sight=sight,
             told=told,
         )

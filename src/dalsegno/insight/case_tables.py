@@ -7,6 +7,7 @@ from datetime import datetime
 
 from dalsegno.client.case_views import CaseInfo, CaseStory
 from dalsegno.client.event_views import EventInfo, ReactionInfo
+from dalsegno.insight.event_tables import stamp_lines
 from dalsegno.insight.paint import Style, between, columns, printable
 
 _COLOURS = {"open": "cyan", "ended": "green", "cancelled": "dim"}
@@ -63,6 +64,10 @@ def render_case(story: CaseStory, now: datetime, style: Style) -> str:
         lines += [_reaction_line(one, style) for one in story.reactions.get(event.number, ())]
     if story.partial:
         lines.append("  there are more events than these")
+    if story.stamp is not None:
+        lines += stamp_lines(story.stamp, style)
+    if story.untold:
+        lines.append(f"  {story.untold}")
     lines += [
         f"  run {printable(run.id)}  {printable(run.workflow)}  {run.status}"
         + (f" ({printable(run.reason)})" if run.reason else "")
@@ -75,6 +80,7 @@ def render_case(story: CaseStory, now: datetime, style: Style) -> str:
         for one in open_
     ]
     following = [f"dalsegno dead-letters show {one.number}" for one in open_[:3]]
+    following += [f"dalsegno events list --case {printable(case.id)}"] if story.untold else []
     if following:
         between_them = f" {style.symbol('·')} "
         lines.append(f"  {style.paint('next:', 'bold')} {between_them.join(following)}")
@@ -98,7 +104,8 @@ def _about(story: CaseStory, now: datetime, style: Style) -> str:
 def _event_line(event: EventInfo, now: datetime, style: Style) -> str:
     led = f"  led to by {event.cause}" if event.cause is not None else ""
     at = style.clock(event.at, now)
-    return f"  {event.number}  {style.paint(printable(event.type), 'bold')}  {at}{led}"
+    stamp = "" if event.stamp is None else f"  stamp {event.stamp.bytes:,} bytes"
+    return f"  {event.number}  {style.paint(printable(event.type), 'bold')}  {at}{led}{stamp}"
 
 
 def _reaction_line(one: ReactionInfo, style: Style) -> str:

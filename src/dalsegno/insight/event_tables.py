@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from dalsegno.client.event_views import EventInfo, EventStory, ReactionInfo
+from dalsegno.client.event_views import EventInfo, EventStory, ReactionInfo, StampInfo
 from dalsegno.client.importing import ImportReport
 from dalsegno.client.services import HandlerInfo, PartitionInfo, ServiceInfo
 from dalsegno.client.standing import Reason
@@ -64,6 +64,8 @@ def render_story(
     lines = [f"{style.paint(str(event.number), 'bold')}  {_typed(event)}  {style.clock(event.at, now)}"]
     lines += [f"  {style.paint(line, 'dim')}" for line in _about(story, now, style)]
     lines.append(f"  data  {printable(to_json(event.data, indent=0)) if full else _cut(event, 120)}")
+    if event.stamp is not None:
+        lines += stamp_lines(event.stamp, style)
     rows = [*(_reaction_row(one, now, style) for one in story.reactions if not _is_owed(one, owed))]
     rows += [_owed_row(one) for one in owed]
     names = min(NAME_COLUMN, max((width(row[2]) for row in rows), default=0))
@@ -98,6 +100,17 @@ def _about(story: EventStory, now: datetime, style: Style) -> list[str]:
         came.append(f"happened {style.clock(event.happened_at, now)}")
     came += [f"{printable(name)} {printable(str(value))}" for name, value in event.more.items()]
     return [*lines, f" {style.symbol('·')} ".join(came)] if came else lines
+
+
+def stamp_lines(stamp: StampInfo, style: Style) -> list[str]:
+    """Write what is carried of a case's state, with its size, and a line for each service's part."""
+    told = [f"stamp {stamp.bytes:,} bytes", printable(f"{stamp.process} {stamp.state}")]
+    told += [f"by {printable(stamp.end)}"] if stamp.end is not None else []
+    parts = [
+        f"    {printable(name)}  {printable(to_json(part, indent=0))}" for name, part in stamp.parts.items()
+    ]
+    between_them = f" {style.symbol('·')} "
+    return [f"  {between_them.join(told)}", *parts]
 
 
 Row = tuple[str, str, str, str]

@@ -11,11 +11,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from dalsegno.core.commit import Commit, Committed, Emit, Emitted
-from dalsegno.core.event import Event, Head, NewEvent
+from dalsegno.core.event import Event, Head, NewEvent, stamp_in
 from dalsegno.core.reactions import Forget, React
+from dalsegno.core.stamps import read_stamp
 from dalsegno.core.writes import Verdict, Write
 from dalsegno.store.protocol import Store
 from dalsegno.testing.shadows import Breach, peek
@@ -115,7 +117,20 @@ class Chronicle:
 def _what(event: Event | NewEvent) -> tuple[object, ...]:
     """Return what tells an event from others, but for its place."""
     said = (event.namespace, event.type, event.version, event.source, event.id, event.key, event.case_id)
-    return (*said, event.cause, event.run, event.codec, event.data, event.extra)
+    return (*said, event.cause, event.run, event.codec, event.data, *_beside(event.extra))
+
+
+def _beside(extra: bytes | None) -> tuple[bytes | None, bytes]:
+    """Return what is kept beside an event, and the parts of its stamp: the store writes that one's head."""
+    text = stamp_in(extra)
+    stamp = None if text is None else read_stamp(text)
+    if extra is None or stamp is None:
+        return extra, b"{}"
+    kept = msgspec.json.decode(extra)
+    del kept["extensions"]["stamp"]
+    if not kept["extensions"]:
+        del kept["extensions"]
+    return msgspec.json.encode(kept) if kept else None, msgspec.json.encode(stamp.parts)
 
 
 def _whats(event: Event) -> tuple[tuple[object, ...], ...]:

@@ -10,6 +10,7 @@ from dalsegno.core.cases import (
     CANCELLED,
     ENDED,
     OPEN,
+    STAMP,
     Alias,
     CaseRow,
     EmitterRow,
@@ -22,6 +23,7 @@ from dalsegno.core.cases import (
 )
 from dalsegno.core.commit import Done, Start
 from dalsegno.core.event import Event
+from dalsegno.core.stamps import headed
 from dalsegno.store.memory.tables import Tables
 
 _Name = tuple[str, str]  # namespace and id of a case
@@ -67,7 +69,7 @@ class CaseVerbs(Tables):
         """Find the case of an event that was just numbered, and let its row follow; return it as it is written."""
         rules = self._rules
         named = rules.naming(event.namespace, event.type)
-        aliases = rules.aliases(event.namespace, event.codec, event.data)
+        aliases = rules.aliases(event.namespace, event.type, event.codec, event.data)
         if not named and not aliases:
             return event
         if event.case_id is None:
@@ -84,6 +86,14 @@ class CaseVerbs(Tables):
             for alias in aliases:
                 name = self._know_alias(name, alias, event)
         return event
+
+    def _stamp_event(self, event: Event) -> None:
+        """Say in an event itself how its case stands, where that is known by stamps."""
+        named = self._rules.naming(event.namespace, event.type)
+        if event.case_id is not None and any(process.tracking == STAMP for process in named):
+            case = self._cases.get(self._survivor((event.namespace, event.case_id)))
+            if case is not None and case.tracking == STAMP:
+                self._events[event.number] = replace(event, extra=headed(event.extra, case))
 
     def _find_case(self, event: Event, named: Iterable[Process], aliases: Iterable[Alias]) -> str | None:
         if event.key is not None:

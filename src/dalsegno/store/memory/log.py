@@ -74,6 +74,7 @@ class LogVerbs(RunVerbs):
                 if name is not None:
                     self._event_ids[name] = number
                 case_id = self._follow_event(self._events[number]).case_id
+                self._stamp_event(self._events[number])
                 if event.cancels and case_id is not None:
                     self._cancel(event.namespace, case_id, number)
             if verdict is not None:

@@ -11,6 +11,7 @@ from dalsegno.core.cases import (
     CANCELLED,
     ENDED,
     OPEN,
+    STAMP,
     Alias,
     CaseRow,
     Process,
@@ -22,6 +23,7 @@ from dalsegno.core.cases import (
 )
 from dalsegno.core.commit import Done, Start
 from dalsegno.core.event import Event
+from dalsegno.core.stamps import headed
 from dalsegno.store.rows import event_of
 from dalsegno.store.verbs.group import Group, Verb
 
@@ -96,7 +98,7 @@ def _open_by_run(rules: Rules, namespace: str, name: str, run: int, at: int, upt
 def follow(event: Event, rules: Rules, news: News) -> Verb:
     """Find the case of an event, and let its row follow; return the event as it is to be written."""
     named = rules.naming(event.namespace, event.type)
-    aliases = rules.aliases(event.namespace, event.codec, event.data)
+    aliases = rules.aliases(event.namespace, event.type, event.codec, event.data)
     if not named and not aliases:
         return event
     if event.case_id is None:
@@ -114,7 +116,18 @@ def follow(event: Event, rules: Rules, news: News) -> Verb:
         yield from _follow_named(event, case_id, named, rules, news)
     for alias in aliases:
         case_id = yield from _know_alias(event, case_id, alias, rules, news)
+    if any(process.tracking == STAMP for process in named):
+        return (yield from _stamp(event, case_id))
     return event
+
+
+def _stamp(event: Event, case_id: str) -> Verb:
+    """Say in the event itself how its case stands, where that is known by stamps."""
+    rows = yield "read_case", (event.namespace, case_id)
+    case = CaseRow(*rows[0]) if rows else None
+    if case is None or case.tracking != STAMP:
+        return event
+    return replace(event, extra=headed(event.extra, case))
 
 
 def _find(event: Event, named: Sequence[Process], aliases: Sequence[Alias]) -> Verb:
