@@ -40,7 +40,7 @@ from dalsegno.core.schemas import RegisterSchemas, SchemasKnown
 from dalsegno.core.sourcing import Clear, Conflict, Project, Projected, Serve, Snapshot, Source
 from dalsegno.core.transact import RolledBack, Transact, Transacted
 
-OWNED = (Commit, Claim, TakePartitions, React)
+OWNED = (Commit, Claim, TakePartitions, GivePartitions, React)
 """What only the session that wants it may write, and only under its fence."""
 
 

@@ -207,6 +207,16 @@ async def who_has_ended_takes_nothing(world: World) -> None:
     expect(await take(world, 999_999, work.service.number), [], "what a session gets that never was")
 
 
+async def who_is_fenced_gives_nothing_back(world: World) -> None:
+    """A fenced session gives nothing back: whoever hands its partitions on counts its death with them."""
+    work = await at_work(world, fenced=True)
+    await world.one(EndSession(work.session))
+    before = await world.snapshot()
+    given = GivePartitions(work.session, work.service.number, (0, 1))
+    expect(await world.one(given, Fence(work.session, 2, LEASE)), Refused.FENCED, "giving under its fence")
+    expect(await world.snapshot(), before, "the store's rows after it")
+
+
 async def what_was_taken_is_told_again(world: World) -> None:
     """Where only the reply was lost, taking again tells of all that the session owns."""
     (service,) = (await register(world, "pay")).services
@@ -305,6 +315,7 @@ CASES = (
     Case(partitions_wait_for_the_runs),
     Case(a_goodbye_hands_on_at_once),
     Case(who_has_ended_takes_nothing),
+    Case(who_is_fenced_gives_nothing_back),
     Case(what_was_taken_is_told_again),
     Case(positions_move_forward),
     Case(a_service_is_paused),
