@@ -166,7 +166,7 @@ class Operations:
     # -- cases
 
     async def cancel_case(self, event: Any, sender: str) -> int:
-        """Cancel a case by its declared event, and the runs that belong to it; return the event's number."""
+        """Cancel a case by its declared event, which calls its runs off; return the event's number."""
         kind = event_type(event)
         case_id = self._declared.case_of(kind.name, kind.key_of(event))
         if not kind.cancels or case_id is None:
@@ -175,14 +175,9 @@ class Operations:
                 "No process here declares it as its cancel= event, or it has no key.",
                 "Write Process(…, cancel=…), and give the event the key of the case.",
             )
-        (number,) = await self.emissions.emit([event], f"cancel {case_id}", case_id)
-        under_way = ("pending", "running", "waiting")
-        query = RunQuery(namespace=self.namespace, statuses=under_way, case_id=case_id, limit=1_000)
-        while rows := await self.store.runs(query):
-            for row in rows:
-                if row.cause is None or row.cause < number:  # the others undo
-                    await self.cancel(row.id, sender)
-            query = replace(query, before=rows[-1].number)
+        _check_sender(sender)
+        (number,) = await self.emissions.emit([event], f"cancel {case_id}", case_id, sender=sender)
+        self._local.nudge()
         return number
 
     # -- start

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -11,11 +11,11 @@ from dalsegno.core.event import Event, Head, NewEvent
 from dalsegno.core.reactions import Forget
 from dalsegno.core.sourcing import Conflict, Expect
 from dalsegno.store.log import EventQuery
-from dalsegno.store.memory.runs import RunVerbs
+from dalsegno.store.memory.calling_off import CallingOff
 from dalsegno.store.verbs.log import FOUND_BEFORE, delivery, oldest, placed
 
 
-class LogVerbs(RunVerbs):
+class LogVerbs(CallingOff):
     """What the items mean that put events on the log or take them from it; and what is read of it."""
 
     def _emit(self, item: Emit) -> Emitted | Conflict:
@@ -74,7 +74,7 @@ class LogVerbs(RunVerbs):
                 if name is not None:
                     self._event_ids[name] = number
                 if event.cancels and event.case_id is not None:
-                    self._cancelled.setdefault((event.namespace, event.case_id), number)
+                    self._cancel_case(event, number)
             if verdict is not None:
                 verdict.numbers.append(number)
                 verdict.repeated += known is not None
@@ -141,8 +141,12 @@ class LogVerbs(RunVerbs):
     async def read_log(self, after: int, limit: int) -> list[Event]:
         return [event for event in self._events.values() if event.number > after][:limit]
 
-    async def cancelled_cases(self, namespace: str) -> dict[str, int]:
-        return {case: event for (where, case), event in self._cancelled.items() if where == namespace}
+    async def cancelled_cases(self, namespace: str, cases: Sequence[str], after: int) -> dict[str, int]:
+        return {
+            case: by.event
+            for (where, case), by in self._cancelled.items()
+            if where == namespace and (case in cases or by.event > after)
+        }
 
     async def event(self, number: int) -> Event | None:
         return self._events.get(number)

@@ -13,6 +13,7 @@ from dalsegno.core.event import Event, NewEvent, delivery_id, event_signal, told
 from dalsegno.core.reactions import Forget
 from dalsegno.core.sourcing import Conflict, Expect
 from dalsegno.store.rows import event_of
+from dalsegno.store.verbs.calling_off import cancel_case
 from dalsegno.store.verbs.group import Group, Verb
 from dalsegno.store.verbs.runs import send
 
@@ -80,7 +81,7 @@ def append(group: Group) -> Verb:
             if event.id is not None:
                 names[event.namespace, event.source, event.id] = last
             if event.cancels and event.case_id is not None:
-                yield "cancel_case", (event.namespace, event.case_id, last)
+                yield from cancel_case(event, last, group)
         if verdict is not None:
             verdict.numbers.append(known or last)
             verdict.repeated += known is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+from dalsegno.testing.conformance.calling_off import CASES as CALLING_OFF
 from dalsegno.testing.conformance.claiming import CASES as CLAIMING
 from dalsegno.testing.conformance.committing import CASES as COMMITTING
 from dalsegno.testing.conformance.creating import CASES as CREATING
@@ -46,6 +47,7 @@ CASES: Sequence[Case] = (
     *EXPECTING,
     *PROJECTING,
     *SCHEMAS,
+    *CALLING_OFF,
 )
 
 

@@ -137,9 +137,9 @@ class World:
         await self.one(a_commit(run, rest=rest))
         return await self.read(run)
 
-    async def ended(self, id: str = "run", status: Status = Status.COMPLETED) -> Run:
+    async def ended(self, id: str = "run", status: Status = Status.COMPLETED, **fields: Any) -> Run:
         """Make a run that has ended."""
-        run = await self.claimed(id)
+        run = await self.claimed(id, **fields)
         await self.one(a_commit(run, rest=Rest(status, run.wakes, output=b'"done"')))
         return await self.read(run)
 
