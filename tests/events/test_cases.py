@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from dalsegno import App, Process, Retry, Service, all_of, emit, event, receive, workflow
+from dalsegno.core.commit import Emit
+from dalsegno.core.event import NewEvent
 from dalsegno.core.reactions import Forget
-from dalsegno.errors import InvalidInput, ResultTimeout
+from dalsegno.errors import InvalidInput, ResultTimeout, RunCancelled
 from dalsegno.insight.event_tables import render_story
 from dalsegno.insight.paint import Style
 from dalsegno.store.log import EventQuery
@@ -175,6 +177,77 @@ async def test_a_worker_that_comes_later_knows_which_cases_are_cancelled(tmp_pat
         told = render_story(story, [], story.event.at, Style())
         assert "· shipping.cheer" in told and "its case was cancelled before" in told
         assert len(await store.events(EventQuery(type="Called_off"))) == 1
+
+
+@workflow
+async def pack(order: str) -> str:
+    return (await receive(Shipped)).order
+
+
+async def test_whoever_emits_the_cancelling_event_calls_the_runs_of_the_case_off(tmp_path: Path) -> None:
+    shop, watch = Shop(), Service("watch")
+
+    @watch.on()
+    async def judge(e: Paid) -> Called_off | None:
+        return Called_off(e.order) if e.order == "slow" else None
+
+    @workflow
+    async def decide(order: str) -> str:
+        emit(Called_off(order))
+        await asyncio.sleep(0.01)
+        return "decided"
+
+    include = [shop.process, shop.payments, shop.shipping, watch, pack, decide]
+    async with App("shop", include=include, store=f"sqlite:///{tmp_path}/shop.db") as client:
+        packing = await client.start(pack, "slow", case_id="order-slow")
+        await client.emit(Placed("slow"))
+        with pytest.raises(RunCancelled):
+            await packing.result("10s")
+        packing = await client.start(pack, "2", case_id="order-2")
+        assert await (await client.start(decide, "2", case_id="order-2")).result("10s") == "decided"
+        with pytest.raises(RunCancelled):
+            await packing.result("10s")
+
+
+async def test_a_service_hears_of_a_cancelled_case_whose_process_it_does_not_know(tmp_path: Path) -> None:
+    far, did = Service("far"), list[str]()
+
+    @far.on()
+    async def count(e: Paid) -> None:
+        did.append(e.order)
+
+    async with App("far", include=[far], store=f"sqlite:///{tmp_path}/shop.db") as client:
+        await client.emit(Paid("0"), case_id="order-1")
+        await eventually(lambda: "0" in did, "the one before is counted")
+        await client.events.desk.write(Emit((NewEvent(type="Called_off", case_id="order-1", cancels=True),)))
+        await client.emit(Paid("1"), case_id="order-1")
+        await client.emit(Paid("2"), case_id="order-2")
+        await eventually(lambda: "2" in did, "the other is counted")
+    assert did == ["0", "2"]
+
+
+async def test_a_reaction_under_way_when_its_case_is_cancelled_is_not_tried_again(tmp_path: Path) -> None:
+    shop, slow = Shop(), Service("slow")
+    called, cancelled = list[str](), asyncio.Event()
+
+    @slow.on(retry=Retry(attempts=9, first="1ms"))
+    async def carry(e: Paid) -> None:
+        called.append(e.order)
+        await cancelled.wait()
+        raise ConnectionError
+
+    include = [shop.process, slow]
+    async with App("shop", include=include, store=f"sqlite:///{tmp_path}/shop.db") as client:
+        await client.emit(Paid("1"), case_id="order-1")
+        await eventually(lambda: called, "the handler is under way")
+        await client.cancel_case(Called_off("1"))
+        cancelled.set()
+
+        async def ended() -> bool:
+            return [run.status for run in await client.runs()] == ["cancelled"]
+
+        await eventually(ended, "its run is called off")
+    assert called == ["1"]
 
 
 async def test_an_event_that_cancels_no_case_is_refused(tmp_path: Path) -> None:

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import gzip
-import json
 import random
-import subprocess
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -25,24 +20,13 @@ from dalsegno.core.clock import from_datetime
 from dalsegno.events.envelope import Envelope
 from tests.real_faults import projections
 from tests.real_faults.harness import until
+from tests.real_faults.hireling import Hireling
+from tests.real_faults.logs import Row
 from tests.real_faults.projections import Activity, Happened, Permit, Thing
 
-Row = dict[str, str]
 DELIVERIES = 3
 BATCH = 400
 STALLED = 60.0  # seconds without any progress; how long all takes together is the machine's affair
-
-
-def read_rows(shared: Path, name: str) -> list[Row]:
-    with gzip.open(shared / "data" / f"{name}.csv.gz", "rt", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def read_truth(shared: Path, name: str) -> dict[str, Any]:
-    truth: dict[str, Any] = json.loads((shared / "data" / "ground_truth_stats.json").read_text())["logs"][
-        name
-    ]
-    return truth
 
 
 def _cloud_event(source: str, id: str, event: Any, time: str) -> Envelope:
@@ -67,33 +51,10 @@ class Desk:
 
     def __init__(self, folder: Path, rng: random.Random, program: ModuleType) -> None:
         self.store = f"sqlite:///{folder}/projections.db"
-        self.program = program
-        self.log = (folder / "worker.log").open("a")
+        self.worker = Hireling(folder, program.__name__, self.store)
         self.rng = rng
         self.runtime: Runtime = program.app(self.store).runtime(worker=False)
         self.client: AsyncClient
-        self.worker: subprocess.Popen[str] | None = None
-        self.kills = 0
-
-    async def hire(self) -> None:
-        command = [sys.executable, "-m", self.program.__name__, self.store]
-        root = Path(__file__).parents[2]
-        self.worker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True, cwd=root)
-        assert self.worker.stdout is not None
-        assert await asyncio.to_thread(self.worker.stdout.readline) == "ready\n"
-
-    def kill(self) -> None:
-        if self.worker is not None:
-            self.worker.kill()
-            self.worker.wait()
-            assert self.worker.stdout is not None
-            self.worker.stdout.close()
-            self.worker = None
-            self.kills += 1
-
-    async def replace(self) -> None:
-        self.kill()
-        await self.hire()
 
     async def deliver(self, events: list[Envelope]) -> None:
         """Put events on the log in their order, and deliver each of them twice more, in any order."""
@@ -119,11 +80,10 @@ class Desk:
         try:
             await until(moved, STALLED, f"{name} gets further than {position}")
         except AssertionError as error:
-            raise AssertionError(f"{error}: {await self.client.services.get(name)}; {self._said()}") from None
+            raise AssertionError(
+                f"{error}: {await self.client.services.get(name)}; {self.worker.said()}"
+            ) from None
         return await self.client.services.get(name)
-
-    def _said(self) -> str:
-        return Path(self.log.name).read_text()[-2_000:]
 
     async def states(self, service: str, shape: type[Any], keys: list[str]) -> dict[str, Any]:
         """Read what a service keeps of each key."""
@@ -141,13 +101,13 @@ async def play(
     desk: Desk, events: list[Envelope], kills: int, halfway: Callable[[], Awaitable[None]] | None
 ) -> None:
     """Deliver a log batch by batch while the worker dies, and ``halfway`` see to something else."""
-    await desk.hire()
+    await desk.worker.hire()
     batches = [events[at : at + BATCH] for at in range(0, len(events), BATCH)]
     fatal = set(desk.rng.sample(range(len(batches)), min(kills, len(batches))))
     for number, batch in enumerate(batches):
         await desk.deliver(batch)
         if number in fatal:
-            await desk.replace()
+            await desk.worker.replace()
         if halfway is not None and number == len(batches) // 2:
             await halfway()
 
@@ -161,9 +121,8 @@ def run(
         try:
             await scenario(desk)
         finally:
-            desk.kill()
+            desk.worker.end()
             await desk.runtime.close()
-            desk.log.close()
 
     asyncio.run(main())
 

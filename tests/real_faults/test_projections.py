@@ -15,17 +15,15 @@ import pytest
 from tests.real_faults import projections
 from tests.real_faults.deliveries import (
     Desk,
-    Row,
     activity,
     folded,
     happened,
     play,
-    read_rows,
-    read_truth,
     run,
     some_cases,
     things,
 )
+from tests.real_faults.logs import Row, read_rows, read_truth
 from tests.real_faults.projections import Permit, Thing
 
 pytestmark = [pytest.mark.promise("P1", "P8", "P11"), pytest.mark.timeout(600)]

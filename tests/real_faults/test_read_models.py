@@ -18,18 +18,16 @@ from tests.real_faults import read_models
 from tests.real_faults.deliveries import (
     STALLED,
     Desk,
-    Row,
     activity,
     folded,
     happened,
     play,
-    read_rows,
-    read_truth,
     run,
     some_cases,
     things,
 )
 from tests.real_faults.harness import until
+from tests.real_faults.logs import Row, read_rows, read_truth
 from tests.real_faults.projections import Permit, Thing
 from tests.real_faults.read_models import OBJECTS, permit_rows
 
@@ -39,7 +37,7 @@ pytestmark = [pytest.mark.promise("P1", "P8", "P11"), pytest.mark.timeout(600)]
 async def _rebuilt(desk: Desk, projection: Projection[Any]) -> None:
     """Have it built anew, and let its worker die of that."""
     assert await desk.client.projection(projection).rebuild() == 2
-    await desk.replace()
+    await desk.worker.replace()
 
 
 async def _all_rows(desk: Desk, projection: Projection[Any]) -> dict[str, Any]:

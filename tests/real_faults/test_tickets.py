@@ -7,12 +7,7 @@ read from ../shared/data.
 from __future__ import annotations
 
 import asyncio
-import csv
-import gzip
-import json
 import random
-import subprocess
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from itertools import islice, pairwise
@@ -24,18 +19,15 @@ from dalsegno.app import App, Runtime
 from dalsegno.store.protocol import RunQuery
 from tests.real_faults import tickets
 from tests.real_faults.harness import until
+from tests.real_faults.hireling import Hireling
+from tests.real_faults.logs import Row, read_rows, read_truth
 
 KILLS = 22
 BATCH = 400
 STALLED = 60.0  # seconds without a ticket completed; how long all take together is the machine's affair
 
 
-def _rows(shared: Path) -> list[dict[str, str]]:
-    with gzip.open(shared / "data" / "helpdesk_tickets.csv.gz", "rt", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def _batches(rows: list[dict[str, str]]) -> Iterator[list[dict[str, str]]]:
+def _batches(rows: list[Row]) -> Iterator[list[Row]]:
     rest = iter(rows)
     while batch := list(islice(rest, BATCH)):
         yield batch
@@ -46,29 +38,11 @@ class Desk:
 
     def __init__(self, folder: Path) -> None:
         self.store = f"sqlite:///{folder}/tickets.db"
-        self.log = (folder / "worker.log").open("a")
+        self.worker = Hireling(folder, tickets.__name__, self.store)
         app = App("tickets", include=[tickets.handle_ticket, tickets.archive], store=self.store)
         self.runtime: Runtime = app.runtime(worker=False)
-        self.worker: subprocess.Popen[str] | None = None
-        self.kills = 0
 
-    async def hire(self) -> None:
-        command = [sys.executable, "-m", "tests.real_faults.tickets", self.store]
-        root = Path(__file__).parents[2]
-        self.worker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True, cwd=root)
-        assert self.worker.stdout is not None
-        assert await asyncio.to_thread(self.worker.stdout.readline) == "ready\n"
-
-    def kill(self) -> None:
-        if self.worker is not None:
-            self.worker.kill()
-            self.worker.wait()
-            assert self.worker.stdout is not None
-            self.worker.stdout.close()
-            self.worker = None
-            self.kills += 1
-
-    async def send(self, rows: list[dict[str, str]]) -> None:
+    async def send(self, rows: list[Row]) -> None:
         """Start each ticket at its first event, and send every event twice under one id."""
         client = self.runtime.operations
         firsts = [row["case_id"] for row in rows if row["seq"] == "0"]
@@ -108,24 +82,22 @@ class Desk:
         store = self.runtime.store
         undone = await store.runs(RunQuery(statuses=("pending", "running", "waiting"), limit=5))
         sessions = [(session.pid, session.number) for session in await store.sessions()]
-        worker = None if self.worker is None else (self.worker.pid, self.worker.poll())
+        process = self.worker.process
+        worker = None if process is None else (process.pid, process.poll())
         parts = (
             await store.counts("default"),
             f"worker {worker}",
             f"sessions {sessions}",
             *undone,
-            *self._said(),
+            self.worker.said(),
         )
         return "\n".join(map(str, parts))
 
-    def _said(self) -> list[str]:
-        return Path(self.log.name).read_text().splitlines()[-10:]
 
-
-async def _play(desk: Desk, rows: list[dict[str, str]], rng: random.Random) -> None:
+async def _play(desk: Desk, rows: list[Row], rng: random.Random) -> None:
     await desk.runtime.open()
     try:
-        await desk.hire()
+        await desk.worker.hire()
         batches = list(
             _batches(sorted(rows, key=lambda row: (row["timestamp"], row["case_id"], int(row["seq"]))))
         )
@@ -134,29 +106,26 @@ async def _play(desk: Desk, rows: list[dict[str, str]], rng: random.Random) -> N
             ordered = sorted(batch, key=lambda row: (row["case_id"], int(row["seq"])))
             await desk.send(ordered)
             if number in fatal:
-                desk.kill()
-                await desk.hire()
+                await desk.worker.replace()
         lengths = Counter(row["case_id"] for row in rows)
         client = desk.runtime.operations
         ends = [client.signal(c, tickets.LogEnds(n), None, "end", "log") for c, n in lengths.items()]
         await asyncio.gather(*ends)
         for _ in range(2):
-            desk.kill()
-            await desk.hire()
+            await desk.worker.replace()
         await desk.all_completed(len(lengths))
     finally:
-        desk.kill()
+        desk.worker.end()
 
 
 @pytest.mark.timeout(600)
 def test_every_ticket_of_a_real_log_ends_as_the_log_says_whatever_is_repeated_or_killed(
     tmp_path: Path, shared: Path, count: Callable[..., None]
 ) -> None:
-    rows = _rows(shared)
+    rows, truth = read_rows(shared, "helpdesk_tickets"), read_truth(shared, "helpdesk_tickets")
     traces: dict[str, list[str]] = defaultdict(list)
     for row in rows:
         traces[row["case_id"]].append(row["activity"])
-    truth = json.loads((shared / "data" / "ground_truth_stats.json").read_text())["logs"]["helpdesk_tickets"]
     desk = Desk(tmp_path)
     found: dict[str, tickets.Ticket] = {}
 
@@ -167,11 +136,10 @@ def test_every_ticket_of_a_real_log_ends_as_the_log_says_whatever_is_repeated_or
                 found[case] = await desk.runtime.operations.result(case, tickets.handle_ticket, "10s")
         finally:
             await desk.runtime.close()
-            desk.log.close()
 
     asyncio.run(scenario())
-    assert desk.kills > 20
-    count("kills", desk.kills)
+    assert desk.worker.kills > 20
+    count("kills", desk.worker.kills)
     assert {case: ticket.trace for case, ticket in found.items()} == traces
     assert len(found) == truth["cases"] == 4580
     activities = Counter(name for ticket in found.values() for name in ticket.trace)
@@ -181,4 +149,6 @@ def test_every_ticket_of_a_real_log_ends_as_the_log_says_whatever_is_repeated_or
     assert follows == Counter(pair for trace in traces.values() for pair in pairwise(trace))
     for told in truth["directly_follows_top"]:
         assert follows[told["from"], told["to"]] == told["count"]
-    print(f"{len(found)} tickets, {len(rows)} activities as {2 * len(rows)} signals, {desk.kills} kills")
+    print(
+        f"{len(found)} tickets, {len(rows)} activities as {2 * len(rows)} signals, {desk.worker.kills} kills"
+    )

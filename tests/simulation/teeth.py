@@ -272,12 +272,12 @@ def replaying() -> AbstractContextManager[Any]:
     """A run that was evicted goes on from its first line, and its journal is not read to it."""
 
     def make(real: Any) -> Any:
-        def replay(self: Engine, live: LiveRun, loaded: Loaded | None) -> None:
-            real(self, live, None if loaded is None else replace(loaded, entries=()))
+        def replay(live: LiveRun, loaded: Loaded | None) -> None:
+            real(live, None if loaded is None else replace(loaded, entries=()))
 
         return replay
 
-    return instead(Engine, "_replay", make)
+    return instead(LiveRun, "replay", make)
 
 
 def turn_in_the_cache() -> AbstractContextManager[Any]:

@@ -151,10 +151,10 @@ class AsyncClient:
         return await self._operations.emissions.emit(events, id, case_id, tx)
 
     async def cancel_case(self, event: Any, /, *, sender: str = "") -> int:
-        """Cancel a case: put its process's ``cancel=`` event on the log, and cancel the case's runs.
+        """Cancel a case: put its process's ``cancel=`` event on the log, and tell the case's runs with it.
 
         Handlers that undo go on, and whatever follows the event; nothing else of the case is reacted to
-        any more. Cancelling twice is cancelling once. Returns the event's number. Raises InvalidInput
+        any more. It is one transaction, and twice is once. Returns the event's number. Raises InvalidInput
         for an event that cancels no case.
         """
         return await self._operations.cancel_case(event, sender)

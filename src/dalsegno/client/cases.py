@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
-from dalsegno.client.cancelling import cancel_runs
 from dalsegno.client.case_times import CaseTimes, Comparison, Dues, Forecast, Pace
 from dalsegno.client.case_views import CaseInfo, CaseStory, case_info
 from dalsegno.client.dead_letters import letter_info
@@ -26,7 +26,7 @@ from dalsegno.client.run_views import run_info
 from dalsegno.client.timing import LAST, Timing
 from dalsegno.core.cases import FRONT_CONTROLLER, OPEN, STAMP, CaseRow, Process, process_of
 from dalsegno.core.clock import from_datetime, to_datetime
-from dalsegno.core.commit import Emit, Emitted
+from dalsegno.core.commit import Emit
 from dalsegno.core.event import Event, NewEvent
 from dalsegno.core.ids import check_id
 from dalsegno.core.stamps import merged, read_stamp
@@ -204,7 +204,7 @@ class AsyncCases:
     # -- cancelling
 
     async def cancel(self, case: str, data: Mapping[str, Any] | None = None, *, by: str = "") -> bool:
-        """Cancel a case: put the event on the log that its process declares for it, and cancel its runs.
+        """Cancel a case: put the event on the log that its process declares for it, which calls its runs off.
 
         The event gets the case's key, and ``data`` for what else it has. False for a case that is over.
         Raises CaseNotFound, and InvalidInput where no event can be made of that.
@@ -215,10 +215,7 @@ class AsyncCases:
         if row.state != OPEN:
             return False
         event = await self._cancelling(row, dict(data or {}))
-        emitted = await self.desk.write(Emit((event,)))
-        assert isinstance(emitted, Emitted)
-        names = await self.desk.store.case_names(self.desk.namespace, row.id)
-        await cancel_runs(self.desk, names, emitted.numbers[0], by)
+        await self.desk.write(Emit((replace(event, sender=by),)))
         return True
 
     async def _cancelling(self, row: CaseRow, data: dict[str, Any]) -> NewEvent:

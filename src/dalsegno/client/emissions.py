@@ -53,7 +53,13 @@ class Emissions:
         self._places_in_tx = Places()  # which wait for no one who may wait for the end of the transaction
 
     async def emit(
-        self, events: Sequence[Any], event_id: str | None, case_id: str | None, tx: Any = None
+        self,
+        events: Sequence[Any],
+        event_id: str | None,
+        case_id: str | None,
+        tx: Any = None,
+        *,
+        sender: str = "",
     ) -> list[int]:
         """Put events on the log; return their numbers, for one that was there before its first.
 
@@ -61,7 +67,7 @@ class Emissions:
         """
         if event_id is not None and len(events) != 1:
             raise _needs_no_id(event_id, f"{len(events)} events")
-        made = tuple(self._new_event(event, event_id, case_id) for event in events)
+        made = tuple(self._new_event(event, event_id, case_id, sender) for event in events)
         numbers = await self._put(events, Emit(made), tx)
         assert not isinstance(numbers, Conflict)
         return numbers
@@ -73,7 +79,7 @@ class Emissions:
         made = tuple(self._new_event(event, None, None) for event in events)
         return await self._put(events, Emit(made, expects))
 
-    def _new_event(self, event: Any, event_id: str | None, case_id: str | None) -> NewEvent:
+    def _new_event(self, event: Any, event_id: str | None, case_id: str | None, sender: str = "") -> NewEvent:
         made = self._known.accept(event, self._namespace)
         if made is None:
             made = new_event(event, namespace=self._namespace, id=event_id or new_id())
@@ -83,7 +89,7 @@ class Emissions:
         if size > self._limits.payload:
             raise too_large(f"event {made.type}", size, self._limits.payload, made.id or "")
         case_id = case_id or made.case_id or self._known.case_of(made.type, made.key)
-        return replace(made, case_id=case_id)
+        return replace(made, case_id=case_id, sender=sender)
 
     async def _put(self, events: Sequence[Any], item: Emit, tx: Any = None) -> list[int] | Conflict:
         place = (self._places if tx is None else self._places_in_tx).take()

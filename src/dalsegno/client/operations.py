@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec.structs import replace
 
-from dalsegno.client.cancelling import cancel_runs
 from dalsegno.client.desk import Desk
 from dalsegno.client.emissions import Emissions
 from dalsegno.client.endings import Endings
@@ -161,7 +160,7 @@ class Operations:
     # -- cases
 
     async def cancel_case(self, event: Any, sender: str) -> int:
-        """Cancel a case by its declared event, and the runs that belong to it; return the event's number."""
+        """Cancel a case by its declared event, which calls its runs off; return the event's number."""
         kind = event_type(event)
         case_id = self._declared.case_of(kind.name, kind.key_of(event))
         if not kind.cancels or case_id is None:
@@ -170,9 +169,9 @@ class Operations:
                 "No process here declares it as its cancel= event, or it has no key.",
                 "Write Process(…, cancel=…), and give the event the key of the case.",
             )
-        (number,) = await self.emissions.emit([event], f"cancel {case_id}", case_id)
-        names = await self.store.case_names(self.namespace, case_id)
-        await cancel_runs(self.desk, names, number, sender)
+        _check_sender(sender)
+        (number,) = await self.emissions.emit([event], f"cancel {case_id}", case_id, sender=sender)
+        self._local.nudge()
         return number
 
     # -- start

@@ -51,6 +51,7 @@ class Start(msgspec.Struct, frozen=True, gc=False):
     traceparent: str | None = None
     queue: str = "default"
     cause: int | None = None  # the event that started it
+    undoes: bool = False  # so it goes on though its case is cancelled
     held: bool = False  # until somebody lets it go on
     due_at: int | None = None  # where that is not at once
     reason: str | None = None

@@ -16,7 +16,7 @@ class NewEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     id is their number on the log. ``cause`` is the number of the event that led to this one, ``run``
     the run that emits it, ``hops`` how many events led to it one after the other. ``time`` is when it
     happened, where that is not now; ``extra`` is what else a CloudEvent said, as JSON. One that
-    ``cancels`` ends its case: nothing of it goes forward any more.
+    ``cancels`` ends its case, on behalf of ``sender``: nothing of it goes forward any more.
     """
 
     type: str
@@ -35,6 +35,12 @@ class NewEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     data: bytes | None = None
     extra: bytes | None = None
     cancels: bool = False
+    sender: str = ""
+
+    @property
+    def canceller(self) -> str:
+        """Who cancels a case by it, as the case's runs are told."""
+        return self.sender or self.source or self.type
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):

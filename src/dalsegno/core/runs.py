@@ -76,6 +76,7 @@ class Run(msgspec.Struct, frozen=True, gc=False):
     changed_at: int = 0
     ended_at: int | None = None
     cause: int | None = None  # the event that started it
+    undoes: bool = False  # so it goes on though its case is cancelled
 
     @property
     def parked(self) -> bool:

@@ -205,7 +205,7 @@ class Engine:
             return
         live.cold = False
         try:
-            self._replay(live, loaded)
+            live.replay(loaded)
         except (Diverged, NotDecodable) as error:
             live.replaying = False
             self._park_broken(live, DIVERGED, error)
@@ -213,21 +213,6 @@ class Engine:
             live.replaying = False
             self._woke(live, loaded.entries if loaded is not None else ())
             self.turn(live, resumed=True)
-
-    def _replay(self, live: LiveRun, loaded: Loaded | None) -> None:
-        execution = live.execution
-        body = live.workflow.bind(live.run.input)  # an input that no longer fits is divergence, not a failure
-        execution.replaying = bool(loaded and loaded.entries)
-        execution.begin(body, live.at)
-        if loaded is None:
-            return
-        live.take(loaded)
-        for entry in loaded.entries:
-            execution.deliver(entry)
-            live.position, live.at = entry.position, entry.at
-        execution.replaying = False
-        execution.check_timers(list(loaded.timers))
-        execution.check_inbox(loaded.inbox)
 
     # -- one turn
 

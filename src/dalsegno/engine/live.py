@@ -64,7 +64,23 @@ class LiveRun:
 
     # -- what came from the store
 
-    def take(self, loaded: Loaded) -> None:
+    def replay(self, loaded: Loaded | None) -> None:
+        """Begin its code, and lead it through its journal, if there is one. Raises Diverged, NotDecodable."""
+        execution = self.execution
+        body = self.workflow.bind(self.run.input)  # an input that no longer fits is divergence, not a failure
+        execution.replaying = bool(loaded and loaded.entries)
+        execution.begin(body, self.at)
+        if loaded is None:
+            return
+        self._take(loaded)
+        for entry in loaded.entries:
+            execution.deliver(entry)
+            self.position, self.at = entry.position, entry.at
+        execution.replaying = False
+        execution.check_timers(list(loaded.timers))
+        execution.check_inbox(loaded.inbox)
+
+    def _take(self, loaded: Loaded) -> None:
         """Take inbox and timers as the store has them."""
         self.hear(loaded.inbox)
         self.stored = {timer.op: timer for timer in loaded.timers}

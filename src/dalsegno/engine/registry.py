@@ -122,5 +122,6 @@ def start_of(
         case_id=case_id or (parent.case_id if parent is not None else None),
         traceparent=parent.traceparent if parent is not None else None,
         queue=queue,
+        undoes=parent is not None and parent.undoes,
         session=session,
     )

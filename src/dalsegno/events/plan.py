@@ -93,6 +93,7 @@ class Plan:
             traceparent=event.traceparent,
             queue=queue,
             cause=event.number,
+            undoes=bool(self.handler.compensates),
         )
 
     def left_to_others(self, event: Event) -> bool:

@@ -82,7 +82,6 @@ class Reacting:
         self._commits = commits
         self._numbers = numbers
         self._calls = Calls(threads, clock)
-        self._cancelling = frozenset(kind.name for kind in types.all.values() if kind.cancels)
         self._namespace = namespace
         self._queue = queue
         self._window = window
@@ -199,7 +198,6 @@ class Reacting:
             queue=self._queue,
             window=self._window,
             hops=self._hops,
-            cancelling=self._cancelling,
             care=self._care,
             written=self.on_written,
         )

@@ -68,7 +68,6 @@ class Reader:
         queue: str,
         window: int,
         hops: int,
-        cancelling: frozenset[str],
         care: Care,
         written: Callable[[], None],
     ) -> None:
@@ -93,7 +92,6 @@ class Reader:
         self._open = self._running = 0
         self._lines: Lines[Work] = Lines()
         self._cancelled = Cancelled(store, namespace)
-        self._cancelling = cancelling
         self._blocked: set[str] = set()
         self._already: set[tuple[int, int]] = set()
         self._careful = self._careful_path(care)
@@ -168,8 +166,8 @@ class Reader:
         self._already |= await self._store.reacted(self.row.number, self.row.generation, after)
         lanes = await self._store.lanes(self.row.number)
         self._blocked |= {lane.key for lane in lanes if not is_of_rounds(lane.key)}
-        await self._cancelled.look()
         head = await self._store.head()
+        self._cancelled.begin(head.last)
         if after + 1 < head.first:
             self._lose(after + 1, head.first - 1)
         for own in self.owned.values():
@@ -209,10 +207,7 @@ class Reader:
             # along the log no number is left out
             self._lose(self._cursor + 1, events[0].number - 1)
             return False
-        if self._cancelling and any(event.type in self._cancelling for event in events):
-            await self._cancelled.look()
-        if self._cancelled:
-            await self._cancelled.prepare(events)
+        await self._cancelled.look(events)
         for key in sorted(self._blocked & {event.key for event in events if event.key is not None}):
             if not await self._still_blocked(key):
                 self._blocked.discard(key)

@@ -45,7 +45,7 @@ async def trail_of(store: Store, namespace: str, names: Sequence[str], left: Cas
     reactions += await _passed(
         store, flow, left.events, rooms, {(each.event, each.handler) for each in reactions}
     )
-    cancelled = await store.cancelled_cases(namespace)
+    cancelled = await store.cancelled_cases(namespace, names)
     return Trail(
         tuple(_happened(event) for event in left.events),
         tuple(reactions),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -90,8 +91,10 @@ class Log(Protocol):
         """Read the log in order, all namespaces, from behind a number."""
         ...
 
-    async def cancelled_cases(self, namespace: str) -> dict[str, int]:
-        """Read which cases are cancelled, and by which event."""
+    async def cancelled_cases(
+        self, namespace: str, cases: Sequence[str], after: int | None = None
+    ) -> dict[str, int]:
+        """Read which of these cases are cancelled, and with ``after`` which others by a later event; and by which."""
         ...
 
     async def event(self, number: int) -> Event | None:

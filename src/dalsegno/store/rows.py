@@ -15,6 +15,7 @@ from dalsegno.core.schemas import SchemaRow
 STATUS_OF = {status.value: status for status in Status}
 _STATUS = Run.__struct_fields__.index("status")
 _ATTACHED = Run.__struct_fields__.index("attached")
+_UNDOES = Run.__struct_fields__.index("undoes")
 _SEALED = SchemaRow.__struct_fields__.index("sealed")
 
 
@@ -23,6 +24,7 @@ def run_of(row: Sequence[Any]) -> Run:
     values = list(row)
     values[_STATUS] = STATUS_OF[values[_STATUS]]
     values[_ATTACHED] = bool(values[_ATTACHED])
+    values[_UNDOES] = bool(values[_UNDOES])
     return Run(*values)
 
 
@@ -79,6 +81,7 @@ def new_run(item: Start, now: int) -> Run:
         started_at=now if claimed else None,
         changed_at=now,
         cause=item.cause,
+        undoes=item.undoes,
     )
 
 

@@ -219,8 +219,8 @@ class CaseVerbs(Tables):
         self._close(into, event.number)
         names = self._names(into)
         cancelled = [self._cancelled[one] for one in names if one in self._cancelled]
-        for one in names if cancelled else ():
-            self._cancelled.setdefault(one, min(cancelled))
+        if cancelled:
+            self._joined.append((names, min(cancelled)))
 
     # -- retention, and rebuilding
 
@@ -255,6 +255,7 @@ class CaseVerbs(Tables):
                 self._follow_event(event)
         for at, number, case_id in runs:
             self._open_by_run(item.namespace, case_id, number, at, self._head.last)
+        self._joined.clear()  # they were told when they joined
         return Done(sum(name[0] == item.namespace for name in self._cases))
 
 

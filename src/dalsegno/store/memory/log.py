@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -11,11 +11,12 @@ from dalsegno.core.event import Event, Head, NewEvent
 from dalsegno.core.reactions import Forget
 from dalsegno.core.sourcing import Conflict, Expect
 from dalsegno.store.log import EventQuery
-from dalsegno.store.memory.runs import RunVerbs
+from dalsegno.store.memory.calling_off import CallingOff
+from dalsegno.store.memory.tables import Cancelled
 from dalsegno.store.verbs.log import FOUND_BEFORE, delivery, oldest, placed
 
 
-class LogVerbs(RunVerbs):
+class LogVerbs(CallingOff):
     """What the items mean that put events on the log or take them from it; and what is read of it."""
 
     def _emit(self, item: Emit) -> Emitted | Conflict:
@@ -75,18 +76,17 @@ class LogVerbs(RunVerbs):
                     self._event_ids[name] = number
                 case_id = self._follow_event(self._events[number]).case_id
                 self._stamp_event(self._events[number])
+                while self._joined:
+                    self._cancel(*self._joined.pop(0))
                 if event.cancels and case_id is not None:
-                    self._cancel(event.namespace, case_id, number)
+                    names = self._names(self._survivor((event.namespace, case_id)))
+                    self._cancel(names, Cancelled(number, event.canceller), event.run)
             if verdict is not None:
                 verdict.numbers.append(number)
                 verdict.repeated += known is not None
         self._emitted.clear()
         for number in range(first, self._head.last + 1):
             self._tell(self._events[number])
-
-    def _cancel(self, namespace: str, case_id: str, number: int) -> None:
-        for name in self._names(self._survivor((namespace, case_id))):
-            self._cancelled.setdefault(name, number)
 
     def _hops(self, event: NewEvent) -> int:
         if event.hops or event.cause is None:
@@ -148,8 +148,14 @@ class LogVerbs(RunVerbs):
     async def read_log(self, after: int, limit: int) -> list[Event]:
         return [event for event in self._events.values() if event.number > after][:limit]
 
-    async def cancelled_cases(self, namespace: str) -> dict[str, int]:
-        return {case: event for (where, case), event in self._cancelled.items() if where == namespace}
+    async def cancelled_cases(
+        self, namespace: str, cases: Sequence[str], after: int | None = None
+    ) -> dict[str, int]:
+        return {
+            case: by.event
+            for (where, case), by in self._cancelled.items()
+            if where == namespace and (case in cases or (after is not None and by.event > after))
+        }
 
     async def event(self, number: int) -> Event | None:
         return self._events.get(number)

@@ -30,7 +30,7 @@ from dalsegno.core.sourcing import Conflict
 from dalsegno.store.log import Lane, ReactionRow
 from dalsegno.store.memory.log import LogVerbs
 from dalsegno.store.memory.tables import InLane, Round
-from dalsegno.store.verbs.services import call_off
+from dalsegno.store.verbs.calling_off import call_off
 
 Row = TypeVar("Row", ServiceRow, HandlerRow)
 
@@ -172,6 +172,7 @@ class ServiceVerbs(LogVerbs):
             self._lanes[service, item.key] = sorted(
                 [*lane, InLane(item.rank, item.handler, item.start.number)]
             )
+        self._call_off_late(item.start)
 
     def _leave_lane(self, run: int) -> None:
         """Let what waits behind a run of its key go on."""

@@ -34,6 +34,13 @@ class Rows(msgspec.Struct):
     subscribed: set[Subscription] = set()
 
 
+class Cancelled(msgspec.Struct, frozen=True, order=True):
+    """By which event a case was cancelled, and on whose behalf."""
+
+    event: int
+    sender: str
+
+
 class InLane(msgspec.Struct, frozen=True, order=True):
     """A reaction that is a run, in the order of its key."""
 
@@ -64,7 +71,8 @@ class Tables:
         self._attempts: dict[int, tuple[LongAttempt, ...]] = {}
         self._head = Head()
         self._events: dict[int, Event] = {}
-        self._cancelled: dict[tuple[str, str], int] = {}
+        self._cancelled: dict[tuple[str, str], Cancelled] = {}
+        self._joined: list[tuple[list[tuple[str, str]], Cancelled]] = []  # with cancelled cases, to be told
         self._event_ids: dict[tuple[str, str, str], int] = {}
         self._emitted: list[tuple[NewEvent, Emitted | None]] = []  # by the group that is being written
         self._services: dict[int, ServiceRow] = {}

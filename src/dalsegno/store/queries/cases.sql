@@ -102,9 +102,6 @@ VALUES (:namespace, :case_id, :into_case_id, :event, :now);
 UPDATE merged_cases SET into_case_id = :into_case_id
  WHERE into_case_id = :case_id AND namespace || '' = :namespace;
 
--- cancelled_by(namespace, case_id)
-SELECT event FROM cancelled_cases WHERE namespace = :namespace AND case_id = :case_id;
-
 -- read_aliases(namespace, case_id)
 SELECT process, name, value FROM case_aliases WHERE case_id = :case_id AND namespace || '' = :namespace
  ORDER BY process, name, value;

@@ -18,12 +18,39 @@ INSERT INTO events ({event_columns})
 VALUES (:number, :namespace, :type, :version, :source, :id, :key, :case_id, :cause, :run, :hops,
         :traceparent, :time, :codec, :data, :extra, :at);
 
--- cancel_case(namespace, case_id, event)
-INSERT INTO cancelled_cases (namespace, case_id, event) VALUES (:namespace, :case_id, :event)
+-- cancel_case(namespace, case_id, event, sender)
+INSERT INTO cancelled_cases (namespace, case_id, event, sender)
+VALUES (:namespace, :case_id, :event, :sender)
 ON CONFLICT DO NOTHING;
 
--- cancelled_cases(namespace)
-SELECT case_id, event FROM cancelled_cases WHERE namespace = :namespace ORDER BY case_id;
+-- cancelled_by(namespace, case_id)
+SELECT event, sender FROM cancelled_cases WHERE namespace = :namespace AND case_id = :case_id;
+
+-- runs_to_call_off(namespace, case_id, before)
+-- Of a cancelled case, those that have not ended, unless they undo, or follow the event that cancels it.
+-- What is attached to another run of the case hears of it from that one. A run that is named like the case,
+-- and was started for no other, is one of it.
+SELECT r.number FROM runs r
+ WHERE r.case_id = :case_id AND r.namespace = :namespace AND r.ended_at IS NULL AND r.undoes = 0
+   AND (r.cause IS NULL OR r.cause < :before)
+   AND NOT (r.attached = 1 AND EXISTS (SELECT 1 FROM runs p
+                                        WHERE p.number = r.parent AND p.case_id = r.case_id
+                                          AND p.ended_at IS NULL))
+UNION
+SELECT r.number FROM runs r
+ WHERE r.namespace = :namespace AND r.id = :case_id AND r.case_id IS NULL AND r.ended_at IS NULL
+ ORDER BY 1;
+
+-- read_keeper(number)
+SELECT parent FROM runs WHERE number = :number AND attached = 1 AND parent IS NOT NULL;
+
+-- cancelled_cases(namespace, cases, after) [sqlite]
+-- Those of a JSON array that are cancelled, and all that were by an event after this one.
+SELECT case_id, event FROM cancelled_cases
+ WHERE namespace = :namespace AND case_id IN (SELECT value FROM JSON_EACH(:cases))
+UNION
+SELECT case_id, event FROM cancelled_cases WHERE event > :after AND namespace = :namespace
+ ORDER BY event;
 
 -- any_subscription()
 SELECT 1 FROM subscriptions LIMIT 1;

@@ -1,13 +1,13 @@
 -- Statements about runs. A block's heading names it and its parameters in order; the text is what
 -- SQLite and PostgreSQL both speak. Selected columns are in the order of core.runs.Run.
 
--- insert_run(number, namespace, id, workflow, version, input, input_codec, input_digest, fingerprint, python, parent, parent_op, attached, depth, case_id, traceparent, queue, cause, status, reason, session, turn, due_at, started_at, now)
+-- insert_run(number, namespace, id, workflow, version, input, input_codec, input_digest, fingerprint, python, parent, parent_op, attached, depth, case_id, traceparent, queue, cause, undoes, status, reason, session, turn, due_at, started_at, now)
 -- A second start of an id inserts nothing; who raced and lost reads the winner's row.
 INSERT INTO runs (number, namespace, id, workflow, version, input, input_codec, input_digest,
-                  fingerprint, python, parent, parent_op, attached, depth, case_id, traceparent, queue, cause,
+                  fingerprint, python, parent, parent_op, attached, depth, case_id, traceparent, queue, cause, undoes,
                   status, reason, session, turn, due_at, started_at, created_at, changed_at)
 VALUES (:number, :namespace, :id, :workflow, :version, :input, :input_codec, :input_digest,
-        :fingerprint, :python, :parent, :parent_op, :attached, :depth, :case_id, :traceparent, :queue, :cause,
+        :fingerprint, :python, :parent, :parent_op, :attached, :depth, :case_id, :traceparent, :queue, :cause, :undoes,
         :status, :reason, :session, :turn, :due_at, :started_at, :now, :now)
 ON CONFLICT DO NOTHING;
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+import msgspec
 
 from dalsegno.core.event import Event, Head
 from dalsegno.core.reactions import DeadLetterRow, HandlerRow, KeptRow, Partition, ServiceRow
@@ -23,8 +26,10 @@ class LogReads(Reads):
     async def read_log(self, after: int, limit: int) -> list[Event]:
         return [Event(*row) for row in await self._select("read_log", after, limit)]
 
-    async def cancelled_cases(self, namespace: str) -> dict[str, int]:
-        return dict(await self._select("cancelled_cases", namespace))
+    async def cancelled_cases(
+        self, namespace: str, cases: Sequence[str], after: int | None = None
+    ) -> dict[str, int]:
+        return dict(self._point("cancelled_cases", namespace, msgspec.json.encode(cases).decode(), after))
 
     async def event(self, number: int) -> Event | None:
         rows = self._point("read_event", number)

@@ -30,14 +30,26 @@ from dalsegno.store.verbs.group import Group, Verb
 _PAGE = 1_000  # events that a rebuild reads at once
 
 
+class Cancelling(msgspec.Struct, frozen=True):
+    """A case under all its names, the event that cancels it, on whose behalf, and which run has emitted that."""
+
+    namespace: str
+    names: Sequence[str]
+    event: int
+    sender: str
+    run: int | None = None
+
+
 class News(msgspec.Struct):
     """What a group brings: the events that processes name, by case (number, type and time), not written yet.
 
-    ``merged`` tells whether any case has another name, once that was asked.
+    ``merged`` tells whether any case has another name, once that was asked; ``cancelled`` are those that turned
+    out to be one with a case that is cancelled.
     """
 
     named: dict[tuple[str, str | None], list[tuple[int, str, int]]] = {}
     merged: bool | None = None
+    cancelled: list[Cancelling] = []
 
 
 def register(item: RegisterProcesses, group: Group) -> Verb:
@@ -251,11 +263,11 @@ def _merge(event: Event, elder: CaseRow, younger: CaseRow, rules: Rules, news: N
     if process is not None and elder.state == OPEN:
         yield from _close(process, namespace, elder.id, event.number, news)
     names = [elder.id, *(name for (name,) in (yield "members_of", (namespace, elder.id)))]
-    cancelled: list[int] = []
+    cancelled: list[tuple[int, str]] = []
     for name in names:
-        cancelled += [number for (number,) in (yield "cancelled_by", (namespace, name))]
+        cancelled += yield "cancelled_by", (namespace, name)
     if cancelled:
-        yield "cancel_case", [(namespace, name, min(cancelled)) for name in names]
+        news.cancelled.append(Cancelling(namespace, names, *min(cancelled)))
 
 
 def names_of(namespace: str, case_id: str) -> Verb:

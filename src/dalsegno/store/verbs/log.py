@@ -15,6 +15,8 @@ from dalsegno.core.reactions import Forget
 from dalsegno.core.sourcing import Conflict, Expect
 from dalsegno.store.rows import event_of
 from dalsegno.store.verbs import cases
+from dalsegno.store.verbs.calling_off import cancel
+from dalsegno.store.verbs.cases import Cancelling
 from dalsegno.store.verbs.group import Group, Verb
 from dalsegno.store.verbs.runs import send
 
@@ -86,8 +88,11 @@ def append(group: Group) -> Verb:
             written.append(line)
             if event.id is not None:
                 names[event.namespace, event.source, event.id] = last
+            for one in news.cancelled:
+                yield from cancel(one, group)
+            news.cancelled.clear()
             if event.cancels and line.case_id is not None:
-                yield from _cancel(line, rules)
+                yield from _cancel(event, line, rules, group)
         if verdict is not None:
             verdict.numbers.append(known or last)
             verdict.repeated += known is not None
@@ -98,13 +103,13 @@ def append(group: Group) -> Verb:
         yield from _tell(written, group)
 
 
-def _cancel(event: Event, rules: Rules | None) -> Verb:
-    """Let nothing of a case go forward any more, whatever name of it an event has."""
-    assert event.case_id is not None
-    names = [event.case_id]
+def _cancel(event: NewEvent, line: Event, rules: Rules | None, group: Group) -> Verb:
+    """Let nothing of a case go forward any more, whatever name of it an event or a run has."""
+    assert line.case_id is not None
+    names = [line.case_id]
     if rules is not None and rules.keyed(event.namespace):
-        names = yield from cases.names_of(event.namespace, event.case_id)
-    yield "cancel_case", [(event.namespace, name, event.number) for name in names]
+        names = yield from cases.names_of(event.namespace, line.case_id)
+    yield from cancel(Cancelling(event.namespace, names, line.number, event.canceller, event.run), group)
 
 
 def _hops(event: NewEvent) -> Verb:

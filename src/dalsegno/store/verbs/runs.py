@@ -39,7 +39,7 @@ def start(item: Start, group: Group) -> Verb:
             *(item.number, item.namespace, item.id, item.workflow, item.version),
             *(item.input, item.input_codec, item.input_digest, item.fingerprint, item.python),
             *(item.parent, item.parent_op, int(item.attached), item.depth),
-            *(item.case_id, item.traceparent, item.queue, item.cause, *state, group.wall),
+            *(item.case_id, item.traceparent, item.queue, item.cause, int(item.undoes), *state, group.wall),
         ),
     )
     if created:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import astuple, replace
 
-from dalsegno.core.commit import Committed, Done, Kept, Refused, Send
-from dalsegno.core.entries import Kind
+from dalsegno.core.commit import Committed, Done, Kept, Refused
 from dalsegno.core.reactions import (
     CAREFUL_AFTER,
     GivePartitions,
@@ -22,6 +21,7 @@ from dalsegno.core.reactions import (
     Taken,
     TakePartitions,
 )
+from dalsegno.store.verbs.calling_off import call_off, call_off_late
 from dalsegno.store.verbs.group import Group, Verb
 from dalsegno.store.verbs.log import conflict, last_before
 from dalsegno.store.verbs.runs import send, start
@@ -140,6 +140,7 @@ def _lane(item: Laned, service: int, group: Group) -> Verb:
         yield "insert_entry", (item.start.number, *astuple(item.failed)[:-1], group.wall)
     if item.key is not None:
         yield "enter_lane", (service, item.key, item.rank, item.handler, item.start.number)
+    yield from call_off_late(item.start, group)
 
 
 def leave_lane(run: int, group: Group) -> Verb:
@@ -165,11 +166,6 @@ def _join(item: Joined, react: React, group: Group) -> Verb:
     yield from _lane(laned, react.service, group)
     yield "begin_round", (item.handler, generation, item.key, item.start.number, item.part)
     yield from send(replace(item.send, run=item.start.number), group)
-
-
-def call_off(run: int, by: str) -> Send:
-    """Make the delivery that ends a round which will never be whole."""
-    return Send(Kind.CANCEL, run=run, id="cancel", source=by, release=True)
 
 
 def keep(kept: tuple[Kept, ...], group: Group) -> Verb:

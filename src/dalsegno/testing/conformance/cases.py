@@ -12,7 +12,7 @@ from dalsegno.core.event import NewEvent
 from dalsegno.core.reactions import Forget
 from dalsegno.core.runs import Status
 from dalsegno.store.cases import CaseQuery
-from dalsegno.testing.conformance.eventful import an_event, at_work, emit
+from dalsegno.testing.conformance.eventful import an_event, at_work, called_off, emit
 from dalsegno.testing.conformance.world import Case, World, a_commit, expect, fail
 
 DUE = 600
@@ -264,17 +264,23 @@ async def two_cases_turn_out_to_be_one(world: World) -> None:
 
 
 async def a_merged_case_is_cancelled_as_a_whole(world: World) -> None:
-    """Cancelling a case under one name cancels all; so does merging with a cancelled one."""
+    """Cancelling a case under one name cancels all; so does merging with a cancelled one. Its runs are told."""
     await _declare(world, a_process(keys=_KEYS))
     for key in ("1", "2", "3"):
         await emit(world, an_event("Placed", key=key, case_id=f"order-{key}"))
+    runs = [await world.start(f"run-{key}", case_id=f"order-{key}") for key in ("1", "2", "3")]
+    runs.append(await world.start("order-2"))
     await emit(world, *(with_keys("Taken", f"order-{key}", payment_id="p") for key in "12"))
-    await emit(world, an("CalledOff", "order-2", cancels=True))
+    await emit(world, an("CalledOff", "order-2", cancels=True, sender="kim"))
     expect(await _stands(world), ("cancelled", "CalledOff", 6), "the row")
-    expect(await world.store.cancelled_cases("default"), {"order-1": 6, "order-2": 6}, "those cancelled")
+    both = {"order-1": 6, "order-2": 6}
+    expect(await world.store.cancelled_cases("default", (), 0), both, "those cancelled")
+    told = ["run-1 by kim", "run-2 by kim", "order-2 by kim"]
+    expect(await called_off(world, *runs), told, "who was told")
     await emit(world, with_keys("Taken", "order-3", payment_id="p"))
-    wanted = {"order-1": 6, "order-2": 6, "order-3": 6}
-    expect(await world.store.cancelled_cases("default"), wanted, "those cancelled after a merge")
+    found = await world.store.cancelled_cases("default", (), 0)
+    expect(found, {**both, "order-3": 6}, "those cancelled after a merge")
+    expect(await called_off(world, runs[2]), ["run-3 by kim"], "who was told then")
 
 
 # -- what is read

@@ -150,3 +150,14 @@ async def claim_one(world: World, session: int) -> Run:
     verdict: Claimed = await world.claim(session)
     expect(len(verdict.runs), 1, "how many runs are due")
     return verdict.runs[0]
+
+
+async def called_off(world: World, *runs: Run) -> list[str]:
+    """Read which of these runs were told to end, and on whose behalf."""
+    inboxes = await world.store.inbox([run.number for run in runs])
+    return [
+        f"{run.id} by {delivery.source}"
+        for run in runs
+        for delivery in inboxes[run.number]
+        if delivery.kind is Kind.CANCEL
+    ]

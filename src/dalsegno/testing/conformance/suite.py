@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from dalsegno.testing.conformance.alerts import CASES as ALERTS
+from dalsegno.testing.conformance.calling_off import CASES as CALLING_OFF
 from dalsegno.testing.conformance.cases import CASES as CASE_ROWS
 from dalsegno.testing.conformance.claiming import CASES as CLAIMING
 from dalsegno.testing.conformance.committing import CASES as COMMITTING
@@ -52,6 +53,7 @@ CASES: Sequence[Case] = (
     *FIGURES,
     *CASE_ROWS,
     *ALERTS,
+    *CALLING_OFF,
 )
 
 

@@ -138,9 +138,9 @@ class World:
         await self.one(a_commit(run, rest=rest))
         return await self.read(run)
 
-    async def ended(self, id: str = "run", status: Status = Status.COMPLETED) -> Run:
+    async def ended(self, id: str = "run", status: Status = Status.COMPLETED, **fields: Any) -> Run:
         """Make a run that has ended."""
-        run = await self.claimed(id)
+        run = await self.claimed(id, **fields)
         await self.one(a_commit(run, rest=Rest(status, run.wakes, output=b'"done"')))
         return await self.read(run)
 
@@ -203,7 +203,7 @@ class World:
         for case in cases:
             names = await read.case_names(namespace, case.id)
             rows += [case, names, await read.case_aliases(namespace, case.id)]
-        return [*rows, await read.cancelled_cases(namespace)]
+        return [*rows, await read.cancelled_cases(namespace, (), 0)]
 
 
 _ORDER = (("order", "1"),)
