@@ -1,8 +1,8 @@
-"""A case as it was at a time in the past, as exactly as the rows that are kept allow.
+"""What was owed of a case at a time in the past, and what is known of why: of what it had left by then.
 
 Events, reactions, runs and dead letters have the times at which they came and ended, and journals those of
-their entries. What is overwritten is not known any more: how far services had come, pauses, circuits, workers,
-and what a run waited for.
+their entries (``client.past`` takes from them what there was). What is overwritten is not known any more: how far
+services had come, pauses, circuits, workers, and what a run waited for.
 """
 
 from __future__ import annotations
@@ -10,62 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
-import msgspec.structs
-
 from dalsegno.client.standing import Because, Fact, Mark, Reason, Standing, Why
-from dalsegno.core.cases import OPEN, CaseRow
 from dalsegno.core.clock import to_datetime
 from dalsegno.core.reactions import DeadLetterRow
-from dalsegno.core.runs import DEAD_LETTER, Run, Status
+from dalsegno.core.runs import Run
 from dalsegno.insight.flow import Flow, Participant, Reacted, State, Trail
 from dalsegno.insight.owed import Owed
 from dalsegno.store.cases import CaseTrail
 
 
-def row_then(row: CaseRow, at: int) -> CaseRow:
-    """Return a case's row as it was."""
-    if row.ended_at is None or row.ended_at <= at:
-        return row
-    return msgspec.structs.replace(row, state=OPEN, end=None, end_event=None, ended_at=None)
-
-
-def left_then(left: CaseTrail, at: int) -> CaseTrail:
-    """Return what a case had left by then."""
-    letters = tuple(each for each in left.dead_letters if _was_open(each, at))
-    dead = {each.run for each in letters}
-    return CaseTrail(
-        tuple(each for each in left.events if each.at <= at),
-        tuple(each for each in left.reactions if each.at <= at),
-        tuple(_run_then(run, at, dead=run.number in dead) for run in left.runs if run.created_at <= at),
-        letters,
-    )
-
-
-def _was_open(letter: DeadLetterRow, at: int) -> bool:
-    return letter.at <= at and (letter.state == "open" or letter.changed_at > at)
-
-
-def _run_then(run: Run, at: int, *, dead: bool) -> Run:
-    """Return a run as it was: that it had not ended is known, what it waited for is not."""
-    if run.changed_at <= at and (run.ended_at is None or run.ended_at <= at):
-        return run
-    began = run.created_at if run.started_at is None or run.started_at > at else run.started_at
-    return msgspec.structs.replace(
-        run,
-        status=Status.WAITING,
-        reason=DEAD_LETTER if dead else None,
-        session=None,
-        due_at=None,
-        ended_at=None,
-        error=None,
-        changed_at=began,
-    )
-
-
 def trail_then(trail: Trail, then: CaseTrail, titles: Mapping[int, str], at: int) -> Trail:
     """Return the trail as it was, of the one that there is by now; a reaction that is not listed was open."""
     events = {event.number for event in then.events}
-    dead = {(each.event, titles.get(each.handler, "")): each.at for each in then.dead_letters}
+    dead = {(each.event, titles.get(each.handler, "")): each.at for each in _open(then)}
     kept = [
         each
         for each in trail.reactions
@@ -89,7 +46,7 @@ def owed_then(
     """Tell which handlers had not reacted, and what is known of why."""
     rows = {(row.event, titles.get(row.handler)): row for row in then.reactions}
     runs = {run.number: run for run in then.runs}
-    letters = {(each.event, titles.get(each.handler)): each for each in then.dead_letters}
+    letters = {(each.event, titles.get(each.handler)): each for each in _open(then)}
     for event in trail.events:
         for handler in flow.takers.get(event.type, ()):
             if trail.state(event, handler) not in (State.OPEN, State.DEAD_LETTER):
@@ -110,6 +67,11 @@ def owed_then(
                 next=because.next,
                 reasons=(because,),
             )
+
+
+def _open(then: CaseTrail) -> Iterator[DeadLetterRow]:
+    """List the dead letters that nobody had answered by then."""
+    return (letter for letter in then.dead_letters if letter.state == "open")
 
 
 def _because(

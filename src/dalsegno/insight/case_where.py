@@ -16,6 +16,7 @@ from dalsegno.client.case_standing import (
     Then,
     ToUndo,
 )
+from dalsegno.client.past import left_at, row_at
 from dalsegno.client.standing import Because, Mark, Standing
 from dalsegno.core.cases import CANCELLED, OPEN, Alias, CaseRow
 from dalsegno.core.clock import SECOND, to_datetime
@@ -26,7 +27,7 @@ from dalsegno.insight.case_debts import owing
 from dalsegno.insight.case_ends import nothing_comes
 from dalsegno.insight.case_flow import read_declared, trail_of
 from dalsegno.insight.case_lines import lines_of
-from dalsegno.insight.case_past import left_then, marks_then, owed_then, row_then, standing_then, trail_then
+from dalsegno.insight.case_past import marks_then, owed_then, standing_then, trail_then
 from dalsegno.insight.flow import Flow, Frontier, Trail, drift, frontier
 from dalsegno.insight.moment import keeper
 from dalsegno.insight.owed import Ledger, Owed
@@ -134,12 +135,12 @@ class Scene:
         ledger = Ledger(store, self.namespace, self.look)
         marks, titles = await self._marks(left), await ledger.titles()
         if self.then is not None:
-            then = left_then(left, self.then)
+            then = left_at(left, self.then)
             trail = trail_then(trail, then, titles, self.then)
             marks = {number: marks_then(each, self.then) for number, each in marks.items()}
             owed = list(owed_then(self.flow, trail, then, titles, marks))
             runs = {run.number: standing_then(run, marks.get(run.number, ()), self.then) for run in then.runs}
-            row, left = row and row_then(row, self.then), then
+            row, left = row and row_at(row, None, left, self.then), then
         else:
             owed = [each for event in left.events for each in await ledger.owed(event, left.reactions)]
             runs = {run.number: await self.look.standing(run, depth=1) for run in left.runs}
