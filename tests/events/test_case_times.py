@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from dalsegno import App, AsyncClient, Process, Retry, Service, event
 from dalsegno.errors import CaseNotFound, InvalidInput
+from dalsegno.insight.paint import Style
+from dalsegno.insight.render import render_where, to_json
 from dalsegno.insight.usual import Usual
+from dalsegno.store.protocol import Store
 from tests.helpers.room import eventually
 
 pytestmark = pytest.mark.asyncio
@@ -180,3 +186,66 @@ async def test_what_is_owed_is_due_as_declared_or_else_as_past_cases_had_it(tmp_
     assert usual.at == placed.at + timedelta(seconds=told.p99)
     assert (declared.by, declared.declared, declared.late) == ("slow.check", True, False)
     assert declared.at == placed.at + timedelta(minutes=5)
+
+
+async def _told_anew(store: Store, by: str, type: str | None) -> bool:
+    return await Usual(store, "default").within("order", "Placed", by, type) is not None
+
+
+async def test_where_says_of_what_is_owed_within_what_time_it_usually_comes(tmp_path: Path) -> None:
+    shop = Shop()
+    audit = Service("audit")
+
+    @audit.on()
+    async def note(e: Placed) -> None:
+        if e.order == "stuck":
+            raise ConnectionError("no route to the archive")
+
+    async with shop.app(tmp_path, audit) as client:
+        await through(client, *(str(n) for n in range(19)))
+        await client.emit(Placed("stuck"))
+        await eventually(client.dead_letters.list, "it is a dead letter")
+        few = await client.where("order-stuck")
+        await through(client, "19")
+        told = (await client.cases.pace("order")).usual("Placed", "payments.pay", "Paid")
+        (placed,) = (await client.cases.show("order-stuck")).events
+    app = shop.app(tmp_path, audit)
+    async with app as client:
+        assert app._runtime is not None
+        store = app._runtime.store
+        for step in (("payments.pay", "Paid"), ("audit.note", None)):
+            await eventually(partial(_told_anew, store, *step), f"20 cases tell of {step}")
+        stands = await client.where("order-stuck")
+    assert few.case is not None and stands.case is not None and told is not None
+    assert {(each.usual, each.usual_at) for each in few.case.owed} == {(None, None)}
+    owed = {each.by: each for each in stands.case.owed}
+    assert set(owed) == {"payments.pay", "audit.note"}
+    assert owed["payments.pay"].usual == told.p99
+    assert owed["payments.pay"].usual_at == placed.at + timedelta(seconds=told.p99)
+    assert owed["audit.note"].usual is not None, "it gives nothing, and past cases tell when it had reacted"
+    text, line = (render_where(stands, Style(), short=short) for short in (False, True))
+    assert text.count("; usually within ") == 2
+    assert line.count("\n") == 0 and line.count("; usually within ") == 1
+    assert json.loads(to_json(stands))["case"]["owed"][0]["usual"] == owed[stands.case.owed[0].by].usual
+
+
+async def test_where_reads_past_cases_once_a_minute_and_not_for_a_case_that_owes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, plainly = list[str](), Usual._read
+
+    async def counted(self: Usual, process: str) -> Mapping[tuple[str, str, str | None], int]:
+        read.append(process)
+        return await plainly(self, process)
+
+    monkeypatch.setattr(Usual, "_read", counted)
+    async with Shop().app(tmp_path) as client:
+        await through(client, "plain")
+        await client.emit(Placed("stuck"))
+        await eventually(client.dead_letters.list, "it is a dead letter")
+        await client.where("order-plain")
+        nothing = list(read)
+        for _ in range(3):
+            await client.where("order-stuck")
+        await client.cases.due("order-stuck")
+    assert (nothing, read) == ([], ["order"])

@@ -42,8 +42,10 @@ class Owing:
 
     ``by`` is the handler's full name or the workflow's; ``event`` and ``type`` are what it is to react to.
     ``gives`` are the types of events that may come of it, ``certain`` those of them that come in any case.
-    ``state`` is open, dead letter or running. ``due_at`` is by when its declaration asks for it. ``reasons``
-    say why it has not happened yet: the first one binds, the others would hold it next.
+    ``state`` is open, dead letter or running. ``due_at`` is by when its declaration asks for it. Where none does,
+    ``usual`` is within how many seconds of its event 99 of 100 past cases had it, and ``usual_at`` when that
+    is for this one: an expectation, and no promise; None where fewer than 20 had that step. ``reasons`` say
+    why it has not happened yet: the first one binds, the others would hold it next.
     """
 
     by: str
@@ -56,6 +58,8 @@ class Owing:
     due_at: datetime | None
     run: str | None
     reasons: tuple[Because, ...]
+    usual: float | None = None
+    usual_at: datetime | None = None
 
     @property
     def why(self) -> Because:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 
 from dalsegno.client.case_standing import CaseStanding, Line, Owing
 from dalsegno.client.standing import Because, Fact, Reason
@@ -58,7 +59,8 @@ def render_short(case: CaseStanding, style: Style) -> str:
     if why is None:
         return _headline(case, style)
     about = f"{printable(why.about)}: " if why.about else ""
-    return f"{_headline(case, style)}: {about}{brief(why.text, 200)}"
+    by_when = next((_by_when(each, case) for each in case.owed if each.why == why), "")
+    return f"{_headline(case, style)}: {about}{brief(why.text, 200)}{by_when}"
 
 
 def render_explanation(told: Explanation, style: Style, *, option: str = "") -> str:
@@ -161,12 +163,20 @@ def _owed_row(each: Owing, case: CaseStanding, style: Style) -> Row:
         text = f"may come of run {printable(each.run or '')}: " if each.gives else f"run {each.run}: "
     elif not each.gives:
         text = f"has not reacted to {printable(each.type or '')} ({each.event}): "
-    text += brief(because.text, 300)
+    text += brief(because.text, 300) + _by_when(each, case)
+    return "✗" if bad else "·", "red" if bad else "yellow", name, text
+
+
+def _by_when(each: Owing, case: CaseStanding) -> str:
+    """Say by when it is to come: as declared, else as past cases had it."""
     if each.due_at is not None:
         past = each.due_at < case.at
         when = between(each.due_at, case.at) if past else between(case.at, each.due_at)
-        text += f"; {when} past its due time" if past else f"; due in {when}"
-    return "✗" if bad else "·", "red" if bad else "yellow", name, text
+        return f"; {when} past its due time" if past else f"; due in {when}"
+    if each.usual is None or each.usual_at is None:
+        return ""
+    began = each.usual_at - timedelta(seconds=each.usual)
+    return f"; usually within {length(int(each.usual * SECOND))}, by now {between(began, case.at)}"
 
 
 def _then_rows(case: CaseStanding, *, full: bool) -> Iterator[Row]:

@@ -32,7 +32,8 @@ class Sight:
         from dalsegno.insight.whereabouts import where
 
         then = None if at is None else from_datetime(at)
-        return await where(self._store, self._namespace, id, gone=self._gone, then=then)
+        usual = self._kept_usual()
+        return await where(self._store, self._namespace, id, gone=self._gone, then=then, usual=usual)
 
     async def explain(self, id: str) -> Explanation:
         """Tell why something does not move."""
@@ -42,10 +43,9 @@ class Sight:
 
     async def dues(self, id: str) -> Dues:
         """Say by when what a case owes is to come."""
-        from dalsegno.insight.usual import Usual, dues
+        from dalsegno.insight.usual import dues
 
-        self._usual = self._usual or Usual(self._store, self._namespace)
-        return await dues(self._usual, (await self.where(id)).case)
+        return await dues(self._kept_usual(), (await self.where(id)).case)
 
     async def stuck(self, process: str | None, limit: int) -> StuckCases:
         """List open cases that do not move until somebody acts."""
@@ -58,3 +58,10 @@ class Sight:
         from dalsegno.insight.case_groups import why_cases
 
         return await why_cases(self._store, self._namespace, process, late=late, limit=limit, gone=self._gone)
+
+    def _kept_usual(self) -> Usual:
+        """Return what is kept of past cases from question to question."""
+        from dalsegno.insight.usual import Usual
+
+        self._usual = self._usual or Usual(self._store, self._namespace)
+        return self._usual

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from dalsegno.client.case_standing import CaseStanding
+from dalsegno.client.case_standing import CaseStanding, Owing
 from dalsegno.client.case_times import Due, Split
 from dalsegno.client.pace import Past, pace
 from dalsegno.core.cases import ENDED, CaseRow
@@ -43,8 +43,12 @@ class Usual:
         With None for the type, by when the reaction has usually ended. None where fewer than 20 past cases
         had that step.
         """
-        took = (await self._steps(process)).get((after, by, type))
+        took = await self.within(process, after, by, type)
         return None if took is None else at + took
+
+    async def within(self, process: str, after: str, by: str, type: str | None) -> int | None:
+        """Say within how many microseconds of the event that is; arguments as for ``due_at``."""
+        return (await self._steps(process)).get((after, by, type))
 
     async def moment(self, process: str, event: int, by: str, type: str) -> datetime | None:
         """Say the same of an event by its number, as a moment."""
@@ -94,6 +98,27 @@ async def dues(usual: Usual, case: CaseStanding | None) -> tuple[Due, ...]:
                     declared, late = owing.due_at is not None, at < case.at
                     found.append(Due(owing.by, owing.event, owing.type, name, at, declared, late))
     return tuple(sorted(found, key=lambda due: (due.at, due.by, due.type)))
+
+
+async def with_usual(usual: Usual, case: CaseStanding) -> CaseStanding:
+    """Add to what a case owes by when it usually comes, where nobody declares it."""
+    if case.process is None or not case.owed:
+        return case
+    owed = [await _expecting(usual, case.process, each) for each in case.owed]
+    return replace(case, owed=tuple(owed))
+
+
+async def _expecting(usual: Usual, process: str, each: Owing) -> Owing:
+    """Take the longest of what may come of it; of what gives nothing, the end of the reaction."""
+    if each.due_at is not None or each.event is None or each.type is None:
+        return each
+    names = each.gives or (None,)
+    known = [await usual.within(process, each.type, each.by, name) for name in names]
+    within = max((took for took in known if took is not None), default=None)
+    event = None if within is None else await usual.store.event(each.event)
+    if within is None or event is None:
+        return each
+    return replace(each, usual=within / SECOND, usual_at=to_datetime(event.at + within))
 
 
 def _apart(rows: Iterable[CaseRow], left: CaseTrail) -> Iterable[Past]:

@@ -12,6 +12,7 @@ from dalsegno.insight.binding import in_order
 from dalsegno.insight.case_where import Scene
 from dalsegno.insight.meant import Meant, meant
 from dalsegno.insight.owed import Ledger
+from dalsegno.insight.usual import Usual, with_usual
 from dalsegno.insight.workers import Gone, nobody_gone
 from dalsegno.store.protocol import Store
 
@@ -24,13 +25,15 @@ async def where(
     gone: Gone = nobody_gone,
     trail: int = 60,
     then: int | None = None,
+    usual: Usual | None = None,
 ) -> Where:
     """Tell where a run or a case stands.
 
     ``id`` is a run's id, a case's name, a key of a case, an event (its number, or ``source#id``), or how one run's
     id begins; ``RunNotFound`` lists the candidates where it means several. Of a long trail the last ``trail``
     lines are kept. ``gone`` lets whoever is on the workers' machine say that a process has ended before
-    its lease has. ``then`` asks for a case as it was at a time in the past.
+    its lease has. ``then`` asks for a case as it was at a time in the past. ``usual`` keeps what past
+    cases tell of how long things take, for one who asks again and again.
     """
     found = await meant(store, namespace, id)
     scene = await Scene.open(store, namespace, gone=gone, lines=trail, then=then)
@@ -40,7 +43,8 @@ async def where(
     if found.runs:
         runs = tuple([await scene.look.standing(run) for run in found.runs])
         return Where(id, found.found_by, at, runs, None, found.others)
-    return Where(id, found.found_by, at, (), await _case(scene, found), found.others)
+    case = await with_usual(usual or Usual(store, namespace), await _case(scene, found))
+    return Where(id, found.found_by, at, (), case, found.others)
 
 
 def _check_past(store: Store, id: str, found: Meant, then: int) -> None:
