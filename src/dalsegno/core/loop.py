@@ -23,7 +23,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar, TypeVarTuple, cast
 
-from dalsegno.core.agens import Watch
+from dalsegno.core.agens import Hooks, Watch
 from dalsegno.core.durations import MAX, microseconds
 from dalsegno.errors import MisusedInRun, SideEffectInWorkflow
 
@@ -220,7 +220,7 @@ class RunLoop(asyncio.AbstractEventLoop):
         queue = self._queue
         if not queue:
             return
-        if type(sys.get_asyncgen_hooks().firstiter) is not Watch:
+        if type(sys.get_asyncgen_hooks().firstiter) is not Hooks:
             with Watch(RunLoop):
                 self.drain()
             return
