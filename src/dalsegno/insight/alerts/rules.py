@@ -174,7 +174,11 @@ def _read(table: Mapping[str, Any], source: str) -> Alert:
             'Write on = "stalled", and after = "10m".',
         )
     if any(not isinstance(target, str) for target in _many(given.get("to", ()))):
-        raise DefinitionError(f"{source}: the alert on {on!r} is told to what is no text.", "", "")
+        raise DefinitionError(
+            f"{source}: the alert on {on!r} is told to {given['to']!r}, which is no text.",
+            "In a file, who is told is the address of a webhook, or the log.",
+            'Write to = "https://…", to = "log", or a list of them.',
+        )
     try:
         rule: Alert = kind(**given)
     except TypeError as error:
