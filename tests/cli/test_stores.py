@@ -58,13 +58,13 @@ def test_then_the_nearest_configuration_whose_paths_are_its_own(
 def test_then_the_only_database_of_ours_here(made: Path, cli: Cli) -> None:
     apsw.Connection("theirs.db").execute("CREATE TABLE t (x)")
     (made / "note.db").write_text("not a database at all")
-    assert used(cli) == f"store sqlite:///{made}/orders.db (the only database here)"
+    assert used(cli) == "store orders.db (the only database here)"
 
 
 def test_a_new_store_is_known_for_ours_while_a_worker_has_it_open(shop: Path, cli: Cli) -> None:
     with worker("orders.py", cwd=shop):
         assert list(databases(shop)) == [shop / "orders.db"]
-        assert used(cli) == f"store sqlite:///{shop}/orders.db (the only database here)"
+        assert used(cli) == "store orders.db (the only database here)"
 
 
 def test_several_databases_are_named_and_none_is_chosen(made: Path, cli: Cli) -> None:

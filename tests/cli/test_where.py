@@ -41,7 +41,7 @@ def test_a_run_without_any_worker(shop: Path, cli: Cli) -> None:
     assert said.exit_code == 0
     assert "and no worker is alive" in said.stdout
     assert "next: dalsegno worker FILE.py" in said.stdout
-    assert f"store sqlite:///{shop}/orders.db (the only database here)" in said.stderr
+    assert "store orders.db (the only database here)" in said.stderr
 
 
 def test_a_run_that_completed(at_work: Working, cli: Cli) -> None:

@@ -4,7 +4,9 @@ A page is played in an empty folder, from top to bottom. A ``python`` block is s
 name is the last word of the line before it ("Save this as `orders.py`:") or the comment in its first
 line ("# orders.py"). It is run at once, unless a ``console`` block further down runs it by name. In a
 ``console`` block, what follows ``$ `` is a command: ``python`` and ``sqlite3`` are run, and their output
-is compared with the lines that follow, where "…" stands for anything; ``dalsegno`` commands must exist.
+is compared with the lines that follow, where "…" stands for anything; ``dalsegno`` commands must exist, and
+on the README they are run too, all but what their times are compared. A file that a command has made is
+not made again: it must be what the page shows.
 """
 
 from __future__ import annotations
@@ -25,7 +27,10 @@ _FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```\s*$", re.MULTILINE | re.DOTALL)
 _NAMED_BEFORE = re.compile(r"`([\w/]+\.py)`:\s*\Z")
 _NAMED_INSIDE = re.compile(r"\A# ([\w/]+\.py)\b")
 _KILLED = re.compile(r"(.+) & sleep [\d.]+; kill -9 \$!")
-_PROCESS = re.compile(r"process \d+")
+_PROCESS = re.compile(r"(process|pid) \d+")
+_CLOCK = re.compile(r"\b\d\d:\d\d:\d\d\b")
+_LENGTH = re.compile(r"\b(\d+m)?\d+(\.\d+)?(us|ms|s)\b")
+_ASSIGNED = re.compile(r"\A(?:[A-Z_]+=\S+ )*")
 
 NO_OUTPUT_CHECKED = ("pip ", "git ", "cd ", "tools/")
 
@@ -90,7 +95,12 @@ def differences(shown: list[str], came: str) -> str:
 
 def _settled(lines: list[str]) -> list[str]:
     # "Killed" is what an interactive shell adds, and the one that plays does not.
-    return [_PROCESS.sub("process N", line.rstrip()) for line in lines if line != "Killed"]
+    return [_timeless(line.rstrip()) for line in lines if line != "Killed"]
+
+
+def _timeless(line: str) -> str:
+    line = _LENGTH.sub("LENGTH", _CLOCK.sub("CLOCK", line))
+    return _PROCESS.sub(r"\1 N", line)
 
 
 class Player:
@@ -101,6 +111,8 @@ class Player:
         self.folder = folder / "page"
         self.folder.mkdir()
         self.blocks = blocks(page)
+        self.saved = set[str]()
+        self.runs = ("python", "sqlite3", *(("dalsegno",) if page.parent == ROOT else ()))
         self.environment = _environment(folder / "bin")
 
     def play(self) -> None:
@@ -115,6 +127,10 @@ class Player:
     def _save(self, block: Block, number: int) -> None:
         name = block.name or f"block_{number}.py"
         file = self.folder / name
+        if file.exists() and name not in self.saved:
+            assert file.read_text("utf-8") == block.text, f"{self._where(block)}: {name} is another program"
+            return
+        self.saved.add(name)
         file.parent.mkdir(exist_ok=True)
         file.write_text(block.text, "utf-8")
         if not any(name in later.text for later in self.blocks[number:] if later.language == "console"):
@@ -122,11 +138,11 @@ class Player:
             assert ran.returncode == 0, f"{self._where(block)}: {ran.stdout}"
 
     def _do(self, command: Command, block: Block) -> None:
-        first = command.line.split()[0]
+        first = _ASSIGNED.sub("", command.line).split()[0]
         killed = _KILLED.fullmatch(command.line)
         if killed:
             self._run_and_kill(killed[1], command, block)
-        elif first in ("python", "sqlite3"):
+        elif first in self.runs:
             ran = self._run(command.line)
             problem = differences(command.output, ran.stdout)
             assert not problem, f"{self._where(block)}: $ {command.line}\n{problem}"
@@ -173,7 +189,8 @@ class Player:
 def _environment(folder: Path) -> dict[str, str]:
     """A shell's environment in which ``python`` is this one, and sees the project."""
     folder.mkdir()
-    for name, call in (("python", ""), ("sqlite3", str(Path(__file__).with_name("sqlite3_shell.py")))):
+    shell = shlex.quote(str(Path(__file__).with_name("sqlite3_shell.py")))
+    for name, call in (("python", ""), ("dalsegno", "-m dalsegno"), ("sqlite3", shell)):
         script = folder / name
         script.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {call} "$@"\n')
         script.chmod(0o755)

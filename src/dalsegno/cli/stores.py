@@ -13,6 +13,7 @@ import click
 from dalsegno.errors import StoreUnreachable
 
 APPLICATION_ID = (0x64616C73).to_bytes(4, "big")  # "dals", at offset 68 of a SQLite file's header
+_ONLY = "the only database here"
 _OFFSET = 68
 _SQLITE = b"SQLite format 3\x00"
 _BESIDE = ("-wal", "-shm", "-journal")
@@ -25,7 +26,8 @@ class Place(NamedTuple):
     source: str
 
     def __str__(self) -> str:
-        return f"{self.address} ({self.source})"
+        shown = Path(self.address).name if self.source == _ONLY else self.address
+        return f"{shown} ({self.source})"
 
 
 def resolve(option: str | None) -> Place:
@@ -37,7 +39,7 @@ def resolve(option: str | None) -> Place:
     folder = Path.cwd()
     found = list(databases(folder))
     if len(found) == 1:
-        return Place(f"sqlite:///{found[0]}", "the only database here")
+        return Place(f"sqlite:///{found[0]}", _ONLY)
     raise _unknown(folder, found)
 
 

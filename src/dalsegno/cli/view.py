@@ -133,7 +133,7 @@ def viewing(*, json: bool = True, utc: bool = True, exists: bool = True) -> Call
             say(f"store {place}")
             if exists:
                 must_exist(place)
-            option = f" --store {shlex.quote(place.address)}" if store else ""
+            option = f" --store {shlex.quote(store)}" if store else ""
             option += f" --namespace {shlex.quote(namespace)}" if namespace != "default" else ""
             return function(View(place, namespace, as_json, style(utc=utc), option), *args, **rest)
 

@@ -49,7 +49,7 @@ class AsyncCase:
             raise ResultTimeout(
                 f"Case {self.id} had not ended after {timeout}: no {process.ends} was there.",
                 "The case goes on; only this wait has ended.",
-                f"`dalsegno events list --case {self.id}` shows what there is of it.",
+                f"`dalsegno where {self.id}` says what it is owed, by whom, and why that does not come.",
             ) from None
 
     async def _ended(self, process: Process) -> Any:

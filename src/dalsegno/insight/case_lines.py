@@ -56,9 +56,14 @@ def _event(
 
 
 def _tries(marks: Iterable[Mark]) -> str:
-    """Say how often a reaction was tried, where that was more than once."""
-    tried = max((mark.attempt for mark in marks if mark.kind in ("step", "attempt")), default=0)
-    return f"attempt {tried}" if tried > 1 else ""
+    """Say which attempt it was, where it was not the first, and whether a person had to answer before it."""
+    tried, answered = 0, ""
+    for mark in marks:
+        if mark.kind == "answer":
+            tried, answered = 0, "edited and redriven" if mark.said.startswith("edit") else "redriven"
+        elif mark.kind in ("step", "attempt"):
+            tried = max(tried, mark.attempt)
+    return ", ".join([*([answered] if answered else []), *([f"attempt {tried}"] if tried > 1 else [])])
 
 
 def _entries(run: Run, marks: Iterable[Mark]) -> Iterator[Line]:

@@ -65,7 +65,7 @@ def _of_workers(facts: Facts) -> dict[str, Fact]:
     found: dict[str, Fact] = {"workers": len(facts.workers.alive)}
     if owner is not None:
         found |= {"worker": owner.name, "seconds": owner.seconds}
-    return found | {"versions": facts.workers.versions(facts.run.workflow), "wanted": facts.run.version}
+    return found | {"versions": facts.workers.versions(facts.run.workflow), "version": facts.run.version}
 
 
 def _of_waits(waits: list[Awaited]) -> dict[str, Fact]:

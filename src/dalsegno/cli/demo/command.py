@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 @click.option("--during-compensation", is_flag=True, help="Kill while an order is being undone.")
 @click.option("--choreography", is_flag=True, help="Play it with services that react to each other's events.")
 @click.option(
+    "--where", "look", is_flag=True, help="One order that is stuck, and where it is: leaves orders.py here."
+)
+@click.option(
     "--dir",
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
@@ -58,6 +61,7 @@ def demo(
     kill_at: float,
     kills: int | None,
     choreography: bool,
+    look: bool,
     **options: Any,
 ) -> None:
     """See it work, and kill it while it does.
@@ -68,7 +72,15 @@ def demo(
 
     With --choreography nobody conducts: five services react to each other's events, and each keeps a
     ledger of its own.
+
+    With --where one order goes as far as it can: orders.py and its store are left in this folder (or in --dir),
+    to be run, mended and asked about.
     """
+    if look:
+        from dalsegno.cli.demo.first.look import show
+
+        show(folder)
+        return
     from dalsegno.cli.demo.play import Script, moments
 
     if kills is None:

@@ -1,0 +1,1 @@
+"""The order on the first screen of the README: its program, which is written down, run and asked about."""
