@@ -73,7 +73,7 @@ def asked(stage: Stage, look: Look) -> Owed:
     async def ask() -> tuple[Owed, ...]:
         event = await stage.store.event(2)
         assert event is not None
-        return await Ledger(stage.store, "default", look).owed(event, [])
+        return await Ledger(stage.store, look, await look.roster("default")).owed(event, [])
 
     (one,) = asyncio.run(ask())
     return one

@@ -104,7 +104,7 @@ async def stands(app: App, case: str) -> Frontier:
     assert app._runtime is not None
     store = app._runtime.store
     flow = await read_declared(store, "default")
-    return frontier(flow, "order", await read_case(store, "default", case, flow))
+    return frontier(flow, "order", await read_case(store, "default", case))
 
 
 async def until(app: App, case: str, done: set[str], *owing: str) -> Frontier:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from dalsegno.core.event import Event
-from dalsegno.core.reactions import HandlerRow, ReactedAs, ServiceRow
+from dalsegno.core.reactions import ReactedAs
 from dalsegno.core.runs import DEAD_LETTER, Run
-from dalsegno.insight.flow import Flow, Happened, Participant, Reacted, State, Trail, read_flow
+from dalsegno.insight.flow import Flow, Happened, Participant, Reacted, State, Trail
+from dalsegno.insight.roster import Roster, read_roster
 from dalsegno.store.cases import CaseTrail
 from dalsegno.store.log import ReactionRow
 from dalsegno.store.protocol import Store
@@ -22,60 +23,38 @@ _ENDED_AS = {
 
 async def read_declared(store: Store, namespace: str) -> Flow:
     """Read the flow of all that is registered in a namespace: handlers, processes, workflows that emit."""
-    services = await store.services(namespace)
-    handlers = [row for service in services for row in await store.handlers(service.number)]
-    return read_flow(
-        [row.declared for row in handlers if row.declared],
-        [row.declared for row in await store.processes(namespace)],
-        [row.declared for row in await store.emitters(namespace)],
-    )
+    return (await read_roster(store, namespace)).flow
 
 
-async def read_case(store: Store, namespace: str, case: str, flow: Flow) -> Trail:
+async def read_case(store: Store, namespace: str, case: str) -> Trail:
     """Read the trail of a case, by any of its names, up to 10,000 events of it."""
     names = await store.case_names(namespace, case)
-    return await trail_of(store, namespace, names, await store.trail(namespace, names), flow)
+    left = await store.trail(namespace, names)
+    return await trail_of(store, namespace, names, left, await read_roster(store, namespace))
 
 
-async def trail_of(store: Store, namespace: str, names: Sequence[str], left: CaseTrail, flow: Flow) -> Trail:
+async def trail_of(
+    store: Store, namespace: str, names: Sequence[str], left: CaseTrail, roster: Roster
+) -> Trail:
     """Read what a case of these names has left as its trail."""
-    rooms = await _rooms(store, namespace, flow)
-    reacted = {row.number: row for row in left.runs}
-    reactions = list(_reactions(left, rooms, reacted))
-    reactions += await _passed(
-        store, flow, left.events, rooms, {(each.event, each.handler) for each in reactions}
-    )
+    reactions = list(_reactions(left, roster.titles))
+    reactions += await _passed(left.events, roster, {(each.event, each.handler) for each in reactions})
     cancelled = await store.cancelled_cases(namespace, names)
     return Trail(
         tuple(_happened(event) for event in left.events),
         tuple(reactions),
-        tuple(_participants(left, flow)),
+        tuple(_participants(left, roster.flow)),
         next((cancelled[name] for name in names if name in cancelled), None),
     )
-
-
-Room = tuple[ServiceRow, HandlerRow, str]
-"""A handler with its service, and its full name."""
-
-
-async def _rooms(store: Store, namespace: str, flow: Flow) -> list[Room]:
-    """List the handlers that the flow knows."""
-    found = []
-    for service in await store.services(namespace):
-        for row in await store.handlers(service.number):
-            title = f"{service.name}.{row.name}"
-            if title in flow.by_title:
-                found.append((service, row, title))
-    return found
 
 
 def _happened(event: Event) -> Happened:
     return Happened(event.number, event.type, event.key, event.cause, event.at)
 
 
-def _reactions(left: CaseTrail, rooms: Iterable[Room], runs: dict[int, Run]) -> Iterator[Reacted]:
+def _reactions(left: CaseTrail, titles: Mapping[int, str]) -> Iterator[Reacted]:
     """List what became of the reactions, each as the newest generation of its service has it."""
-    titles = {row.number: title for _, row, title in rooms}
+    runs = {run.number: run for run in left.runs}
     newest: dict[tuple[int, int], ReactionRow] = {}
     for row in left.reactions:
         known = newest.get((row.event, row.handler))
@@ -96,20 +75,17 @@ def _state(row: ReactionRow, runs: dict[int, Run]) -> tuple[State, int]:
     return (State.DEAD_LETTER if run.reason == DEAD_LETTER else State.OPEN), run.changed_at
 
 
-async def _passed(
-    store: Store, flow: Flow, events: Iterable[Event], rooms: Iterable[Room], known: set[tuple[int, str]]
-) -> list[Reacted]:
+async def _passed(events: Iterable[Event], roster: Roster, known: set[tuple[int, str]]) -> list[Reacted]:
     """List what a service has passed without a reaction: its handler came later, or it was not meant."""
     found = []
-    for service, _, title in rooms:
-        takes = flow.by_title[title].takes
-        without = [event for event in events if event.type in takes and (event.number, title) not in known]
-        if without:
-            positions = {part.partition: part.position for part in await store.partitions(service.number)}
-            for event in without:
-                meant = event.only in (None, service.name)
-                if not meant or event.number <= positions.get(event.partition(service.partitions), 0):
-                    found.append(Reacted(event.number, title, State.PASSED))
+    for event in events:
+        for room in roster.takers.get(event.type, ()):
+            if (event.number, room.title) in known:
+                continue
+            part = await roster.partition(room.service, event)
+            meant = event.only in (None, room.service.name)
+            if not meant or (part is not None and event.number <= part.position):
+                found.append(Reacted(event.number, room.title, State.PASSED))
     return found
 
 

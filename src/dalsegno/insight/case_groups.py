@@ -6,7 +6,7 @@ from dalsegno.client.case_groups import CaseGroup, CaseGroups, StuckCase, StuckC
 from dalsegno.client.case_standing import CaseStanding
 from dalsegno.client.standing import Reason
 from dalsegno.core.cases import OPEN
-from dalsegno.core.clock import to_datetime
+from dalsegno.core.clock import nap, to_datetime
 from dalsegno.insight.binding import NEEDS_SOMEBODY
 from dalsegno.insight.case_where import Scene
 from dalsegno.insight.paint import Style, between, brief, columns, printable
@@ -30,7 +30,11 @@ async def _look(
     )
     rows = await store.cases(query)
     scene = await Scene.open(store, namespace, gone=gone, lines=1)
-    return [await scene.case(row) for row in rows[:limit]], len(rows) > limit
+    found = []
+    for row in rows[:limit]:
+        found.append(await scene.case(row))
+        await nap(0)  # they may all be short reads in place: whatever else lives on this loop goes on
+    return found, len(rows) > limit
 
 
 async def stuck_cases(

@@ -19,7 +19,10 @@ def lines_of(
 ) -> list[Line]:
     """Make the lines; ``titles`` names handlers by number, ``marks`` are of runs by number."""
     runs = {run.number: run for run in left.runs}
-    found = [_event(event, left.reactions, titles, runs, marks) for event in left.events]
+    reactions: dict[int | None, list[ReactionRow]] = {}
+    for row in left.reactions:
+        reactions.setdefault(row.event, []).append(row)
+    found = [_event(event, reactions.get(event.cause, ()), titles, runs, marks) for event in left.events]
     for run in takes_part:
         emitted = {event.type for event in left.events if event.run == run.number}
         found += _entries(run, (mark for mark in marks.get(run.number, ()) if mark.name not in emitted))
@@ -33,7 +36,8 @@ def _event(
     runs: Mapping[int, Run],
     marks: Mapping[int, Iterable[Mark]],
 ) -> Line:
-    mine = (row for row in reactions if row.event == event.cause and titles.get(row.handler) == event.source)
+    """Make the line of an event; ``reactions`` are those to its cause."""
+    mine = (row for row in reactions if titles.get(row.handler) == event.source)
     row = max(mine, key=lambda row: row.generation, default=None)
     run = runs.get(event.run) if event.run is not None else None
     took, said = None, ""

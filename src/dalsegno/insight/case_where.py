@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,27 +26,30 @@ from dalsegno.core.runs import Run
 from dalsegno.insight.binding import commands, in_order, is_stuck
 from dalsegno.insight.case_debts import owing
 from dalsegno.insight.case_ends import nothing_comes
-from dalsegno.insight.case_flow import read_declared, trail_of
+from dalsegno.insight.case_flow import trail_of
 from dalsegno.insight.case_lines import lines_of
 from dalsegno.insight.case_past import marks_then, owed_then, standing_then, trail_then
 from dalsegno.insight.flow import Flow, Frontier, Trail, drift, frontier
 from dalsegno.insight.moment import keeper
 from dalsegno.insight.owed import Ledger, Owed
+from dalsegno.insight.roster import Roster
 from dalsegno.insight.where import Look, read_trail
 from dalsegno.insight.workers import Gone, nobody_gone, read_workers
 from dalsegno.store.cases import CaseTrail
+from dalsegno.store.log import ReactionRow
 from dalsegno.store.protocol import Store
 
 _MARKS = 20  # runs of a case whose journals are read
 _UNTIL_SAME = 3  # looks, where a case moves meanwhile
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Found:
     """What was read of one case."""
 
     names: tuple[str, ...]
     row: CaseRow | None
+    flow: Flow
     left: CaseTrail
     trail: Trail
     told: Frontier | None
@@ -55,27 +59,22 @@ class _Found:
     aliases: Sequence[Alias]
     titles: Mapping[int, str]
 
-    @property
-    def reactions(self) -> frozenset[int]:
-        """The runs that are reactions."""
-        return frozenset(row.run for row in self.left.reactions if row.run is not None)
-
-    @property
+    @functools.cached_property
     def takes_part(self) -> list[Run]:
-        """The runs that are none."""
-        return [run for run in self.left.runs if run.number not in self.reactions]
+        """The runs that are no reactions."""
+        reactions = {row.run for row in self.left.reactions}
+        return [run for run in self.left.runs if run.number not in reactions]
 
 
 class Scene:
-    """One look at a store for however many cases: what is declared, the workers and the services are read once."""
+    """One look at a store for however many cases: the workers are read once, and so is what is registered."""
 
     def __init__(
-        self, store: Store, namespace: str, look: Look, flow: Flow, *, lines: int, then: int | None = None
+        self, store: Store, namespace: str, look: Look, *, lines: int, then: int | None = None
     ) -> None:
         self.store = store
         self.namespace = namespace
         self.look = look
-        self.flow = flow
         self.then = then
         self._lines = lines
 
@@ -95,7 +94,7 @@ class Scene:
         """
         full = (await store.facts()).full
         look = Look(store, await read_workers(store, gone), await keeper(store), lines, full=full)
-        return cls(store, namespace, look, await read_declared(store, namespace), lines=lines, then=then)
+        return cls(store, namespace, look, lines=lines, then=then)
 
     @property
     def now(self) -> int:
@@ -130,22 +129,34 @@ class Scene:
 
     async def _gather(self, names: tuple[str, ...], row: CaseRow | None, left: CaseTrail) -> _Found:
         store = self.store
-        trail = await trail_of(store, self.namespace, names, left, self.flow)
+        roster = await self.look.roster(self.namespace)
+        flow, titles = roster.flow, roster.titles
+        trail = await trail_of(store, self.namespace, names, left, roster)
         aliases = [] if row is None else await store.case_aliases(self.namespace, row.id)
-        ledger = Ledger(store, self.namespace, self.look)
-        marks, titles = await self._marks(left), await ledger.titles()
+        marks = await self._marks(left)
         if self.then is not None:
             then = left_at(left, self.then)
             trail = trail_then(trail, then, titles, self.then)
             marks = {number: marks_then(each, self.then) for number, each in marks.items()}
-            owed = list(owed_then(self.flow, trail, then, titles, marks))
+            owed = list(owed_then(flow, trail, then, titles, marks))
             runs = {run.number: standing_then(run, marks.get(run.number, ()), self.then) for run in then.runs}
             row, left = row and row_at(row, None, left, self.then), then
         else:
-            owed = [each for event in left.events for each in await ledger.owed(event, left.reactions)]
             runs = {run.number: await self.look.standing(run, depth=1) for run in left.runs}
-        told = frontier(self.flow, row.process, trail) if row and row.process in self.flow.processes else None
-        return _Found(names, row, left, trail, told, owed, runs, marks, aliases, titles)
+            owed = await self._owed(left, roster, runs)
+        told = frontier(flow, row.process, trail) if row and row.process in flow.processes else None
+        return _Found(names, row, flow, left, trail, told, owed, runs, marks, aliases, titles)
+
+    async def _owed(self, left: CaseTrail, roster: Roster, runs: Mapping[int, Standing]) -> list[Owed]:
+        ledger = Ledger(self.store, self.look, roster, runs)
+        reactions: dict[int, list[ReactionRow]] = {}
+        for row in left.reactions:
+            reactions.setdefault(row.event, []).append(row)
+        return [
+            each
+            for event in left.events
+            for each in await ledger.owed(event, reactions.get(event.number, ()))
+        ]
 
     async def _marks(self, left: CaseTrail) -> dict[int, tuple[Mark, ...]]:
         return {
@@ -161,7 +172,7 @@ class Scene:
             for number, standing in found.runs.items()
             if number in parts and standing.ended_at is None
         ]
-        owed, joins = owing(found.left, told, self.flow, found.trail, found.owed, under_way)
+        owed, joins = owing(found.left, told, found.flow, found.trail, found.owed, under_way)
         reasons = self._reasons(found, owed, joins)
         lines = self._trail(found)
         began, ended = _began(found), None if row is None else row.ended_at
@@ -207,7 +218,7 @@ class Scene:
         if found.told is not None and found.row is not None and found.row.state == OPEN:
             runs = found.takes_part
             owes = any(each.gives for each in owed)
-            nothing = nothing_comes(found.told, self.flow, found.trail, found.left, runs, owes=owes)
+            nothing = nothing_comes(found.told, found.flow, found.trail, found.left, runs, owes=owes)
             held += [(each,) for each in nothing]
         return in_order(*held)
 
@@ -217,11 +228,11 @@ class Scene:
     def _kind(self, found: _Found) -> str:
         """Say whether services react, a run conducts, or both: as far as has been seen of the case."""
         began = None if found.row is None else found.row.began_run
-        reacts = any(event.type in self.flow.takers for event in found.left.events)
+        reacts = any(event.type in found.flow.takers for event in found.left.events)
         conducts = [
             run
             for run in found.takes_part
-            if run.number == began or run.workflow in self.flow.by_emitter or not found.left.events
+            if run.number == began or run.workflow in found.flow.by_emitter or not found.left.events
         ]
         if conducts:
             return "hybrid" if reacts else "orchestration"
@@ -232,7 +243,7 @@ class Scene:
             return ()
         return tuple(
             Stray(each.event, each.type, each.why)
-            for each in drift(self.flow, found.told.process, found.trail)
+            for each in drift(found.flow, found.told.process, found.trail)
         )
 
 

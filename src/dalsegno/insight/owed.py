@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import msgspec
-
-from dalsegno.client.standing import Because, Fact, Reason
+from dalsegno.client.standing import Because, Fact, Reason, Standing
 from dalsegno.core.clock import to_datetime
 from dalsegno.core.durations import text as length
-from dalsegno.core.event import Event, Head
+from dalsegno.core.event import Event
 from dalsegno.core.reactions import HandlerRow, Partition, ReactedAs, ServiceRow
-from dalsegno.core.runs import Run
 from dalsegno.insight.moment import keeper
+from dalsegno.insight.roster import Roster
 from dalsegno.insight.where import Look
 from dalsegno.insight.workers import Gone, Workers, nobody_gone, read_workers
 from dalsegno.store.log import ReactionRow
@@ -44,73 +42,36 @@ class Owed:
         return f"{self.service}.{self.handler}"
 
 
-class _Declared(msgspec.Struct, frozen=True):
-    takes: list[tuple[str, int]] = []
-
-
 async def owed(store: Store, event: Event, *, gone: Gone = nobody_gone) -> tuple[Owed, ...]:
     """Tell who owes a reaction to an event, in the order of services and handlers; ``gone`` as for ``where``."""
     full = (await store.facts()).full
     look = Look(store, await read_workers(store, gone), await keeper(store), full=full)
-    ledger = Ledger(store, event.namespace, look)
+    ledger = Ledger(store, look, await look.roster(event.namespace))
     return await ledger.owed(event, await store.reactions(event.number))
 
 
 @dataclass
 class Ledger:
-    """One look at who owes what: services, handlers and partitions are read once, for however many events."""
+    """Who owes what, for however many events. ``stands`` are runs of which it is known where they do."""
 
     store: Store
-    namespace: str
     look: Look
-    head: Head = field(default_factory=Head)
-    _takers: dict[str, list[tuple[ServiceRow, HandlerRow]]] | None = None
-    _partitions: dict[int, dict[int, Partition]] = field(default_factory=dict)
+    roster: Roster
+    stands: Mapping[int, Standing] = field(default_factory=dict)
 
     async def owed(self, event: Event, reactions: Iterable[ReactionRow]) -> tuple[Owed, ...]:
         """Tell who owes a reaction to an event of which these came."""
         found, rows = [], list(reactions)
-        for service, handler in (await self._read()).get(event.type, ()):
-            if event.only in (None, service.name):
-                mine = _of(rows, event, handler, service)
-                one = await _Asked(self, event, service, handler).owed(mine)
+        for room in self.roster.takers.get(event.type, ()):
+            if event.only in (None, room.service.name):
+                one = await _Asked(self, event, room.service, room.handler).owed(rows)
                 found += [one] if one is not None else []
         return tuple(found)
-
-    async def titles(self) -> dict[int, str]:
-        """Name the handlers, by number."""
-        rooms = [room for taking in (await self._read()).values() for room in taking]
-        return {handler.number: f"{service.name}.{handler.name}" for service, handler in rooms}
-
-    async def _read(self) -> dict[str, list[tuple[ServiceRow, HandlerRow]]]:
-        """Read who takes what."""
-        if self._takers is None:
-            self._takers, self.head = {}, await self.store.head()
-            for service in await self.store.services(self.namespace):
-                for handler in await self.store.handlers(service.number):
-                    declared = msgspec.json.decode(handler.declared or b"{}", type=_Declared)
-                    for name in dict.fromkeys(name for name, _ in declared.takes):
-                        self._takers.setdefault(name, []).append((service, handler))
-        return self._takers
-
-    async def partition(self, service: ServiceRow, event: Event) -> Partition | None:
-        """Read how far the part of a service has come that an event belongs to."""
-        if service.number not in self._partitions:
-            parts = await self.store.partitions(service.number)
-            self._partitions[service.number] = {part.partition: part for part in parts}
-        return self._partitions[service.number].get(event.partition(service.partitions))
 
     @property
     def workers(self) -> Workers:
         """The workers there are."""
         return self.look.workers
-
-
-def _of(
-    reactions: Iterable[ReactionRow], event: Event, handler: HandlerRow, service: ServiceRow
-) -> ReactionRow | None:
-    wanted = (event.number, handler.number, service.generation)
-    return next((row for row in reactions if (row.event, row.handler, row.generation) == wanted), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +83,13 @@ class _Asked:
     service: ServiceRow
     handler: HandlerRow
 
-    async def owed(self, reaction: ReactionRow | None) -> Owed | None:
+    async def owed(self, reactions: Iterable[ReactionRow]) -> Owed | None:
         """Tell what is owed, if something is."""
-        if reaction is not None:
-            return await self._as_run(reaction)
-        part = await self.ledger.partition(self.service, self.event)
+        wanted = (self.event.number, self.handler.number, self.service.generation)
+        for row in reactions:
+            if (row.event, row.handler, row.generation) == wanted:
+                return await self._as_run(row)
+        part = await self.ledger.roster.partition(self.service, self.event)
         if part is None or self.event.number <= part.position:
             return None  # it was passed before there was this handler
         return self._say(tuple(self._reasons(part)), to_datetime(self.event.at))
@@ -134,14 +97,13 @@ class _Asked:
     async def _as_run(self, reaction: ReactionRow) -> Owed | None:
         if reaction.outcome != ReactedAs.RUN or reaction.run is None:
             return None
-        run = await self.ledger.store.get(reaction.run)
-        if run is None or run.status.ended:
+        stands = self.ledger.stands.get(reaction.run)
+        if stands is None:
+            run = await self.ledger.store.get(reaction.run)
+            stands = None if run is None else await self.ledger.look.standing(run, depth=1)
+        if stands is None or stands.ended_at is not None:
             return None
-        return await self._standing(run)
-
-    async def _standing(self, run: Run) -> Owed:
-        stands = await self.ledger.look.standing(run, depth=1)
-        return self._say(stands.reasons, stands.since, run.id)
+        return self._say(stands.reasons, stands.since, stands.id)
 
     def _reasons(self, part: Partition) -> Iterator[Because]:
         """Say why an event was not come to: what holds more first."""
@@ -184,7 +146,7 @@ class _Asked:
 
     def _stands_still(self, part: Partition) -> Iterator[Because]:
         """Say that the whole service does not go on."""
-        service, name, first = self.service, self.service.name, self.ledger.head.first
+        service, name, first = self.service, self.service.name, self.ledger.roster.head.first
         if service.paused_at is not None:
             by = f" by {service.paused_by}" if service.paused_by else ""
             text = f"service {name} is paused{by} for {length(max(0, self._now - service.paused_at))}"

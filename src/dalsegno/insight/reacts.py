@@ -11,6 +11,7 @@ from dalsegno.client.standing import Awaited
 from dalsegno.core.event import event_signal, hear
 from dalsegno.core.reactions import DeadLetterRow
 from dalsegno.core.runs import Run
+from dalsegno.insight.roster import Roster
 from dalsegno.store.log import lane_of
 from dalsegno.store.protocol import Store
 
@@ -38,32 +39,26 @@ class Reacts:
     open_until: int | None = None
 
 
-async def read_reaction(store: Store, run: Run) -> Reacts | None:
+async def read_reaction(store: Store, run: Run, roster: Roster) -> Reacts | None:
     """Read what a run reacts to; None for one that is no reaction."""
-    name, dot, handler_name = run.workflow.partition(".")
-    if run.cause is None or not dot:
+    room = roster.by_title.get(run.workflow)
+    if run.cause is None or room is None:
         return None
-    for service in await store.services(run.namespace):
-        if service.name != name:
-            continue
-        for handler in await store.handlers(service.number):
-            if handler.name == handler_name:
-                key = hear(run.input).key if run.input else None
-                lane = await lane_of(store, service.number, key, run.number, run.cause)
-                first = await store.get(lane[0]) if run.number in lane[1:] else None
-                declared = msgspec.json.decode(handler.declared or b"{}")
-                return Reacts(
-                    service=name,
-                    handler=handler_name,
-                    event=run.cause,
-                    key=key,
-                    joins=bool(declared.get("joins")),
-                    letter=await store.dead_letter_of(run.number),
-                    ahead=None if first is None else first.id,
-                    ordered=bool(declared.get("ordered")),
-                    open_until=handler.open_until,
-                )
-    return None
+    key = hear(run.input).key if run.input else None
+    lane = await lane_of(store, room.service.number, key, run.number, run.cause)
+    first = await store.get(lane[0]) if run.number in lane[1:] else None
+    declared = msgspec.json.decode(room.declared)
+    return Reacts(
+        service=room.service.name,
+        handler=room.handler.name,
+        event=run.cause,
+        key=key,
+        joins=bool(declared.get("joins")),
+        letter=await store.dead_letter_of(run.number),
+        ahead=None if first is None else first.id,
+        ordered=bool(declared.get("ordered")),
+        open_until=room.handler.open_until,
+    )
 
 
 def event_names(waits: Sequence[Awaited]) -> list[str]:

@@ -16,8 +16,9 @@ from dalsegno.core.notes import Notes, Wait
 from dalsegno.core.runs import Run, Status
 from dalsegno.insight.causes import causes
 from dalsegno.insight.proposals import store_commands
-from dalsegno.insight.reacts import read_reaction
+from dalsegno.insight.reacts import Reacts, read_reaction
 from dalsegno.insight.reasons import Facts, shut
+from dalsegno.insight.roster import Roster, read_roster
 from dalsegno.insight.trail import Marks, condensed, trouble
 from dalsegno.insight.workers import Workers
 from dalsegno.store.protocol import Store
@@ -31,16 +32,22 @@ _CHILDREN = 5  # that are looked up
 async def read_trail(store: Store, run: int, last: int) -> tuple[int, tuple[Mark, ...]]:
     """Return the ``last`` marks of a run's trail, and how many came before them."""
     made, found, after = Marks(), [], 0
-    while entries := await store.journal(run, after, _PAGE):
+    more = True
+    while more:
+        entries = await store.journal(run, after, _PAGE)
         found += [made.mark(entry) for entry in entries]
-        after = entries[-1].position
+        more = len(entries) == _PAGE
+        after = entries[-1].position if more else after
     marks = condensed(found)
     earlier = max(0, len(marks) - last)
     return earlier, tuple(marks[earlier:])
 
 
 class Look:
-    """One look at a store: its workers and its lock are read once, however many runs are asked about."""
+    """One look at a store, however many runs are asked about.
+
+    Its workers and its lock are read once, what is registered again only where somebody has written meanwhile.
+    """
 
     def __init__(
         self,
@@ -56,6 +63,14 @@ class Look:
         self._holder = holder
         self._full = full
         self._trail = trail
+        self._rosters: dict[str, Roster] = {}
+
+    async def roster(self, namespace: str) -> Roster:
+        """Read what is registered in a namespace."""
+        known = self._rosters.get(namespace)
+        if known is None or known.mark != self._store.change_mark():
+            known = self._rosters[namespace] = await read_roster(self._store, namespace)
+        return known
 
     def shut(self) -> Because | None:
         """Say what keeps everybody from writing, if something does."""
@@ -84,9 +99,14 @@ class Look:
             to_undo=told.to_undo,
             error=trouble(run.error),
             full=self._full,
-            reacts=None if run.status.ended else await read_reaction(self._store, run),
+            reacts=await self._reacts(run),
         )
         return await self._standing(facts, told, earlier, trail, depth)
+
+    async def _reacts(self, run: Run) -> Reacts | None:
+        if run.status.ended or run.cause is None:
+            return None
+        return await read_reaction(self._store, run, await self.roster(run.namespace))
 
     async def _read_trail(self, run: Run) -> tuple[int, tuple[Mark, ...]]:
         return await read_trail(self._store, run.number, self._trail)

@@ -100,6 +100,6 @@ async def explain(store: Store, namespace: str, id: str, *, gone: Gone = nobody_
 
 
 async def _of_event(scene: Scene, event: Event) -> tuple[Because, ...]:
-    ledger = Ledger(scene.store, scene.namespace, scene.look)
+    ledger = Ledger(scene.store, scene.look, await scene.look.roster(scene.namespace))
     owed = await ledger.owed(event, await scene.store.reactions(event.number))
     return in_order(*(one.reasons for one in owed))

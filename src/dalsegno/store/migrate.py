@@ -6,6 +6,7 @@ store that knows a migration which this program does not.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from importlib import resources
@@ -39,6 +40,12 @@ def read_migrations(dialect: str) -> list[Migration]:
             checksum = hashlib.sha256(text.encode()).hexdigest()[:16]
             found.append(Migration(int(match[1]), match[2], text, checksum))
     return sorted(found)
+
+
+@functools.cache
+def newest(dialect: str) -> int:
+    """Return the number of a dialect's last file."""
+    return read_migrations(dialect)[-1].number
 
 
 def pending(known: list[Migration], applied: dict[int, tuple[str, str]], address: str) -> list[Migration]:

@@ -146,6 +146,13 @@ SELECT {case_columns} FROM cases
 -- place_of_case(number)
 SELECT started_at, due_at FROM cases WHERE number = :number;
 
+-- size_of_trail(ids, most) [sqlite]
+-- How many events and runs a case has, up to so many of each.
+SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM events
+                               WHERE case_id IN (SELECT value FROM JSON_EACH(:ids)) LIMIT :most))
+     + (SELECT COUNT(*) FROM (SELECT 1 FROM runs
+                               WHERE case_id IN (SELECT value FROM JSON_EACH(:ids)) LIMIT :most));
+
 -- trail_events(namespace, ids, after, limit) [sqlite]
 -- The events of a case under all its names, in order.
 SELECT {event_columns} FROM events

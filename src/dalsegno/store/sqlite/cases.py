@@ -18,6 +18,7 @@ from dalsegno.store.sqlite.figures import FigureReads
 from dalsegno.store.verbs.cases import names_of
 
 _LAST = 2**62
+_FEW = 200  # events and runs of a case that are read in place
 
 
 class CaseReads(FigureReads):
@@ -103,7 +104,8 @@ class CaseReads(FigureReads):
             finally:
                 connection.execute("COMMIT").fetchall()
 
-        return await self._read(read)
+        ((size,),) = self._point("size_of_trail", _json(names), _FEW)
+        return self._here(read) if size < _FEW else await self._read(read)
 
     def _trail(
         self, connection: apsw.Connection, namespace: str, names: Sequence[str], after: int, limit: int

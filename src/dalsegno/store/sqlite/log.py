@@ -54,16 +54,16 @@ class LogReads(Reads):
         return [Event(*row) for row in await self._select(name, *asked, after, before, query.limit)]
 
     async def services(self, namespace: str) -> list[ServiceRow]:
-        return [ServiceRow(*row) for row in await self._select("read_services", namespace)]
+        return [ServiceRow(*row) for row in self._point("read_services", namespace)]
 
     async def handlers(self, service: int) -> list[HandlerRow]:
-        return [HandlerRow(*row) for row in await self._select("read_handlers", service)]
+        return [HandlerRow(*row) for row in self._point("read_handlers", service)]
 
     async def partitions(self, service: int) -> list[Partition]:
-        return [Partition(*row) for row in await self._select("read_partitions", service)]
+        return [Partition(*row) for row in self._point("read_partitions", service)]
 
     async def reactions(self, event: int) -> list[ReactionRow]:
-        return [ReactionRow(*row) for row in await self._select("reactions_of", event)]
+        return [ReactionRow(*row) for row in self._point("reactions_of", event)]
 
     async def reacted(self, service: int, generation: int, after: int) -> set[tuple[int, int]]:
         return {

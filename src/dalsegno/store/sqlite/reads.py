@@ -1,4 +1,4 @@
-"""How a store reads: a row by its key in place, anything longer on a thread of its own."""
+"""How a store reads: a few rows by their key in place, anything longer on a thread of its own."""
 
 from __future__ import annotations
 
@@ -33,13 +33,19 @@ class Reads:
         return f"sqlite:///{self._file.path}"
 
     def _point(self, name: str, *parameters: Any) -> list[Any]:
-        """Read a row by its key, in place: a thread would cost more than the read."""
+        """Read a few rows by their key, in place: a thread would cost more than the read."""
         if self._watch is None:
             raise self._closed()
         try:
             return self._watch.execute(self._queries[name].text, parameters).fetchall()
         except apsw.Error as error:
             raise self._explained(error) from error
+
+    def _here(self, job: Callable[[apsw.Connection], T]) -> T:
+        """Do a short read in place."""
+        if self._watch is None:
+            raise self._closed()
+        return self._told(job, self._watch)
 
     def _ask(self, verb: Generator[Ask, Any, T]) -> T:
         """Let a verb that only reads ask for its rows, one by its key after the other."""

@@ -14,7 +14,7 @@ from dalsegno.core.ids import MAX_ID
 from dalsegno.core.notes import LongAttempt
 from dalsegno.core.runs import Ending, Run
 from dalsegno.core.writes import Verdict, Write
-from dalsegno.store.migrate import read_migrations
+from dalsegno.store.migrate import newest
 from dalsegno.store.protocol import DueRuns, RunQuery, StoreFacts, beyond
 from dalsegno.store.queries import read_queries
 from dalsegno.store.rows import STATUS_OF, delivery_of, entry_of, run_of, timer_of
@@ -132,20 +132,20 @@ class SqliteStore(AlertReads):
         return [entry_of(row) for row in await self._select("read_entries", number, after, limit)]
 
     async def timers(self, number: int) -> list[Timer]:
-        return [timer_of(row) for row in await self._select("read_timers", number)]
+        return [timer_of(row) for row in self._point("read_timers", number)]
 
     async def attempts(self, number: int) -> list[LongAttempt]:
-        return [LongAttempt(*row) for row in await self._select("read_attempts", number)]
+        return [LongAttempt(*row) for row in self._point("read_attempts", number)]
 
     async def counts(self, namespace: str) -> dict[str, int]:
         return dict(await self._select("count_runs", namespace))
 
     async def sessions(self, *, live: bool = True) -> list[Session]:
-        rows = await self._select("read_live_sessions" if live else "read_sessions")
+        rows = self._point("read_live_sessions") if live else await self._select("read_sessions")
         return [Session(*row) for row in rows]
 
     async def abilities(self) -> set[tuple[str, str, int]]:
-        return {(row[0], row[1], row[2]) for row in await self._select("read_abilities")}
+        return {(row[0], row[1], row[2]) for row in self._point("read_abilities")}
 
     async def next_due(self, queue: str, after: int = 0) -> int | None:
         rows = self._point("next_due", queue, after)
@@ -174,12 +174,12 @@ class SqliteStore(AlertReads):
 
     async def facts(self) -> StoreFacts:
         size, wal = self._file.sizes()
-        rows = await self._select("newest_migration")
+        rows = self._point("newest_migration")
         return StoreFacts(
             kind="sqlite",
             library=f"SQLite {apsw.sqlite_lib_version()}",
             schema=rows[0][0],
-            known=read_migrations("sqlite")[-1].number,
+            known=newest("sqlite"),
             size=size,
             wal=wal,
             free=self._file.free(),
