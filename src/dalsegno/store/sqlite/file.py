@@ -289,12 +289,11 @@ class StoreFile:
     def holder(self) -> int | None:
         """Return the pid that holds the write lock now, where the system tells (Linux)."""
         try:
-            inode = os.stat(self.path + "-shm").st_ino
+            place = f":{os.stat(self.path + '-shm').st_ino} {WRITE_LOCK_BYTE} "
             with open("/proc/locks", encoding="ascii") as locks:
                 for line in locks:
-                    fields = line.split()
-                    if fields[-3].endswith(f":{inode}") and fields[-2] == str(WRITE_LOCK_BYTE):
-                        return int(fields[-4])
+                    if place in line:
+                        return int(line.split()[-4])
         except (OSError, ValueError, IndexError):
             return None
         return None
