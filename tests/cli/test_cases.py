@@ -103,6 +103,23 @@ def test_a_case_is_shown_with_all_that_it_left(cli: Cli) -> None:
 
 
 @pytest.mark.usefixtures("claims")
+def test_each_answer_about_cases_names_the_command_that_is_of_use_now(cli: Cli) -> None:
+    store = " --store claims.db"
+    stuck = cli("cases", "stuck", "--store", "claims.db")
+    assert stuck.stderr.splitlines()[1:] == ["1 of 2 open cases", f"next: dalsegno where claim-3{store}"]
+    late = cli("cases", "late", "claim", "--store", "claims.db")
+    assert late.stderr.splitlines()[1:] == ["2 shown", f"next: dalsegno cases why claim --late{store}"]
+    shown = cli("cases", "show", "claim-3", "--store", "claims.db").stdout
+    proposed = f"dalsegno dead-letters show 1{store} · dalsegno where claim-3{store}"
+    assert shown.splitlines()[-1] == f"  next: {proposed}"
+    assert cli("cases", "why").stderr.splitlines()[1:] == ["2 open cases"]
+    cli("cases", "cancel", "claim-2", '{"why": "a mistake"}')
+    assert cli("cases", "why").stderr.splitlines()[1:] == ["1 open case"]
+    assert cli("cases", "late", "refund").stderr.splitlines()[1:] == ["no open case is late"]
+    assert "next:" not in cli("cases", "show", "claim-1").stdout
+
+
+@pytest.mark.usefixtures("claims")
 def test_a_case_is_cancelled_once_and_with_what_its_event_needs(cli: Cli) -> None:
     refused = cli("cases", "cancel", "claim-2")
     assert refused.exit_code == 2

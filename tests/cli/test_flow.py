@@ -108,7 +108,9 @@ with desk.app as client:
     assert (said.exit_code, said.stdout) == (0, PICTURE)
     idle = cli("flow", "ticket", "--unused", "1d")
     assert (idle.exit_code, idle.stdout) == (0, "")
-    assert "0 of the steps of process ticket not taken for 1d" in idle.stderr
+    assert (
+        idle.stderr == "store desk.db (the only database here)\nno steps of process ticket not taken for 1d\n"
+    )
     now = json.loads(cli("flow", "ticket", "desk.py", "--unused", "0s", "--json").stdout)
     assert [(one["by"], one["type"]) for one in now["unused"]][:2] == [
         ("ticket", "Opened"),

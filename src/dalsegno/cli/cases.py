@@ -83,7 +83,7 @@ async def _list(
             process, state=states, since=span[0], until=span[1], limit=limit, before=before
         )
         now = to_datetime(desk.store.now())
-    _answer(view, found, now, limit)
+    _answer(view, found, now, limit, none="no such case")
 
 
 @cases.command(examples=["dalsegno cases late", "dalsegno cases late order --json"])
@@ -102,16 +102,19 @@ async def _late(view: View, process: str | None, limit: int, before: int | None)
     async with view.desk() as desk:
         found = await AsyncCases(desk).late(process, limit=limit, before=before)
         now = to_datetime(desk.store.now())
-    _answer(view, found, now, limit)
+    _answer(view, found, now, limit, none="no open case is late")
+    if found:
+        of = f" {process}" if process else ""
+        say(f"next: dalsegno cases why{of} --late{view.option}")
 
 
-def _answer(view: View, found: CaseInfos, now: datetime, limit: int) -> None:
+def _answer(view: View, found: CaseInfos, now: datetime, limit: int, *, none: str) -> None:
     from dalsegno.insight.case_tables import render_cases
 
     following = found[-1].number if len(found) == limit else None
     view.answer({"at": now, "cases": found, "next": following}, render_cases(found, now, view.style))
     more = f"; more: --before {following}" if following is not None else ""
-    say(f"{len(found)} shown{more}" if found else "no such case")
+    say(f"{len(found)} shown{more}" if found else none)
 
 
 _looked = click.option(
@@ -130,11 +133,14 @@ def stuck(view: View, process: str | None, limit: int) -> None:
 
 async def _stuck(view: View, process: str | None, limit: int) -> None:
     from dalsegno.insight.case_groups import render_stuck, stuck_cases
+    from dalsegno.insight.paint import printable
 
     async with view.store() as store:
         found = await stuck_cases(store, view.namespace, process, limit=limit, gone=gone_here())
     view.answer(found, render_stuck(found, view.style))
-    say(f"{len(found.cases)} of {found.looked:,} open cases{_not_all(found.more)}")
+    say(f"{len(found.cases)} of {_open(found.looked)}{_not_all(found.more)}")
+    if found.cases:
+        say(f"next: dalsegno where {printable(found.cases[0].id)}{view.option}")
 
 
 @cases.command(examples=["dalsegno cases why", "dalsegno cases why order --late"])
@@ -153,7 +159,11 @@ async def _why(view: View, process: str | None, limit: int, *, late: bool) -> No
     async with view.store() as store:
         found = await why_cases(store, view.namespace, process, late=late, limit=limit, gone=gone_here())
     view.answer(found, render_groups(found, view.style, option=view.option))
-    say(f"{found.looked:,} open cases{_not_all(found.more)}")
+    say(f"{_open(found.looked)}{_not_all(found.more)}")
+
+
+def _open(count: int) -> str:
+    return f"{count:,} open case{'' if count == 1 else 's'}"
 
 
 def _not_all(more: bool) -> str:
@@ -190,7 +200,7 @@ async def _show(view: View, case: str, at: datetime | None, by: By) -> None:
     async with view.desk() as desk:
         story = await AsyncCases(desk).show(case, at=at, by=by)
         now = at or to_datetime(desk.store.now())
-    view.answer(story, render_case(story, now, view.style))
+    view.answer(story, render_case(story, now, view.style, option=view.option))
 
 
 @cases.command(examples=["dalsegno cases times order-123", "dalsegno cases times order-123 --json"])

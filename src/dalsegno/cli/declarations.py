@@ -35,13 +35,17 @@ async def stored_flow(store: str | None, namespace: str) -> tuple[Flow, str]:
 
 
 @asynccontextmanager
-async def opened(store: str | None, namespace: str) -> AsyncIterator[Store]:
-    """Open the store that an option means, to read it; one that is not there is an error."""
+async def opened(store: str | None, namespace: str, *, quiet: bool = False) -> AsyncIterator[Store]:
+    """Open the store that an option means, to read it; one that is not there is an error.
+
+    It is said which one that is, unless that was said before (``quiet``).
+    """
     from dalsegno.cli.console import say, style
     from dalsegno.cli.stores import must_exist, resolve
     from dalsegno.cli.view import View
 
     place = must_exist(resolve(store))
-    say(f"store {place}")
+    if not quiet:
+        say(f"store {place}")
     async with View(place, namespace, False, style(utc=False), "").store() as found:
         yield found

@@ -64,10 +64,10 @@ def flow(
     known, label = _declared(files, store, namespace)
     drawn = _draw(known, label, process)
     if times:
-        put(asyncio.run(_times(process, form, store, namespace)))
+        put(asyncio.run(_times(process, form, store, namespace, quiet=not files)))
         return
     if unused is not None:
-        put(asyncio.run(_unused(known, process, unused, form, store, namespace)))
+        put(asyncio.run(_unused(known, process, unused, form, store, namespace, quiet=not files)))
         return
     if committed is None:
         put(_as(drawn, form or "text").rstrip("\n"))
@@ -109,7 +109,14 @@ def _draw(known: Flow, label: str, process: str) -> Picture:
 
 
 async def _unused(
-    known: Flow, process: str, time: str, form: str | None, address: str | None, namespace: str
+    known: Flow,
+    process: str,
+    time: str,
+    form: str | None,
+    address: str | None,
+    namespace: str,
+    *,
+    quiet: bool,
 ) -> str:
     """List the steps that nothing took for a time, by the log of the store."""
     from dalsegno.cli.declarations import opened
@@ -118,7 +125,7 @@ async def _unused(
     from dalsegno.insight.render import to_json
     from dalsegno.insight.unused import unused
 
-    async with opened(address, namespace) as store:
+    async with opened(address, namespace, quiet=quiet) as store:
         since = store.now() - microseconds(time, what="--unused")
         found = await unused(store, namespace, known, process, since=since)
     told = [(dead, None if dead.last_at is None else to_datetime(dead.last_at)) for dead in found]
@@ -128,7 +135,8 @@ async def _unused(
             for dead, at in told
         ]
         return to_json({"process": process, "since": to_datetime(since), "unused": listed})
-    say(f"{len(found)} of the steps of process {process} not taken for {time}")
+    steps = "1 step" if len(found) == 1 else f"{len(found) or 'no'} steps"
+    say(f"{steps} of process {process} not taken for {time}")
     return "\n".join(
         f"{'never' if at is None else f'{at:%Y-%m-%d %H:%MZ}':17}  {' & '.join(dead.edge.after) or '-'} -> "
         f"{dead.edge.by} -> {dead.edge.type}"
@@ -136,7 +144,7 @@ async def _unused(
     )
 
 
-async def _times(process: str, form: str | None, address: str | None, namespace: str) -> str:
+async def _times(process: str, form: str | None, address: str | None, namespace: str, *, quiet: bool) -> str:
     """Say how long a process takes, by the cases in the store."""
     from dalsegno.cli.console import style
     from dalsegno.cli.declarations import opened
@@ -145,7 +153,7 @@ async def _times(process: str, form: str | None, address: str | None, namespace:
     from dalsegno.insight.render import to_json
     from dalsegno.insight.time_tables import render_pace
 
-    async with opened(address, namespace) as store:
+    async with opened(address, namespace, quiet=quiet) as store:
         pace = await AsyncCases(Desk(store, namespace)).pace(process)
     return to_json(pace) if form == "json" else render_pace(pace, style(utc=False))
 

@@ -78,7 +78,7 @@ def _entries(run: Run, marks: Iterable[Mark]) -> Iterator[Line]:
         undoes = [f"undoes {mark.undoes}"] if mark.undoes else []
         tried = [f"attempt {mark.attempt}"] if mark.attempt > 1 or mark.kind == "attempt" else []
         error = [mark.error] if mark.error else []
-        sender = [f"from {mark.source}"] if mark.kind == "signal" and mark.source else []
+        sender = [f"signal from {mark.source}" if mark.source else "signal"] if mark.kind == "signal" else []
         yield Line(
             at=mark.at,
             kind=mark.kind,

@@ -53,8 +53,11 @@ def _over(case: CaseInfo, now: datetime, style: Style) -> str:
     return f"{printable(case.end)} {style.clock(case.ended_at, now)}, after {took}"
 
 
-def render_case(story: CaseStory, now: datetime, style: Style) -> str:
-    """Write a case with its events, what came of each, its runs and its dead letters."""
+def render_case(story: CaseStory, now: datetime, style: Style, *, option: str = "") -> str:
+    """Write a case with its events, what came of each, its runs and its dead letters.
+
+    ``option`` is put behind each command that is proposed.
+    """
     case = story.case
     state = case.state + (", late" if case.late else "")
     head = [style.paint(printable(case.id), "bold"), printable(case.process), state]
@@ -81,9 +84,12 @@ def render_case(story: CaseStory, now: datetime, style: Style) -> str:
     ]
     following = [f"dalsegno dead-letters show {one.number}" for one in open_[:3]]
     following += [f"dalsegno events list --case {printable(case.id)}"] if story.untold else []
+    following += [f"dalsegno where {printable(case.id)}"] if case.state == "open" else []
     if following:
         between_them = f" {style.symbol('·')} "
-        lines.append(f"  {style.paint('next:', 'bold')} {between_them.join(following)}")
+        lines.append(
+            f"  {style.paint('next:', 'bold')} {between_them.join(each + option for each in following)}"
+        )
     return "\n".join(lines)
 
 

@@ -43,7 +43,7 @@ def not_found(store: Store, namespace: str, asked: str) -> RunNotFound:
         f"No run and no case is called {asked!r} in {store.address}{within}: no case has it as a key, "
         "no event as its number, and no run's id begins so.",
         "It was never started there, or this is another store than the one it is in.",
-        "`dalsegno runs list` shows what there is; look at the id and the store.",
+        "`dalsegno cases list` and `dalsegno runs list` show what there is; look at the id and the store.",
         run_id=asked,
         store=store.address,
     )
