@@ -106,7 +106,7 @@ def test_a_case_is_shown_with_all_that_it_left(cli: Cli) -> None:
 def test_each_answer_about_cases_names_the_command_that_is_of_use_now(cli: Cli) -> None:
     store = " --store claims.db"
     stuck = cli("cases", "stuck", "--store", "claims.db")
-    assert stuck.stderr.splitlines()[1:] == ["1 of 2 open cases", f"next: dalsegno where claim-3{store}"]
+    assert stuck.stderr.splitlines()[1:] == ["1 of 2 cases", f"next: dalsegno where claim-3{store}"]
     late = cli("cases", "late", "claim", "--store", "claims.db")
     assert late.stderr.splitlines()[1:] == ["2 shown", f"next: dalsegno cases why claim --late{store}"]
     shown = cli("cases", "show", "claim-3", "--store", "claims.db").stdout

@@ -127,7 +127,11 @@ _looked = click.option(
 @_looked
 @viewing()
 def stuck(view: View, process: str | None, limit: int) -> None:
-    """List the open cases of which nothing moves until somebody acts, each with the reason that binds."""
+    """List the cases of which nothing moves until somebody acts, each with the reason that binds.
+
+    These are open ones, and those that are over of which something is a dead letter or parked: say, what is
+    to undo them.
+    """
     asyncio.run(_stuck(view, process, limit))
 
 
@@ -138,7 +142,7 @@ async def _stuck(view: View, process: str | None, limit: int) -> None:
     async with view.store() as store:
         found = await stuck_cases(store, view.namespace, process, limit=limit, gone=gone_here())
     view.answer(found, render_stuck(found, view.style))
-    say(f"{len(found.cases)} of {_open(found.looked)}{_not_all(found.more)}")
+    say(f"{len(found.cases)} of {_many(found.looked, 'case')}{_not_all(found.more)}")
     if found.cases:
         say(f"next: dalsegno where {printable(found.cases[0].id)}{view.option}")
 
@@ -159,11 +163,11 @@ async def _why(view: View, process: str | None, limit: int, *, late: bool) -> No
     async with view.store() as store:
         found = await why_cases(store, view.namespace, process, late=late, limit=limit, gone=gone_here())
     view.answer(found, render_groups(found, view.style, option=view.option))
-    say(f"{_open(found.looked)}{_not_all(found.more)}")
+    say(f"{_many(found.looked, 'open case')}{_not_all(found.more)}")
 
 
-def _open(count: int) -> str:
-    return f"{count:,} open case{'' if count == 1 else 's'}"
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _not_all(more: bool) -> str:

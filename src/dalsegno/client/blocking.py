@@ -165,7 +165,10 @@ class Cases:
         return self._portal.call(self._cases.show(case, at=at, by=by))
 
     def stuck(self, process: str | None = None, *, limit: int = 1_000) -> StuckCases:
-        """List the open cases of which nothing moves until somebody acts, of up to ``limit`` that are looked at."""
+        """List the cases of which nothing moves until somebody acts, of up to ``limit`` that are looked at.
+
+        Beside open ones these are those over of which something is a dead letter or parked.
+        """
         return self._portal.call(self._cases.stuck(process, limit=limit))
 
     def why(self, process: str | None = None, *, late: bool = False, limit: int = 1_000) -> CaseGroups:

@@ -10,10 +10,15 @@ from dalsegno.client.standing import Because, Reason
 
 @dataclass(frozen=True, slots=True)
 class StuckCase:
-    """An open case of which nothing moves until somebody acts; ``reasons`` as for ``where``."""
+    """A case of which nothing moves until somebody acts; ``reasons`` as for ``where``.
+
+    ``state`` is open; or it is ended or cancelled, and what is to be undone, or to be done still, is a dead letter
+    or parked.
+    """
 
     id: str
     process: str
+    state: str
     started_at: datetime
     due_at: datetime | None
     late: float | None
@@ -27,7 +32,10 @@ class StuckCase:
 
 @dataclass(frozen=True, slots=True)
 class StuckCases:
-    """Those found at ``at`` among ``looked`` open cases; ``more`` says that there are more than these."""
+    """Those found at ``at`` among ``looked`` cases; ``more`` says that there are more than these.
+
+    These are the open ones, and those over of which something is a dead letter or parked.
+    """
 
     at: datetime
     looked: int

@@ -161,7 +161,10 @@ class AsyncCases:
         )
 
     async def stuck(self, process: str | None = None, *, limit: int = 1_000) -> StuckCases:
-        """List the open cases of which nothing moves until somebody acts, of up to ``limit`` that are looked at."""
+        """List the cases of which nothing moves until somebody acts, of up to ``limit`` that are looked at.
+
+        Beside open ones these are those over of which something is a dead letter or parked.
+        """
         return await self._looking.stuck(process, limit)
 
     async def why(self, process: str | None = None, *, late: bool = False, limit: int = 1_000) -> CaseGroups:

@@ -81,9 +81,19 @@ def _place(because: Because) -> int:
     return rank(because.kind)
 
 
-def is_stuck(reasons: tuple[Because, ...]) -> bool:
-    """Tell whether somebody has to act, by the reasons in order."""
-    return bool(reasons) and reasons[0].kind in NEEDS_SOMEBODY
+def is_stuck(*held: Iterable[Because]) -> bool:
+    """Tell whether somebody has to act for one of several things, by the reasons that hold each of them."""
+    return any(_root(tuple(reasons)) in NEEDS_SOMEBODY for reasons in held)
+
+
+def _root(reasons: tuple[Because, ...]) -> Reason | None:
+    """Say what holds one thing in the end: of one behind another, what holds that one."""
+    first = reasons[0] if reasons else None
+    if first is None or first.kind is not Reason.BLOCKED or first.evidence is None:
+        return None if first is None else first.kind
+    ahead = first.evidence["behind"]
+    found = (each.kind for each in reasons[1:] if each.evidence and each.evidence.get("run") == ahead)
+    return next(found, first.kind)
 
 
 def commands(reasons: Iterable[Because], most: int = 4) -> tuple[str, ...]:

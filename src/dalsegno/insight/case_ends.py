@@ -4,47 +4,93 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-from dalsegno.client.standing import Because, Reason
+from dalsegno.client.standing import Because, Fact, Reason
+from dalsegno.core.cases import CaseRow
 from dalsegno.core.reactions import ReactedAs
 from dalsegno.core.runs import Run, Status
 from dalsegno.insight.flow import Flow, Frontier, State, Trail
+from dalsegno.insight.proposals import emit_command
 from dalsegno.insight.trail import trouble
 from dalsegno.store.cases import CaseTrail
 
 
-def nothing_comes(
-    told: Frontier, flow: Flow, trail: Trail, left: CaseTrail, runs: Iterable[Run], *, owes: bool
-) -> Iterator[Because]:
-    """Say why no end of a case that has none is there, where nobody owes one or none can come any more.
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """A case that has not ended: its frontier, the flow, what it has left, and the first event left on the log."""
 
-    ``runs`` take part; ``owes`` tells whether anybody owes anything.
-    """
-    if told.ended or (owes and not told.lost):
-        return
-    yield from _failed(runs)
-    if told.awaited and not told.lost:
-        yield _from_outside(told)
-        return
-    yield from _left_out(flow, trail)
-    yield from _too_late(flow, left)
-    wanted = tuple(dict.fromkeys(name for end in told.ends for name in end.types if name not in told.done))
-    if told.lost:
-        text = f"no end can be reached any more: {_listed(wanted)} is on no path that is left"
-    else:
-        text = f"{_listed(wanted)} was not emitted, and nothing that is open will emit it"
-    last = max(trail.events, key=lambda event: event.number, default=None)
-    show = () if last is None else (f"dalsegno events show {last.number}",)
-    facts = {"missing": wanted, "last_event": None if last is None else last.number}
-    yield Because(Reason.NOT_EMITTED, text, "", facts, show)
+    told: Frontier
+    flow: Flow
+    trail: Trail
+    left: CaseTrail
+    row: CaseRow
+    first: int
+
+    def nothing_comes(self, runs: Iterable[Run], *, owes: bool) -> Iterator[Because]:
+        """Say why no end is there, where nobody owes one or none can come any more.
+
+        ``runs`` take part; ``owes`` tells whether anybody owes anything.
+        """
+        told = self.told
+        if told.ended or (owes and not told.lost):
+            return
+        yield from _failed(runs)
+        yield from self._removed()
+        if told.awaited and not told.lost:
+            yield _from_outside(told, self.row)
+            return
+        yield from _left_out(self.flow, self.trail)
+        yield from _too_late(self.flow, self.left)
+        yield self._not_emitted()
+
+    def _removed(self) -> Iterator[Because]:
+        """Say that the beginning is not on the log any more, so that what came of it is not known."""
+        began = self.row.began_event
+        if began is not None and began < self.first:
+            text = (
+                f"retention removed event {began}, with which it began: what came of it is not known any more"
+            )
+            cancel = f"dalsegno cases cancel {shlex.quote(self.row.id)}"
+            facts: dict[str, Fact] = {"event": began, "first_left": self.first}
+            yield Because(Reason.RETENTION_PASSED, text, "", facts, (cancel,))
+
+    def _not_emitted(self) -> Because:
+        told, events = self.told, self.trail.events
+        wanted = tuple(
+            dict.fromkeys(name for end in told.ends for name in end.types if name not in told.done)
+        )
+        if told.lost:
+            text = f"no end can be reached any more: {_listed(wanted)} is on no path that is left"
+        else:
+            text = f"{_listed(wanted)} was not emitted, and nothing that is open will emit it"
+        without = list(self._without(frozenset(wanted)))
+        if without:
+            handler, number = without[-1]
+            text += f"; {handler} reacted to event {number} without it"
+        last = max(events, key=lambda event: event.number, default=None)
+        show = () if last is None else (f"dalsegno events show {without[-1][1] if without else last.number}",)
+        facts: dict[str, Fact] = {
+            "missing": wanted,
+            "last_event": None if last is None else last.number,
+            "without": tuple(dict.fromkeys(handler for handler, _ in without)),
+        }
+        return Because(Reason.NOT_EMITTED, text, "", facts, show)
+
+    def _without(self, wanted: frozenset[str]) -> Iterator[tuple[str, int]]:
+        """List who had the choice to emit what is missing, and the event to which they reacted without it."""
+        for each in sorted(self.trail.reactions, key=lambda each: each.event):
+            handler = self.flow.by_title.get(each.handler)
+            if each.state is State.DONE and handler is not None and wanted & set(handler.gives):
+                yield each.handler, each.event
 
 
-def _from_outside(told: Frontier) -> Because:
+def _from_outside(told: Frontier, row: CaseRow) -> Because:
     names = tuple(each.type for each in told.awaited)
     workflows = tuple(dict.fromkeys(name for each in told.awaited for name in each.by))
     text = f"waits for {_listed(names)}, which "
     text += f"workflow {_listed(workflows)} emits once it is started" if workflows else "comes from outside"
-    emit = tuple(f"dalsegno events emit {shlex.quote(name)} '{{...}}'" for name in names[:3])
+    emit = tuple(emit_command(name, row.id) for name in names[:3])
     return Because(Reason.EVENT, text, "", {"names": names, "workflows": workflows}, emit)
 
 

@@ -5,22 +5,34 @@ from __future__ import annotations
 from dalsegno.client.case_groups import CaseGroup, CaseGroups, StuckCase, StuckCases
 from dalsegno.client.case_standing import CaseStanding
 from dalsegno.client.standing import Reason
-from dalsegno.core.cases import OPEN
+from dalsegno.core.cases import OPEN, CaseRow
 from dalsegno.core.clock import nap, to_datetime
+from dalsegno.core.runs import PARKED
 from dalsegno.insight.binding import NEEDS_SOMEBODY
 from dalsegno.insight.case_where import Scene
 from dalsegno.insight.paint import Style, between, brief, columns, printable
 from dalsegno.insight.workers import Gone, nobody_gone
 from dalsegno.store.cases import CaseQuery
-from dalsegno.store.protocol import Store
+from dalsegno.store.log import DeadLetterQuery
+from dalsegno.store.protocol import RunQuery, Store
 
 _EXAMPLES = 3
 
 
 async def _look(
-    store: Store, namespace: str, process: str | None, limit: int, gone: Gone, *, late: bool
+    store: Store,
+    namespace: str,
+    process: str | None,
+    limit: int,
+    gone: Gone,
+    *,
+    late: bool,
+    over: bool = False,
 ) -> tuple[list[CaseStanding], bool]:
-    """Tell where open cases stand, up to a limit, and whether there are more."""
+    """Tell where open cases stand, up to a limit, and whether there are more.
+
+    With ``over`` those too that are over and have left something that a person has to look at.
+    """
     query = CaseQuery(
         namespace=namespace,
         processes=() if process is None else (process,),
@@ -29,6 +41,8 @@ async def _look(
         limit=limit + 1,
     )
     rows = await store.cases(query)
+    if over and len(rows) <= limit:
+        rows += await _over(store, namespace, process, limit)
     scene = await Scene.open(store, namespace, gone=gone, lines=1)
     found = []
     for row in rows[:limit]:
@@ -45,14 +59,29 @@ async def stuck_cases(
     limit: int = 1_000,
     gone: Gone = nobody_gone,
 ) -> StuckCases:
-    """List the open cases that do not move until somebody acts, of up to so many that are looked at."""
-    found, more = await _look(store, namespace, process, limit, gone, late=False)
+    """List the cases that do not move until somebody acts, of up to so many that are looked at."""
+    found, more = await _look(store, namespace, process, limit, gone, late=False, over=True)
     stuck = tuple(
-        StuckCase(case.id, case.process or "", case.started_at, case.due_at, case.late, case.reasons)
+        StuckCase(
+            case.id, case.process or "", case.state, case.started_at, case.due_at, case.late, case.reasons
+        )
         for case in found
-        if case.stuck and case.state == OPEN
+        if case.stuck
     )
     return StuckCases(to_datetime(store.now()), len(found), more, stuck)
+
+
+async def _over(store: Store, namespace: str, process: str | None, limit: int) -> list[CaseRow]:
+    """Find cases that are over and of which something is a dead letter or parked, by these: the newest so many."""
+    letters = await store.dead_letters(DeadLetterQuery(namespace=namespace, limit=limit))
+    runs = [await store.get(letter.run) for letter in letters]
+    runs += await store.runs(RunQuery(namespace=namespace, reason=PARKED, limit=limit))
+    found: dict[str, CaseRow] = {}
+    for name in dict.fromkeys(run.case_id for run in runs if run is not None and run.case_id is not None):
+        row = await store.case(namespace, name)
+        if row is not None and row.state != OPEN and process in (None, row.process):
+            found[row.id] = row
+    return list(found.values())
 
 
 async def why_cases(
@@ -105,13 +134,20 @@ def render_stuck(found: StuckCases, style: Style) -> str:
     """Write the cases as columns under a heading; nothing for none."""
     if not found.cases:
         return ""
-    rows = [["CASE", "PROCESS", "BEGAN", "LATE", "WHY"]]
+    rows = [["CASE", "PROCESS", "STATE", "BEGAN", "LATE", "WHY"]]
     for case in found.cases:
         late = "" if case.due_at is None or case.late is None else between(case.due_at, found.at)
         about = f"{printable(case.why.about)}: " if case.why.about else ""
         began = style.clock(case.started_at, found.at)
         rows.append(
-            [printable(case.id), printable(case.process), began, late, f"{about}{brief(case.why.text, 120)}"]
+            [
+                printable(case.id),
+                printable(case.process),
+                case.state,
+                began,
+                late,
+                f"{about}{brief(case.why.text, 120)}",
+            ]
         )
     heading, *lines = ["  ".join(cells).rstrip() for cells in columns(rows)]
     return "\n".join([style.paint(heading, "dim"), *lines])

@@ -25,7 +25,7 @@ from dalsegno.core.event import Event
 from dalsegno.core.runs import Run
 from dalsegno.insight.binding import commands, in_order, is_stuck
 from dalsegno.insight.case_debts import owing
-from dalsegno.insight.case_ends import nothing_comes
+from dalsegno.insight.case_ends import Ending
 from dalsegno.insight.case_flow import trail_of
 from dalsegno.insight.case_lines import lines_of
 from dalsegno.insight.case_past import marks_then, owed_then, standing_then, trail_then
@@ -58,6 +58,7 @@ class _Found:
     marks: Mapping[int, tuple[Mark, ...]]
     aliases: Sequence[Alias]
     titles: Mapping[int, str]
+    first: int  # event that is left on the log
 
     @functools.cached_property
     def takes_part(self) -> list[Run]:
@@ -145,7 +146,9 @@ class Scene:
             runs = {run.number: await self.look.standing(run, depth=1) for run in left.runs}
             owed = await self._owed(left, roster, runs)
         told = frontier(flow, row.process, trail) if row and row.process in flow.processes else None
-        return _Found(names, row, flow, left, trail, told, owed, runs, marks, aliases, titles)
+        return _Found(
+            names, row, flow, left, trail, told, owed, runs, marks, aliases, titles, roster.head.first
+        )
 
     async def _owed(self, left: CaseTrail, roster: Roster, runs: Mapping[int, Standing]) -> list[Owed]:
         ledger = Ledger(self.store, self.look, roster, runs)
@@ -173,7 +176,8 @@ class Scene:
             if number in parts and standing.ended_at is None
         ]
         owed, joins = owing(found.left, told, found.flow, found.trail, found.owed, under_way)
-        reasons = self._reasons(found, owed, joins)
+        held = self._held(found, owed, joins)
+        reasons = in_order(*held)
         lines = self._trail(found)
         began, ended = _began(found), None if row is None else row.ended_at
         due = None if row is None else row.due_at
@@ -192,7 +196,7 @@ class Scene:
             ended_at=_moment(ended),
             due_at=_moment(due),
             late=past if past is not None and past > 0 else None,
-            stuck=is_stuck(reasons),
+            stuck=is_stuck(*held),
             names=found.names[1:],
             keys=_keys(found.aliases),
             earlier=max(0, len(lines) - self._lines),
@@ -213,14 +217,15 @@ class Scene:
             exact=told is None or told.exact,
         )
 
-    def _reasons(self, found: _Found, owed: Iterable[Owing], joins: list[Because]) -> tuple[Because, ...]:
+    def _held(self, found: _Found, owed: Iterable[Owing], joins: list[Because]) -> list[tuple[Because, ...]]:
+        """List the reasons that hold each thing, and those that hold the case as a whole."""
         held = [each.reasons for each in owed] + [(each,) for each in joins]
         if found.told is not None and found.row is not None and found.row.state == OPEN:
             runs = found.takes_part
             owes = any(each.gives for each in owed)
-            nothing = nothing_comes(found.told, found.flow, found.trail, found.left, runs, owes=owes)
-            held += [(each,) for each in nothing]
-        return in_order(*held)
+            ending = Ending(found.told, found.flow, found.trail, found.left, found.row, found.first)
+            held += [(each,) for each in ending.nothing_comes(runs, owes=owes)]
+        return held
 
     def _trail(self, found: _Found) -> list[Line]:
         return lines_of(found.left, found.titles, found.marks, found.takes_part)

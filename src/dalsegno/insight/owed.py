@@ -117,7 +117,10 @@ class _Asked:
             waits = length(max(0, self._now - self.event.at))
             text = f"lag {behind} event{'s' if behind > 1 else ''}, on the log for {waits}"
             yield self._because(
-                Reason.LAG, text, {"behind": behind, "position": part.position, "crashes": part.crashes}
+                Reason.LAG,
+                text,
+                {"behind": behind, "position": part.position, "crashes": part.crashes},
+                (f"dalsegno services show {self.service.name}",),
             )
 
     def _without_worker(self, part: Partition) -> Iterator[Because]:

@@ -29,15 +29,10 @@ def next_commands(facts: Facts, reason: Reason) -> tuple[str, ...]:
         Reason.PERSON: (retry,),
         Reason.DEAD_LETTER: _letter(facts),
         Reason.BLOCKED: _ahead(facts),
-        Reason.EVENT: tuple(
-            f"dalsegno events emit {shlex.quote(name)} '{{...}}'" for name in event_names(facts.waits)[:3]
-        ),
-        Reason.JOIN: (show, "dalsegno events list"),
-        Reason.SERVICE_PAUSED: ("dalsegno services list",),
-        Reason.CIRCUIT_OPEN: ("dalsegno services list",),
-        Reason.EARLIER: (show, "dalsegno events list"),
-        Reason.LAG: ("dalsegno services list",),
-        Reason.RETENTION_PASSED: ("dalsegno services list",),
+        Reason.EVENT: tuple(emit_command(name, facts.run.case_id) for name in event_names(facts.waits)[:3]),
+        Reason.JOIN: (show, _events(facts)),
+        Reason.CIRCUIT_OPEN: (_service(facts),),
+        Reason.EARLIER: (show, _events(facts)),
         Reason.PRESSURE: ("dalsegno services list",),
         Reason.PARKED: (show, retry),
         Reason.NO_WORKER: ("dalsegno worker FILE.py", "dalsegno doctor"),
@@ -47,11 +42,31 @@ def next_commands(facts: Facts, reason: Reason) -> tuple[str, ...]:
     return by_reason.get(reason) or store_commands(reason, facts.holder)
 
 
+def emit_command(name: str, case: str | None) -> str:
+    """Name the command that puts an event on the log; its class tells its key."""
+    of_case = "" if case is None else f" --case {shlex.quote(case)}"
+    return f"dalsegno events emit FILE.py:{shlex.quote(name)} '{{...}}'{of_case}"
+
+
 def store_commands(reason: Reason, holder: int | None) -> tuple[str, ...]:
     """Name the commands that would be of use where nobody can write."""
     if reason is Reason.STORE_FULL:
         return ("df -h", "dalsegno doctor")
     return (f"ps -p {holder}", f"kill -CONT {holder}") if reason is Reason.STORE_HELD else ()
+
+
+def _events(facts: Facts) -> str:
+    key = None if facts.reacts is None else facts.reacts.key
+    return "dalsegno events list" + ("" if key is None else f" --key {shlex.quote(key)}")
+
+
+def _service(facts: Facts) -> str:
+    reacts = facts.reacts
+    return (
+        "dalsegno services list"
+        if reacts is None
+        else f"dalsegno services show {shlex.quote(reacts.service)}"
+    )
 
 
 def _signals(facts: Facts) -> list[str]:

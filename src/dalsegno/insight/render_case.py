@@ -158,7 +158,9 @@ def _owed_row(each: Owing, case: CaseStanding, style: Style) -> Row:
     because = each.why
     bad = because.kind in NEEDS_SOMEBODY
     name = printable(" | ".join(each.gives)) if each.gives else printable(each.by)
-    text = f"owed by {printable(each.by)}: " if each.gives else ""
+    alike = sum((other.by, other.gives) == (each.by, each.gives) for other in case.owed) > 1
+    which = f" for event {each.event}" if alike else ""
+    text = f"owed by {printable(each.by)}{which}: " if each.gives else ""
     if each.event is None:
         text = f"may come of run {printable(each.run or '')}: " if each.gives else f"run {each.run}: "
     elif not each.gives:

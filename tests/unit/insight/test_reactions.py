@@ -87,7 +87,7 @@ def test_a_run_that_waits_for_an_event_names_it_and_how_to_emit_it() -> None:
     waiting = facts(run(workflow="order"), reacts=None, waits=waits("signal", "event Paid | event Refused"))
     told = why(waiting)
     assert (told.kind, told.text) == (Reason.EVENT, "waits for event Paid or Refused")
-    assert next_commands(waiting, told.kind)[0] == "dalsegno events emit Paid '{...}'"
+    assert next_commands(waiting, told.kind)[0] == "dalsegno events emit FILE.py:Paid '{...}'"
     mixed = facts(run(), reacts=None, waits=waits("signal", "event Paid | underwriter"))
     assert why(mixed).kind is Reason.SIGNAL
     assert event_names(waits("signal", "underwriter")) == []

@@ -265,7 +265,10 @@ def test_the_next_command_fits_the_reason_and_can_be_pasted() -> None:
     assert next_commands(facts(run(), holder=9), Reason.STORE_HELD)[0] == "ps -p 9"
 
 
-OF_CASES = {Reason.NOT_EMITTED, Reason.FILTERED, Reason.DUPLICATE, Reason.NOT_KNOWN}
+OF_CASES = {
+    Reason.NOT_EMITTED, Reason.FILTERED, Reason.DUPLICATE, Reason.NOT_KNOWN,
+    Reason.SERVICE_PAUSED, Reason.LAG, Reason.RETENTION_PASSED,
+}  # fmt: skip
 
 
 def test_every_reason_but_the_passing_ones_proposes_something() -> None:
