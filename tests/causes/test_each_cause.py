@@ -2,125 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from dalsegno import (
-    App,
-    Circuit,
-    Client,
-    Process,
-    Retry,
-    Service,
-    all_of,
-    event,
-    receive,
-    saga,
-    sleep,
-    step,
-    workflow,
-)
+from dalsegno import App, Circuit, Retention, Retry, Service, all_of
 from dalsegno.client.standing import Reason
-from tests.helpers.command import environment
+from tests.causes.scene import GATE, Packed, Paid, Placed, Shipped
 from tests.helpers.waiting import until
-
-
-@event(key="order")
-@dataclass
-class Placed:
-    order: str
-    place: int = 1
-
-
-@event(key="order")
-@dataclass
-class Paid:
-    order: str
-
-
-@event(key="order")
-@dataclass
-class Packed:
-    order: str
-
-
-@event(key="order")
-@dataclass
-class Shipped:
-    order: str
-
-
-GATE = threading.Event()
-
-
-@dataclass
-class Scene:
-    """An App whose process goes from Placed to Shipped, and what is to be asked about."""
-
-    client: Client
-    folder: Path
-    asked: str = "order-1"
-
-    def first(self, *wanted: Reason) -> None:
-        """Expect that the client and the command line tell these reasons first, in this order."""
-
-        def told() -> bool:
-            return [each.kind for each in self.client.explain(self.asked).reasons][: len(wanted)] == [*wanted]
-
-        try:
-            until(told, f"{self.asked}: {wanted}")
-        except AssertionError as error:
-            raise AssertionError(f"{error}; it is {self.client.explain(self.asked).reasons}") from None
-        command = [sys.executable, "-m", "dalsegno", "explain", self.asked, "--store", "c.db", "--json"]
-        said = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        assert said.returncode == 0, said.stderr
-        document = json.loads(said.stdout)
-        assert [each["kind"] for each in document["reasons"]][: len(wanted)] == [
-            kind.value for kind in wanted
-        ]
-        first = self.client.explain(self.asked).reasons[0]
-        assert first.text
-        assert first.evidence is not None
-
-
-@pytest.fixture
-def opened(tmp_path: Path) -> Iterator[Callable[..., Scene]]:
-    """Open Apps on one store, and close them in the end."""
-    apps: list[App] = []
-    GATE.clear()
-
-    def open_(*parts: Any, starts: Any = Placed, ends: Any = Shipped, **options: Any) -> Scene:
-        process = Process("order", starts=starts, ends=ends)
-        app = App(
-            "causes",
-            include=[process, *parts],
-            store=f"sqlite:///{tmp_path}/c.db",
-            **{"lease": "1s", "grace": "1s", **options},
-        )
-        client = app.__enter__()
-        apps.append(app)
-        return Scene(client, tmp_path)
-
-    yield open_
-    GATE.set()
-    for app in reversed(apps):
-        app.__exit__(None, None, None)
 
 
 def shipping(**options: Any) -> Service:
@@ -271,82 +159,18 @@ def test_a_join_lacks_an_event(opened: Any) -> None:
     scene.first(Reason.EVENT, Reason.JOIN)
 
 
-@step
-def wait_long() -> None:
-    GATE.wait(30)
-
-
-@workflow
-def steps(order: str) -> None:
-    wait_long()
-
-
-@workflow
-def signalled(order: str) -> None:
-    receive(str, name="underwriter").result()
-
-
-@workflow
-def listens(order: str) -> None:
-    receive(Paid).result()
-
-
-@workflow
-def sleeps(order: str) -> None:
-    sleep("1d")
-
-
-@workflow
-def parent(order: str) -> None:
-    signalled.start(order, id="child-1").result()
-
-
-@step
-def unbook() -> None:
-    raise OSError("the hotel does not answer")
-
-
-@step(compensate=unbook)
-def book() -> None:
-    return None
-
-
-@step
-def board() -> None:
-    raise KeyError("no seat")
-
-
-@saga
-def trip(order: str) -> None:
-    book()
-    board()
-
-
-@pytest.mark.parametrize(
-    ("code", "wanted"),
-    [
-        (steps, Reason.STEP_RUNNING),
-        (signalled, Reason.SIGNAL),
-        (listens, Reason.EVENT),
-        (sleeps, Reason.TIMER),
-        (parent, Reason.CHILD),
-        (trip, Reason.PARKED),
-    ],
-)
-def test_a_run_of_the_case_waits(opened: Any, code: Any, wanted: Reason) -> None:
-    scene = opened(code, signalled)
-    scene.client.start(code, "1", id="run-1", case_id="order-1")
-    scene.asked = "run-1"
-    scene.first(wanted)
-    scene.asked = "order-1"
-    assert wanted in [each.kind for each in scene.client.explain("order-1").reasons]
-
-
-def test_a_run_of_the_case_failed(opened: Any) -> None:
-    @workflow
-    def breaks(order: str) -> None:
-        raise KeyError("sku")
-
-    scene = opened(breaks)
-    scene.client.start(breaks, "1", id="run-1", case_id="order-1")
-    scene.first(Reason.FAILED)
+def test_its_service_stands_still_since_retention_removed_what_it_had_not_read(
+    opened: Any, tmp_path: Path
+) -> None:
+    with App("once", include=[shipping()], store=f"sqlite:///{tmp_path}/c.db") as client:
+        until(client.services.list, "it is known")
+        client.services.pause("shipping")
+    forgetful = Retention(events=1, unread=True)
+    with App("forgets", store=f"sqlite:///{tmp_path}/c.db", slots=0) as client:
+        client.emit(Placed("a"), Placed("b"), Placed("1"), case_id="order-1")
+    with App("forgets", include=[], store=f"sqlite:///{tmp_path}/c.db", retention=forgetful) as client:
+        until(lambda: len(client.events.list()) == 1, "the others are removed")
+        client.services.resume("shipping")
+    scene = opened(shipping())
+    scene.asked = "#3"
+    scene.first(Reason.RETENTION_PASSED)
