@@ -7,9 +7,11 @@ that opens, ends or cancels it, so it never lags.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
+
+from dalsegno.core.event import Event
 
 OPEN, ENDED, CANCELLED = "open", "ended", "cancelled"
 STATES = (OPEN, ENDED, CANCELLED)
@@ -197,6 +199,10 @@ def process_of(row: ProcessRow) -> Process:
     )
 
 
+Said: TypeAlias = tuple[tuple[Process, ...], tuple[Alias, ...]]
+"""What an event says of cases: the processes that name its type, and the further keys that it carries."""
+
+
 class Rules:
     """All processes of a store, by what one asks of them; ``mark`` tells whether there are newer ones."""
 
@@ -222,6 +228,13 @@ class Rules:
 
     def __bool__(self) -> bool:
         return bool(self._processes)
+
+    def said_by(self, event: Event) -> Said | None:
+        """Tell what an event says of cases; None for most, of which no more is to be done."""
+        named = self._named.get((event.namespace, event.type), ())
+        keyed = event.namespace in self._fields
+        aliases = self.aliases(event.namespace, event.type, event.codec, event.data) if keyed else ()
+        return (named, aliases) if named or aliases else None
 
     def naming(self, namespace: str, type_: str) -> tuple[Process, ...]:
         """Return the processes that name an event type."""

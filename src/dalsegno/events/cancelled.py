@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from dalsegno.core.event import Event
 from dalsegno.events.plan import Plan
@@ -30,10 +30,18 @@ class Cancelled:
         """Begin to read where the log ends here: what was cancelled before is asked for with its events."""
         self._seen = self._seen or last
 
-    async def look(self, events: Sequence[Event]) -> None:
-        """Learn of these events what they are to their case, and what was cancelled meanwhile of those before."""
-        cases = sorted({event.case_id for event in events if event.case_id is not None} - self._by.keys())
-        found = await self._store.cancelled_cases(self._namespace, cases, self._seen)
+    async def look(self, events: Sequence[Event], taken: Container[str]) -> None:
+        """Learn of these events what they are to their case, and what was cancelled meanwhile of those before.
+
+        ``taken`` are the types that the service takes: of the cases of others nobody will ask, and once one of
+        these comes of a case, all that came before is read.
+        """
+        cases = {
+            event.case_id: None
+            for event in events
+            if event.case_id is not None and event.type in taken and event.case_id not in self._by
+        }
+        found = await self._store.cancelled_cases(self._namespace, tuple(cases), self._seen)
         if found:
             self._by.update(found)
             self._seen = max(self._seen, *found.values())

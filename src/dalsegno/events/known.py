@@ -27,6 +27,7 @@ class Known:
         self.types = Types()
         self.services: dict[str, Service] = {}
         self.processes: dict[str, Process] = {}
+        self._naming: dict[str, Process] = {}  # by the types that start or cancel a case of them
         self.projections: dict[str, Projection[Any]] = {}
         self._aggregates: list[AggregateType] = []
         self._workflows: list[Workflow[Any, Any]] = []
@@ -44,6 +45,8 @@ class Known:
         elif isinstance(thing, Process):
             self._know(self.processes, thing)
             self.types.add(kind.cls for kind in thing.types)
+            for kind in (*thing.starts, *(() if thing.cancel is None else (thing.cancel,))):
+                self._naming.setdefault(kind.name, thing)
         elif isinstance(thing, Projection):
             self._know(self.projections, thing)
         elif is_aggregate(thing):
@@ -116,11 +119,8 @@ class Known:
 
     def case_of(self, type_name: str, key: str | None) -> str | None:
         """Name the case that an event from outside starts, or cancels, if it does."""
-        for process in self.processes.values():
-            cancel = () if process.cancel is None else (process.cancel,)
-            if key is not None and any(kind.name == type_name for kind in (*process.starts, *cancel)):
-                return process.case_of(key)
-        return None
+        process = self._naming.get(type_name)
+        return None if process is None or key is None else process.case_of(key)
 
     def _check_starts(self) -> None:
         started: dict[str, Process] = {}

@@ -207,7 +207,7 @@ class Reader:
             # along the log no number is left out
             self._lose(self._cursor + 1, events[0].number - 1)
             return False
-        await self._cancelled.look(events)
+        await self._cancelled.look(events, self._plans)
         for key in sorted(self._blocked & {event.key for event in events if event.key is not None}):
             if not await self._still_blocked(key):
                 self._blocked.discard(key)

@@ -44,6 +44,9 @@ SELECT r.number FROM runs r
 -- read_keeper(number)
 SELECT parent FROM runs WHERE number = :number AND attached = 1 AND parent IS NOT NULL;
 
+-- any_cancelled()
+SELECT 1 FROM cancelled_cases LIMIT 1;
+
 -- cancelled_cases(namespace, cases, after) [sqlite]
 -- Those of a JSON array that are cancelled, and all that were by an event after this one.
 SELECT case_id, event FROM cancelled_cases

@@ -29,6 +29,8 @@ class LogReads(Reads):
     async def cancelled_cases(
         self, namespace: str, cases: Sequence[str], after: int | None = None
     ) -> dict[str, int]:
+        if not self._point("any_cancelled"):
+            return {}
         return dict(self._point("cancelled_cases", namespace, msgspec.json.encode(cases).decode(), after))
 
     async def event(self, number: int) -> Event | None:

@@ -19,6 +19,7 @@ from dalsegno.core.cases import (
     RebuildCases,
     RegisterProcesses,
     Rules,
+    Said,
     hearing,
 )
 from dalsegno.core.commit import Done, Start
@@ -107,12 +108,9 @@ def _open_by_run(rules: Rules, namespace: str, name: str, run: int, at: int, upt
 # -- events
 
 
-def follow(event: Event, rules: Rules, news: News) -> Verb:
+def follow(event: Event, said: Said, rules: Rules, news: News) -> Verb:
     """Find the case of an event, and let its row follow; return the event as it is to be written."""
-    named = rules.naming(event.namespace, event.type)
-    aliases = rules.aliases(event.namespace, event.type, event.codec, event.data)
-    if not named and not aliases:
-        return event
+    named, aliases = said
     if event.case_id is None:
         found = yield from _find(event, named, aliases)
         if found is None:
@@ -128,8 +126,9 @@ def follow(event: Event, rules: Rules, news: News) -> Verb:
         yield from _follow_named(event, case_id, named, rules, news)
     for alias in aliases:
         case_id = yield from _know_alias(event, case_id, alias, rules, news)
-    if any(process.tracking == STAMP for process in named):
-        return (yield from _stamp(event, case_id))
+    for process in named:
+        if process.tracking == STAMP:
+            return (yield from _stamp(event, case_id))
     return event
 
 
@@ -300,7 +299,9 @@ def rebuild(item: RebuildCases, group: Group) -> Verb:
             while runs and runs[0][2] <= event.at:
                 yield from _again(rules, item.namespace, runs.pop(0), event.number - 1)
             if event.namespace == item.namespace and event.case_id is not None:
-                yield from follow(event, rules, News())
+                said = rules.said_by(event)
+                if said is not None:
+                    yield from follow(event, said, rules, News())
         position = events[-1].number
     for run in runs:
         yield from _again(rules, item.namespace, run, last)

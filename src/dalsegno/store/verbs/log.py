@@ -83,8 +83,8 @@ def append(group: Group) -> Verb:
         if known is None:
             last += 1
             line = placed(event, last, at, (yield from _hops(event)))
-            if rules is not None:
-                line = yield from cases.follow(line, rules, news)
+            if rules is not None and (said := rules.said_by(line)):
+                line = yield from cases.follow(line, said, rules, news)
             written.append(line)
             if event.id is not None:
                 names[event.namespace, event.source, event.id] = last
