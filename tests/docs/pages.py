@@ -29,7 +29,7 @@ _NAMED_INSIDE = re.compile(r"\A# ([\w/]+\.py)\b")
 _KILLED = re.compile(r"(.+) & sleep [\d.]+; kill -9 \$!")
 _PROCESS = re.compile(r"(process|pid) \d+")
 _CLOCK = re.compile(r"\b\d\d:\d\d:\d\d\b")
-_LENGTH = re.compile(r"\b(\d+m)?\d+(\.\d+)?(us|ms|s)\b")
+_LENGTH = re.compile(r"\b(\d+[dhm])*(\d+(\.\d+)?(us|ms|s)|\d+[dhm])\b")
 _ASSIGNED = re.compile(r"\A(?:[A-Z_]+=\S+ )*")
 
 NO_OUTPUT_CHECKED = ("pip ", "git ", "cd ", "tools/")

@@ -21,7 +21,8 @@ def next_commands(facts: Facts, reason: Reason) -> tuple[str, ...]:
         Reason.STEP_RUNNING: (f"dalsegno runs watch {run}",),
         Reason.COMPENSATING: (f"dalsegno runs watch {run}",),
         Reason.DUE: (f"dalsegno runs watch {run}",),
-        Reason.RETRY: (show, f"dalsegno runs cancel {run}"),
+        # A reaction is not to be called off by itself: its case would wait for what it owes.
+        Reason.RETRY: (show,) if facts.reacts is not None else (show, f"dalsegno runs cancel {run}"),
         Reason.TIMER: (f"dalsegno runs watch {run}",),
         Reason.SIGNAL: tuple(f"dalsegno runs signal {run} {name} '{{...}}'" for name in _signals(facts)),
         Reason.NOTHING: (show, f"dalsegno runs cancel {run}"),

@@ -157,7 +157,7 @@ def _by(line: Line) -> str:
 def _owed_row(each: Owing, case: CaseStanding, style: Style) -> Row:
     because = each.why
     bad = because.kind in NEEDS_SOMEBODY
-    name = printable(" | ".join(each.gives)) if each.gives else printable(each.by)
+    name = printable(" | ".join(_still(each, case))) if each.gives else printable(each.by)
     alike = sum((other.by, other.gives) == (each.by, each.gives) for other in case.owed) > 1
     which = f" for event {each.event}" if alike else ""
     text = f"owed by {printable(each.by)}{which}: " if each.gives else ""
@@ -165,7 +165,8 @@ def _owed_row(each: Owing, case: CaseStanding, style: Style) -> Row:
         text = f"may come of run {printable(each.run or '')}: " if each.gives else f"run {each.run}: "
     elif not each.gives:
         text = f"has not reacted to {printable(each.type or '')} ({each.event}): "
-    text += brief(because.text, 300) + _by_when(each, case)
+    handler = each.by.rpartition(".")[2]  # that it is its own step needs no saying
+    text += brief(because.text.removeprefix(f"{handler}: "), 300) + _by_when(each, case)
     return "✗" if bad else "·", "red" if bad else "yellow", name, text
 
 
@@ -179,6 +180,14 @@ def _by_when(each: Owing, case: CaseStanding) -> str:
         return ""
     began = each.usual_at - timedelta(seconds=each.usual)
     return f"; usually within {length(int(each.usual * SECOND))}, by now {between(began, case.at)}"
+
+
+def _still(each: Owing, case: CaseStanding) -> Sequence[str]:
+    """List what something may give: of a run what it has not given yet, as long as there is such an event."""
+    if each.event is not None:
+        return each.gives
+    given = {line.name for line in case.trail if line.run == each.run}
+    return [name for name in each.gives if name not in given] or each.gives
 
 
 def _then_rows(case: CaseStanding, *, full: bool) -> Iterator[Row]:

@@ -47,7 +47,11 @@ class _Made:
             owed=tuple(
                 Owed(name, tuple(by), name in self.ahead.certain, name in there) for name, by in owed.items()
             ),
-            then=tuple(self._later(name, brought.get(name, ()), again=name in there) for name in then),
+            then=tuple(
+                _in_turn(
+                    [self._later(name, brought.get(name, ()), again=name in there) for name in then], owed
+                )
+            ),
             awaited=tuple(Awaited(name, brought[name]) for name in awaited),
             unreachable=tuple(self._sorted(part - there.keys() - self.ahead.types)),
             ends=tuple(self._ends()),
@@ -101,3 +105,13 @@ class _Made:
                 yield End(end, "reached")
             else:
                 yield End(end, "possible" if place in self.ahead.gates else "unreachable")
+
+
+def _in_turn(later: list[Later], first: Iterable[str]) -> Iterator[Later]:
+    """Put what may come in the order in which it may: what follows ``first`` before what follows that."""
+    before = set(first)
+    while later:
+        now = [each for each in later if not before.isdisjoint(each.after)] or later
+        yield from now
+        before |= {each.type for each in now}
+        later = [each for each in later if each.type not in before]

@@ -97,3 +97,14 @@ def test_the_handlers_of_a_workflow_that_reacts_are_no_workflows_to_wait_for() -
 def test_a_process_that_there_is_not_has_no_frontier() -> None:
     with pytest.raises(KeyError):
         frontier(read_flow([]), "order", trail_of(short.trail("Placed")))
+
+
+def test_what_comes_later_is_told_in_the_order_in_which_it_may_come() -> None:
+    flow = (
+        "pay: Placed -> Paid | Declined\nship: Paid -> Shipped | Lost\nrefund: Lost -> Refunded\n"
+        "reject: Declined | Refunded -> Rejected\nconfirm: Shipped -> Confirmed\n"
+        "process: Placed .. Confirmed | Rejected"
+    )
+    later = [each.type for each in ask(flow, "Placed pay#1 Paid<1").then]
+    # From the beginning Rejected is nearer, and not from here.
+    assert later == ["Confirmed", "Refunded", "Rejected"]
