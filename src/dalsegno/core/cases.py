@@ -204,10 +204,14 @@ Said: TypeAlias = tuple[tuple[Process, ...], tuple[Alias, ...]]
 
 
 class Rules:
-    """All processes of a store, by what one asks of them; ``mark`` tells whether there are newer ones."""
+    """All processes of a store, by what one asks of them; ``mark`` tells whether there are newer ones.
 
-    def __init__(self, mark: int = 0, rows: Iterable[ProcessRow] = ()) -> None:
+    ``merged`` tells whether some case had several names when they were read.
+    """
+
+    def __init__(self, mark: int = 0, rows: Iterable[ProcessRow] = (), *, merged: bool = False) -> None:
         self.mark = mark
+        self._merged = merged
         self._named: dict[tuple[str, str], tuple[Process, ...]] = {}
         self._processes: dict[tuple[str, str], Process] = {}
         self._by_length: dict[str, list[Process]] = {}
@@ -251,9 +255,9 @@ class Rules:
                 return process, case_id[len(process.name) + 1 :]
         return None
 
-    def keyed(self, namespace: str) -> bool:
-        """Whether a process there has further keys, so that cases may be merged."""
-        return namespace in self._fields
+    def may_merge(self, namespace: str) -> bool:
+        """Whether a case there may have several names: a process has further keys, or once had them."""
+        return self._merged or namespace in self._fields
 
     def aliases(self, namespace: str, type_: str, codec: int, data: bytes | None) -> tuple[Alias, ...]:
         """Read from an event's payload the further keys that processes declare; JSON alone is looked at.

@@ -73,7 +73,8 @@ def rules_of(group: Group, mark: int) -> Verb:
     known = group.shelf.rules
     if known.mark == mark and not group.raised:
         return known
-    rules = Rules(mark, [ProcessRow(*row) for row in (yield "read_all_processes", ())])
+    rows = [ProcessRow(*row) for row in (yield "read_all_processes", ())]
+    rules = Rules(mark, rows, merged=bool((yield "any_merged", ())))
     if not group.raised:  # what this very group has registered may be rolled back
         group.shelf.rules = rules
     return rules
@@ -97,7 +98,7 @@ def _open_by_run(rules: Rules, namespace: str, name: str, run: int, at: int, upt
     found = rules.process_of_case(namespace, name)
     if found is None:
         return
-    case_id = (yield from _survivor(namespace, name)) if rules.keyed(namespace) else name
+    case_id = (yield from _survivor(namespace, name)) if rules.may_merge(namespace) else name
     process, key = found
     if upto is None:
         ((upto, _, _),) = yield "read_head", ()
@@ -118,7 +119,7 @@ def follow(event: Event, said: Said, rules: Rules, news: News) -> Verb:
         event = replace(event, case_id=found)
     assert event.case_id is not None
     case_id = event.case_id
-    if rules.keyed(event.namespace):
+    if rules.may_merge(event.namespace):
         if news.merged is None:
             news.merged = bool((yield "any_merged", ()))
         case_id = (yield from _survivor(event.namespace, case_id)) if news.merged else case_id

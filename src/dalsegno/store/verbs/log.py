@@ -107,7 +107,7 @@ def _cancel(event: NewEvent, line: Event, rules: Rules | None, group: Group) -> 
     """Let nothing of a case go forward any more, whatever name of it an event or a run has."""
     assert line.case_id is not None
     names = [line.case_id]
-    if rules is not None and rules.keyed(event.namespace):
+    if rules is not None and rules.may_merge(event.namespace):
         names = yield from cases.names_of(event.namespace, line.case_id)
     yield from cancel(Cancelling(event.namespace, names, line.number, event.canceller, event.run), group)
 

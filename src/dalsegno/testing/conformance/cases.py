@@ -283,6 +283,21 @@ async def a_merged_case_is_cancelled_as_a_whole(world: World) -> None:
     expect(await called_off(world, runs[2]), ["run-3 by kim"], "who was told then")
 
 
+async def merged_cases_stay_one(world: World) -> None:
+    """Two cases that turned out to be one stay one, though their process declares no further keys any more."""
+    await _declare(world, a_process(keys=_KEYS))
+    for key in ("1", "2"):
+        await emit(world, an("Placed", f"order-{key}"), with_keys("Taken", f"order-{key}", payment_id="p"))
+    await _declare(world, a_process())
+    run = await world.start("run", case_id="order-2")
+    await emit(world, an("Placed", "order-2"), an("CalledOff", "order-2", cancels=True, sender="kim"))
+    expect(len(await world.store.cases(CaseQuery())), 1, "how many cases there are")
+    expect(await _stands(world, "order-1"), ("cancelled", "CalledOff", 6), "the row")
+    both = {"order-1": 6, "order-2": 6}
+    expect(await world.store.cancelled_cases("default", (), 0), both, "those cancelled")
+    expect(await called_off(world, run), ["run by kim"], "who was told")
+
+
 # -- what is read
 
 
@@ -398,6 +413,7 @@ CASES = (
     Case(a_run_is_told_of_an_event_that_found_its_case),
     Case(two_cases_turn_out_to_be_one),
     Case(a_merged_case_is_cancelled_as_a_whole),
+    Case(merged_cases_stay_one),
     Case(cases_are_listed),
     Case(late_cases_are_listed),
     Case(a_trail_is_read_at_once),
