@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from random import Random
 from typing import Any
 
 import msgspec
 
 from dalsegno.core.cases import TRACKINGS, NewEmitter, NewProcess, RebuildCases, RegisterProcesses
+from dalsegno.core.writes import Write
 from dalsegno.store.cases import CaseQuery
 from dalsegno.store.protocol import Store
-from dalsegno.testing.conformance import SetClock, World
+from tests.conformance.drawing import Drawing
 
-CASES = ("c-1", "c-2", "c-3")
-PAYLOADS = (None, b'{"a":1}', b'{"a":2,"p":"x"}', b'{"p":7}', b'{"p":"x"', b'["p"]', b'{"q":"x"}')
+_PAYLOADS = (None, b'{"a":1}', b'{"p":"x"', b'["p"]', b'{"q":"x"}', b'{"p":""}', b'{"p":null}')
 _STARTS = ([["Placed", 1]], [["Placed", 1], ["Paid", 1]])
 _ENDS = ([[["Paid", 1]]], [[["Paid", 1], ["Sent", 1]]], [[["Paid", 1], ["Sent", 1]], [["Off", 1]]])
-_KEYS: tuple[dict[str, str], ...] = ({}, {"p": "p"}, {"p": "p", "a": "a"})
+_KEYS: tuple[dict[str, str], ...] = ({}, {"p": "p"}, {"p": "p"}, {"p": "p", "a": "a"})
 
 
-class CaseItems:
+class CaseItems(Drawing):
     """Draws them; several processes name the same types."""
 
-    rng: Random
-    runner: asyncio.Runner
-    clock: SetClock
-    memory: World
-
-    def chance(self, one_in: int) -> bool:
-        raise NotImplementedError
+    def case_items(self) -> list[Callable[[], Write]]:
+        return [self.register_processes, self.register_processes, self.rebuild_cases]
 
     def register_processes(self) -> RegisterProcesses:
         pick = self.rng.choice
@@ -47,7 +40,16 @@ class CaseItems:
         return RegisterProcesses(pick(["default", "default", "other"]), (process,), (emitter,))
 
     def rebuild_cases(self) -> RebuildCases:
-        return RebuildCases(self.rng.choice(["default", "other"]))
+        return RebuildCases(self.rng.choice(["default", "default", "other"]))
+
+    def some_payload(self) -> bytes | None:
+        """Draw the data of an event: often with a further key of its case."""
+        return self.some_key() if self.chance(3) else self.rng.choice(_PAYLOADS)
+
+    def some_key(self) -> bytes:
+        number = self.age() + self.rng.randrange(2)
+        keys = [f'{{"p":"x{number}"}}', f'{{"a":1,"p":"x{number}"}}', f'{{"p":{number}}}']
+        return self.rng.choice(keys).encode()
 
     def case_reads(self) -> list[Callable[[Store], Awaitable[Any]]]:
         """Draw questions to ask both stores."""
@@ -62,11 +64,15 @@ class CaseItems:
             before=pick([None, None, 1, 2, 9]),
             limit=pick([1, 2, 100]),
         )
-        value, names = pick([*CASES, "1", "x", "7"]), pick([("c-1",), CASES])
+        case, names = self.some_case(), pick([(self.some_case(),), ("c-1", "c-2", "d-1")])
+        value, after = pick([case, "1", f"x{self.age()}", "k-1"]), pick([None, 0, 3, 10])
         limit = pick([3, 1_000])
         return [
             lambda store: store.cases(query),
             lambda store: store.find_cases("default", value),
-            lambda store: store.case("default", value),
+            lambda store: store.case("default", case),
+            lambda store: store.case_names("default", case),
+            lambda store: store.case_aliases("default", case),
             lambda store: store.trail("default", names, limit=limit),
+            lambda store: store.cancelled_cases("default", names, after),
         ]

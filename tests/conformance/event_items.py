@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from random import Random
+from collections.abc import Awaitable, Callable
 from typing import Any
+
+from msgspec.structs import replace
 
 from dalsegno.core.commit import DeadLetter, Emit, Kept, Send, Start, Subscription
 from dalsegno.core.entries import Entry, Kind, Outcome
@@ -26,35 +26,37 @@ from dalsegno.core.reactions import (
     SteerService,
     TakePartitions,
 )
+from dalsegno.core.runs import Run
 from dalsegno.core.writes import Write
+from dalsegno.store.cases import CaseQuery
 from dalsegno.store.log import DeadLetterQuery, EventQuery
 from dalsegno.store.protocol import Store
-from dalsegno.testing.conformance import SetClock, World
 from dalsegno.testing.conformance.world import KEYS
-from tests.conformance.case_items import CASES, PAYLOADS, CaseItems
+from tests.conformance.alert_items import AlertItems
+from tests.conformance.case_items import CaseItems
 from tests.conformance.schema_items import SchemaItems
 from tests.conformance.sourcing_items import SourcingItems
 
 NAMESPACES = ("default", "default", "default", "other")
 TYPES = ("Placed", "Placed", "Paid", "Paid", "Sent", "Off")
+_BESIDE = (None, None, b"{}", b'{"only":"pay"}', b'{"extensions":{"stamp":"x","y":"z"}}')
 
 
-class EventItems(SourcingItems, SchemaItems, CaseItems):
+class EventItems(SourcingItems, SchemaItems, CaseItems, AlertItems):
     """Draws them; what the store in memory holds tells which of them may succeed."""
 
-    rng: Random
-    runner: asyncio.Runner
-    clock: SetClock
-    memory: World
-    numbers: Iterator[int]
-
     def event_items(self) -> list[Callable[[], Write]]:
-        often = [self.emit, self.react, self.react, self.react, self.take_partitions]
-        rare = [self.register, self.give_partitions, self.steer, self.forget]
-        return often * 2 + rare + self.sourcing_items() + self.rarely()
-
-    def rarely(self) -> list[Callable[[], Write]]:
-        return [self.register_schemas, self.register_processes, self.rebuild_cases]
+        often = [
+            self.emit,
+            self.emit,
+            self.emit,
+            self.call_a_case_off,
+            self.take_partitions,
+            *[self.react] * 3,
+        ]
+        rare = [self.register, self.give_partitions, self.steer, self.forget, self.register_schemas]
+        cases = self.case_items() + [self.make_cases_one] * 3
+        return often * 2 + rare + self.sourcing_items() + cases + self.alert_items()
 
     def event_reads(self) -> list[Callable[[Store], Awaitable[Any]]]:
         """Draw questions to ask both stores."""
@@ -63,7 +65,7 @@ class EventItems(SourcingItems, SchemaItems, CaseItems):
             namespace=pick(NAMESPACES),
             type=pick([None, None, *TYPES]),
             key=pick([None, None, *KEYS]),
-            case_id=pick([None, None, *CASES]),
+            case_id=pick([None, None, self.some_case()]),
             after=pick([0, 0, 2, 9]),
             before=pick([None, None, 5, 20]),
             since=pick([None, at]),
@@ -92,19 +94,10 @@ class EventItems(SourcingItems, SchemaItems, CaseItems):
             lambda store: store.schemas("default", "Placed"),
             lambda store: store.versions("default", "Placed", after),
             *self.case_reads(),
+            *self.alert_reads(),
         ]
 
     # -- what there is
-
-    def chance(self, one_in: int) -> bool:
-        raise NotImplementedError
-
-    def some_session(self) -> int:
-        raise NotImplementedError
-
-    def some_event(self) -> int:
-        head = self.runner.run(self.memory.store.head())
-        return self.rng.randint(max(1, head.last - 6), head.last + 1)
 
     def some_service(self) -> ServiceRow | None:
         found = [
@@ -127,33 +120,51 @@ class EventItems(SourcingItems, SchemaItems, CaseItems):
         events = tuple(self.event() for _ in range(self.rng.randint(0, 3)))
         return Emit(events, self.expects() if events else ())
 
-    def event(self, *, own: bool = False) -> NewEvent:
+    def call_a_case_off(self) -> Emit:
+        """Cancel the case of a run that is there, often on the word of another run of it."""
+        cases = [(run.namespace, run.case_id, run.number) for run in self.runs() if run.case_id is not None]
+        namespace, case_id, run = self.rng.choice(cases[-12:] or [("default", "c-1", 1)])
+        event = replace(self.event(), namespace=namespace, case_id=case_id, cancels=True)
+        return Emit((replace(event, run=run) if self.chance(2) else event,))
+
+    def make_cases_one(self) -> Emit:
+        """Have events of two cases say the same further key."""
+        rows = self.runner.run(self.memory.store.cases(CaseQuery(limit=8)))
+        over = self.runner.run(self.memory.store.cancelled_cases("default", (), 0)).keys()
+        names = [name for row in rows for name in [row.id] * (3 if row.id in over else 1)]
+        cases = self.rng.choices(names or ["c-1", "c-2"], k=2)
+        say = {"namespace": "default", "data": self.some_key(), "codec": 1}
+        return Emit(tuple(replace(self.event(), case_id=case, **say) for case in cases))
+
+    def event(self, *, own: bool = False, run: Run | None = None) -> NewEvent:
         pick = self.rng.choice
+        speaker = None if run is None or self.chance(6) else run.number
         return NewEvent(
             type=pick(TYPES),
             namespace=pick(NAMESPACES),
             version=pick([1, 2]),
             source="dalsegno:default/orders" if own else "shop",
             id=None if own else pick([None, "e-1", "e-2", "e-3", "e-4"]),
-            key=pick([None, *KEYS]),
-            case_id=pick([None, *CASES]),
+            key=pick([None, *KEYS, f"k-{self.age()}"]),
+            case_id=None if self.chance(4) else self.some_case(),
             cause=pick([None, self.runner.run(self.memory.store.head()).last, 999]),
-            run=pick([None, 1]),
+            run=speaker if own else pick([None, self.some_run()]),
             hops=pick([0, 0, 3]),
             traceparent=pick([None, "00-t-s-01"]),
             time=pick([None, self.clock.now() - 50]),
-            codec=pick([1, 2]),
-            data=pick(PAYLOADS),
-            extra=pick([None, b"{}"]),
-            cancels=self.chance(6),
+            codec=pick([1, 1, 1, 2]),
+            data=self.some_payload(),
+            extra=pick(_BESIDE),
+            cancels=self.chance(4),
+            sender=pick(["", "", "kim", "lou"]),
         )
 
-    def of_events(self) -> dict[str, Any]:
+    def of_events(self, run: Run) -> dict[str, Any]:
         """Draw what of a run's commit concerns events."""
         pick = self.rng.choice
         laned = self.chance(2)
         return {
-            "events": tuple(self.event(own=True) for _ in range(self.rng.randrange(3))),
+            "events": tuple(self.event(own=True, run=run) for _ in range(self.rng.randrange(3))),
             "subscribes": tuple(self.subscription() for _ in range(self.rng.randrange(3))),
             "unsubscribes": self.chance(5),
             "kept": tuple(self.kept(pick([1, 2, 3, 4])) for _ in range(self.rng.randrange(2))),
@@ -164,7 +175,7 @@ class EventItems(SourcingItems, SchemaItems, CaseItems):
 
     def subscription(self) -> Subscription:
         by_key = self.chance(2)
-        value = self.rng.choice(KEYS if by_key else CASES)
+        value = self.rng.choice(KEYS) if by_key else self.some_case()
         return Subscription(self.rng.choice(TYPES), value, by_key, self.rng.choice(NAMESPACES))
 
     def kept(self, service: int) -> Kept:
@@ -208,8 +219,12 @@ class EventItems(SourcingItems, SchemaItems, CaseItems):
         return TakePartitions(self.some_session(), service.number, self.rng.randrange(4), self.chance(4))
 
     def give_partitions(self) -> GivePartitions:
-        gone = tuple(self.rng.sample(range(3), self.rng.randrange(3)))
-        return GivePartitions(self.some_session(), self.rng.choice([1, 2]), gone)
+        service = self.some_service()
+        number = 1 if service is None else service.number
+        owned = [] if service is None else self.some_partitions(service)
+        owners = [one.session for one in owned if one.session is not None]
+        gone = tuple(self.rng.sample(range(3), self.rng.randint(1, 3)))
+        return GivePartitions(self.rng.choice([*owners * 3, self.some_session()]), number, gone)
 
     def react(self) -> Write:
         service = self.some_service()
@@ -260,6 +275,11 @@ class EventItems(SourcingItems, SchemaItems, CaseItems):
             due_at=pick([None, self.clock.now() + 50]),
         )
 
+    def called_off(self) -> list[str]:
+        """Return the cases that were cancelled last."""
+        after = self.some_event() - 6
+        return sorted(self.runner.run(self.memory.store.cancelled_cases("default", (), after)))[:2]
+
     def reaction_start(self, event: int) -> Start:
         pick, number = self.rng.choice, next(self.numbers)
         if self.chance(12):
@@ -267,7 +287,16 @@ class EventItems(SourcingItems, SchemaItems, CaseItems):
         reason = "parked: kills its worker" if self.chance(9) else None
         name = f"pay.one#{event}" if self.chance(4) else f"pay.one#{number}"
         return Start(
-            number, "default", name, "order", "1", cause=event, held=reason is not None, reason=reason
+            number,
+            pick(["default", "default", "other"]),
+            name,
+            "order",
+            "1",
+            case_id=pick([None, self.some_case(), *self.called_off()]),
+            cause=event,
+            undoes=self.chance(4),
+            held=reason is not None,
+            reason=reason,
         )
 
     def joined(self, service: ServiceRow) -> Joined:

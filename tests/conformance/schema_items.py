@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from random import Random
-
 from dalsegno.core.schemas import RegisterSchemas, SchemaRow
-from dalsegno.testing.conformance import World
+from tests.conformance.drawing import Drawing
 
 
-class SchemaItems:
+class SchemaItems(Drawing):
     """Draws them; what the store in memory holds tells how many there are."""
-
-    rng: Random
-    runner: asyncio.Runner
-    memory: World
-
-    def chance(self, one_in: int) -> bool:
-        raise NotImplementedError
 
     def register_schemas(self) -> RegisterSchemas:
         pick = self.rng.choice

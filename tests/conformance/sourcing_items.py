@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from random import Random
 
 from dalsegno.core.sourcing import BUILDING, GONE, Clear, Expect, Project, Serve, Snapshot, Source
 from dalsegno.core.writes import Write
-from dalsegno.testing.conformance import World
 from dalsegno.testing.conformance.world import KEYS
+from tests.conformance.drawing import Drawing
 
 
-class SourcingItems:
+class SourcingItems(Drawing):
     """Draws them; what the store in memory holds tells which of them may succeed."""
-
-    rng: Random
-    runner: asyncio.Runner
-    memory: World
 
     def sourcing_items(self) -> list[Callable[[], Write]]:
         steps = [self.project, self.serve, self.clear]  # one of them leads to the next
         return [self.source, self.snapshot, *steps * 2]
-
-    def chance(self, one_in: int) -> bool:
-        raise NotImplementedError
 
     def expects(self) -> tuple[Expect, ...]:
         """Draw what a commit expects: mostly nothing, and then mostly what holds."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from random import Random
 
 from dalsegno.core.commit import Send, Start
 from dalsegno.core.transact import OpenTx, Transact
 from dalsegno.core.writes import Write
+from tests.conformance.drawing import Drawing
 
 PATIENT = 60_000_000  # microseconds: a busy machine is not what is compared
 
@@ -19,13 +19,8 @@ class ChangedHisMind(Exception):
         return "he changed his mind"
 
 
-class TransactionItems:
+class TransactionItems(Drawing):
     """Draws them: what they write on the way, what they return, and whether they raise."""
-
-    rng: Random
-
-    def chance(self, one_in: int) -> bool:
-        raise NotImplementedError
 
     def start(self) -> Start:
         raise NotImplementedError
