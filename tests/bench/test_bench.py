@@ -108,3 +108,20 @@ def test_our_orders_run_against_the_floor(tmp_path: Path) -> None:
     done = run("orders.py", *few, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert {row["steps"] for row in json.loads((tmp_path / "out.json").read_text())} == {"async def", "def"}
+
+
+def test_the_three_trackings_are_laid_side_by_side() -> None:
+    command = [sys.executable, "-m", "bench.trackings", "--cases", "3", "--rounds", "1"]
+    env = os.environ | {"PYTHONPATH": str(Path(dalsegno.__file__).resolve().parents[1])}
+    done = subprocess.run(
+        command, cwd=PROJECT, env=env, capture_output=True, text=True, timeout=110, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    said, heading, rule, *lines = done.stdout.splitlines()
+    assert said == "3 cases of 5 events, 1 rounds"
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert [row[0] for row in rows] == ["event_sourced", "stamp", "front_controller"]
+    assert all(len(row) == heading.count("|") - 1 == rule.count("|") - 1 for row in rows)
+    stamps = {row[0]: int(row[5]) for row in rows}
+    assert stamps["stamp"] > 0
+    assert stamps["event_sourced"] == stamps["front_controller"] == 0, "only one of them travels with events"
