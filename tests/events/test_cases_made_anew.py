@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 
 from dalsegno import App, AsyncClient, Process, Service, all_of, event, workflow
-from dalsegno.core.cases import CaseRow, RebuildCases
+from dalsegno.core.cases import TRACKINGS, CaseRow, RebuildCases
 from dalsegno.core.commit import Done
 from tests.helpers.room import eventually
 
 pytestmark = pytest.mark.asyncio
 
-_STATE = CaseRow.__struct_fields__.index("state") - 1  # the number is left out
+_STATE, _TRACKING, _HEARD = (  # the number is left out
+    CaseRow.__struct_fields__.index(name) - 1 for name in ("state", "tracking", "heard")
+)
 
 
 @event(key="order")
@@ -60,6 +62,55 @@ order = Process(
     due="1h",
     keys={"payment": "payment", "parcel": "parcel"},
 )
+
+
+@event(key="ticket")
+@dataclass
+class Opened:
+    ticket: str
+
+
+@event(key="ticket")
+@dataclass
+class Answered:
+    ticket: str
+
+
+@event(key="ticket")
+@dataclass
+class Rated:
+    ticket: str
+
+
+@event(key="ticket")
+@dataclass
+class Dropped:
+    ticket: str
+
+
+@event(key="ticket")
+@dataclass
+class Withdrawn:
+    ticket: str
+
+
+@event(key="visit")
+@dataclass
+class Came:
+    visit: str
+    badge: str
+
+
+@event(key="badge")
+@dataclass
+class Left:
+    badge: str
+
+
+ticket = Process(
+    "ticket", starts=Opened, ends=all_of(Answered, Rated) | Dropped, cancel=Withdrawn, tracking="stamp"
+)
+visit = Process("visit", starts=Came, ends=Left, keys={"badge": "badge"}, tracking="front_controller")
 warehouse = Service("warehouse")
 
 
@@ -74,7 +125,9 @@ async def by_hand(order: str) -> None:
 
 
 def an_app(folder: Path) -> App:
-    return App("made-anew", include=[order, warehouse, by_hand], store=f"sqlite:///{folder}/cases.db")
+    return App(
+        "made-anew", include=[order, ticket, visit, warehouse, by_hand], store=f"sqlite:///{folder}/cases.db"
+    )
 
 
 async def play(client: AsyncClient, seed: int) -> None:
@@ -91,6 +144,26 @@ async def play(client: AsyncClient, seed: int) -> None:
         await client.emit(what)
         if chance.random() < 0.1:
             await client.cancel_case(CalledOff(str(number)))
+    await play_others(client, chance)
+
+
+async def play_others(client: AsyncClient, chance: random.Random) -> None:
+    """Let tickets and visits come in any order, alone and several at once, what ends one before what starts it."""
+    names = list(map(str, range(12)))
+    ways = (Opened, Opened, Answered, Rated, Rated, Dropped)
+    said: list[Any] = [(kind(name), f"ticket-{name}") for name in names for kind in chance.sample(ways, 4)]
+    said += [(Came(name, f"badge {int(name) // 2}"), f"visit-{name}") for name in names]
+    said += [(Left(f"badge {int(name) // 2}"), None) for name in chance.sample(names, 6)]
+    chance.shuffle(said)
+    while said:
+        few = [said.pop() for _ in range(min(len(said), chance.randint(1, 4)))]
+        if chance.random() < 0.5:
+            await client.emit(*(one for one, _ in few))
+        else:
+            for one, case in few:
+                await client.emit(one, case_id=case)
+        if chance.random() < 0.1:
+            await client.cancel_case(Withdrawn(chance.choice(names)))
 
 
 async def _caught_up(client: AsyncClient) -> bool:
@@ -124,7 +197,8 @@ async def test_rows_that_were_lost_are_made_anew_as_they_were(tmp_path: Path, se
         done = await client.cases.desk.write(RebuildCases("default"))
     assert done == Done(len(before["cases"]))
     assert rows(file) == before
-    states = {row[_STATE] for row in before["cases"]}
-    assert states >= {"open", "ended"}
+    assert {row[_STATE] for row in before["cases"]} == {"open", "ended", "cancelled"}
+    assert {row[_TRACKING] for row in before["cases"]} == set(TRACKINGS)
+    assert any(row[_HEARD] for row in before["cases"]), "some wait for what ends them together"
     assert before["merged_cases"]
     assert before["case_aliases"]
