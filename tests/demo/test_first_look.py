@@ -59,6 +59,16 @@ def test_asked_again_it_shows_the_same_order_and_its_worker_is_gone_in_good_orde
     assert "dalsegno worker FILE.py" in _where(tmp_path)
 
 
+def test_what_is_told_of_it_names_the_readers_own_code_and_none_of_ours(tmp_path: Path) -> None:
+    _demo(tmp_path)
+    explained = _run(tmp_path, "-m", "dalsegno", "explain", "#2").stdout
+    assert explained.startswith("event 2\n")
+    assert "cause KeyError in ship" in explained
+    run = _run(tmp_path, "-m", "dalsegno", "where", "shipping.ship#2").stdout
+    assert "case order-123\n" in run
+    assert "reaction.py" not in run
+
+
 def test_another_folder_is_named_in_what_it_proposes(tmp_path: Path) -> None:
     shown = _demo(tmp_path, "--dir", "there")
     assert f"redrive 1 --store {tmp_path}/there/orders.db" in shown.stdout

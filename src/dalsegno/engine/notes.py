@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 from dalsegno.core.entries import Kind
 from dalsegno.core.limits import Limits
@@ -15,6 +16,8 @@ from dalsegno.engine.live import LiveRun
 log = logging.getLogger("dalsegno.engine")
 
 _MOST = 20  # waits told of one run
+# A reaction stands in our own code, which tells nobody anything.
+_REACTING = str(Path(__file__).parent.with_name("events"))
 
 
 def notes_of(live: LiveRun) -> Notes:
@@ -24,7 +27,8 @@ def notes_of(live: LiveRun) -> Notes:
         waits += [*_timers(live), *_signals(live), *_others(live)]
     waits.sort(key=lambda wait: (wait.due_at is None, wait.due_at or 0, wait.op))
     undone, to_undo = live.execution.undone
-    return Notes(tuple(waits[:_MOST]), undone, to_undo, live.execution.line)
+    line = live.execution.line
+    return Notes(tuple(waits[:_MOST]), undone, to_undo, "" if line.startswith(_REACTING) else line)
 
 
 def warn_of_excess(live: LiveRun, took: float, limits: Limits) -> None:

@@ -46,7 +46,8 @@ from dalsegno.events.calling import Calling
 from dalsegno.events.sequence import Turn
 
 _FIRST_NAP, _LONGEST_NAP = 0.5, 30.0  # seconds between looks for an event that is missing
-_PLACE = re.compile(r"^ +File .*, in (.+)$", re.MULTILINE)
+# What is frozen into the interpreter, as `os` is, is nobody's place.
+_PLACE = re.compile(r'^ +File "(?!<frozen ).*, in (.+)$', re.MULTILINE)
 
 
 PASSED_OVER = "too late for its place: recorded, not applied"

@@ -65,7 +65,8 @@ def render_short(case: CaseStanding, style: Style) -> str:
 
 def render_explanation(told: Explanation, style: Style, *, option: str = "") -> str:
     """Write all reasons, the one that binds first."""
-    head = f"{style.paint(printable(told.id), 'bold')}  {told.what}"
+    name = style.paint(printable(told.id), "bold")
+    head = f"event {name}" if told.what == "event" else f"{name}  {told.what}"
     if not told.reasons:
         return f"{head}: nothing is owed"
     lines = [head]
