@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from dalsegno import App, Circuit, Retention, Retry, Service, all_of
 from dalsegno.client.standing import Reason
 from tests.causes.scene import GATE, Packed, Paid, Placed, Shipped
@@ -42,6 +44,20 @@ def slow(**options: Any) -> Service:
         GATE.wait(30)
         return Shipped(e.order)
 
+    return service
+
+
+def at_work(**options: Any) -> Service:
+    """Make a service whose handler takes its time, in any of the ways to be called."""
+    service = Service("shipping")
+    if "batch" in options:
+
+        @service.on(**options)
+        def ship(events: list[Placed]) -> list[Shipped]:
+            GATE.wait(30)
+            return [Shipped(e.order) for e in events]
+    else:
+        return slow(**options)
     return service
 
 
@@ -139,8 +155,23 @@ def test_nobody_is_there(opened: Any, tmp_path: Path) -> None:
 
 def test_it_lags(opened: Any) -> None:
     scene = opened(slow(max_in_flight=1))
-    scene.client.emit(Placed("1"))
+    scene.client.emit(Placed("1"), Placed("2"))
+    scene.first(Reason.STEP_RUNNING)
+    scene.asked = "order-2"
     scene.first(Reason.LAG)
+
+
+@pytest.mark.parametrize("options", [{}, {"batch": 2}, {"circuit": Circuit(failures=1)}], ids=str)
+def test_its_handler_is_at_work(opened: Any, options: dict[str, Any]) -> None:
+    scene = opened(at_work(**options))
+    scene.client.emit(Placed("1"))
+    scene.first(Reason.STEP_RUNNING)
+    (told,) = scene.client.explain("order-1").reasons
+    assert told.about == "shipping.ship" and told.evidence is not None
+    assert told.text.startswith("ship has been running on worker pid ")
+    assert (told.evidence["event"], told.evidence["attempt"]) == (1, 1)
+    GATE.set()
+    until(lambda: scene.client.explain("order-1").reasons == (), "it is done")
 
 
 def test_a_join_lacks_an_event(opened: Any) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from dalsegno import App, Retention, Service, emit, event, workflow
+from dalsegno.client.standing import Reason
 from dalsegno.core.reactions import SteerService
 from dalsegno.errors import DefinitionError, Overloaded, RetentionPassed
-from dalsegno.insight.standing import Reason
-from dalsegno.insight.where import where
+from dalsegno.insight.whereabouts import where
 from dalsegno.store.log import EventQuery
 from tests.helpers.room import eventually
 

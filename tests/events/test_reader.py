@@ -111,7 +111,7 @@ async def test_going_back_for_the_sake_of_another_partition_repeats_nothing_that
         await eventually(lambda: len(seen) == 1, "what is here is seen")
         await reader.own([Progress(1, away.position)])
         await reader._read()
-        await eventually(lambda: len(seen) == 2 and not reader._running, "the other partition is read")
+        await eventually(lambda: len(seen) == 2 and not reader._called, "the other partition is read")
         reader._writing.flush = flush  # type: ignore[method-assign]
         reader._writing.flush()
         await _read_all(reader, 2, seen)

@@ -36,7 +36,11 @@ class Notes(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class LongAttempt(msgspec.Struct, frozen=True, gc=False):
-    """An attempt that has run for longer than a moment, as the heartbeat reports it."""
+    """An attempt that has run for longer than a moment, as the heartbeat reports it.
+
+    ``run`` is the number of a run, and ``op`` its operation. Where a handler was called for an event and no run has
+    come of it yet, ``run`` is the number of the event, below zero, and ``op`` that of the handler.
+    """
 
     run: int
     op: int

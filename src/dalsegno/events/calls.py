@@ -135,6 +135,11 @@ class Calls:
         else:
             self._begin(call)
 
+    def has_begun(self, work: Any, plan: Plan) -> bool:
+        """Tell whether a call that was asked for does not wait before its handler's gate."""
+        gate = self._gates.get(plan)
+        return gate is None or gate.has(work)
+
     def _begin(self, call: Call) -> None:
         caller, plan, event = call.caller, call.plan, call.event
         if event.key is not None and (plan.keeping is not None or plan.calling.sequence is not None):

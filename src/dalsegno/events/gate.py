@@ -57,6 +57,10 @@ class Gate:
         self._judge(failed=failed)
         self._let_in()
 
+    def has(self, ticket: object) -> bool:
+        """Tell whether a call is under way."""
+        return id(ticket) in self._inside
+
     def held(self, attempt: object) -> float:
         """Return for how many seconds an attempt of a reaction that is a run is not to begin.
 

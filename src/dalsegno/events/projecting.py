@@ -10,6 +10,7 @@ from typing import Any
 
 from dalsegno.core.clock import nap
 from dalsegno.core.commit import Done
+from dalsegno.core.notes import LongAttempt
 from dalsegno.core.reactions import Taken, TakePartitions
 from dalsegno.core.sourcing import BUILDING, GONE, SERVING, Clear, Project, ProjectionRow
 from dalsegno.engine.commits import CommitQueue
@@ -76,6 +77,10 @@ class Projecting:
     def busy(self) -> bool:
         """Whether anything is being written."""
         return any(folder.writing for folder in self._folders.values())
+
+    def long_attempts(self) -> tuple[LongAttempt, ...]:
+        """Nothing that anybody waits for."""
+        return ()
 
     def nudge(self) -> None:
         """Hear that there are new events."""

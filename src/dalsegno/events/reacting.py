@@ -12,6 +12,7 @@ from dalsegno.core.clock import Clock, from_datetime, nap
 from dalsegno.core.commit import Refused
 from dalsegno.core.ids import Numbers
 from dalsegno.core.limits import Limits
+from dalsegno.core.notes import LongAttempt
 from dalsegno.core.reactions import (
     Declared,
     GivePartitions,
@@ -29,6 +30,7 @@ from dalsegno.errors import StoreError
 from dalsegno.events.calls import Calls, Tracing
 from dalsegno.events.careful import Care
 from dalsegno.events.keeping import Keeping
+from dalsegno.events.long_calls import LongCalls
 from dalsegno.events.plan import Plan
 from dalsegno.events.readable import Readable
 from dalsegno.events.reader import Reader
@@ -91,6 +93,7 @@ class Reacting:
         self._pruner = Pruner(retention or Retention(), store, commits, namespace)
         self._prunes = retention is not None and retention.removes
         self._session = 0
+        self._long = LongCalls()
         self._readers: dict[str, Reader] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._nudged = asyncio.Event()
@@ -142,6 +145,11 @@ class Reacting:
     def busy(self) -> bool:
         """Whether a handler is under way, or what it did is not written."""
         return any(reader.busy for reader in self._readers.values())
+
+    def long_attempts(self) -> tuple[LongAttempt, ...]:
+        """Tell which calls of handlers take their time, for the heartbeat to report; a bounded number."""
+        called = [each for reader in self._readers.values() for each in reader.called]
+        return self._long.of(called, self._store.now())
 
     def nudge(self) -> None:
         """Hear that there are new events."""

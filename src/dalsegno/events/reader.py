@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from dalsegno.core.commit import Committed, Failed
@@ -89,7 +89,8 @@ class Reader:
         self._plans = _by_type(plans)
         self._cursor = 0
         self._went_back = 0  # times that the cursor was set back
-        self._open = self._running = 0
+        self._open = 0
+        self._called: dict[int, tuple[Work, Plan]] = {}  # by the event's number
         self._lines: Lines[Work] = Lines()
         self._cancelled = Cancelled(store, namespace)
         self._blocked: set[str] = set()
@@ -152,7 +153,14 @@ class Reader:
     @property
     def busy(self) -> bool:
         """Whether anything has begun that is not written."""
-        return bool(self._running or self._writing.busy)
+        return bool(self._called or self._writing.busy)
+
+    @property
+    def called(self) -> Iterator[tuple[int, Plan]]:
+        """The calls of handlers that are under way: the event's number, and the plan."""
+        for number, (work, plan) in self._called.items():
+            if self._calls.has_begun(work, plan):
+                yield number, plan
 
     async def kept(self, key: str) -> KeptRow | None:
         """Read the state of a key, as the last reaction left it."""
@@ -283,7 +291,7 @@ class Reader:
             elif plan.is_run or event.key in self._blocked or plan.left_to_others(event):
                 self._as_run(work, plan)  # if it is left to others, only they may claim it
             else:
-                self._running += 1
+                self._called[event.number] = work, plan
                 self._calls.begin(self, work, plan, event)
                 return  # it answers by ``ended``
         self._passed(work)
@@ -292,14 +300,14 @@ class Reader:
         """Hear how a call has ended."""
         if self._dropped:
             return
-        self._running -= 1
+        self._called.pop(work.event.number, None)
         if how.error is not None:
             self._as_run(work, plan, error=None if how.among else how.error)
         elif how.early:
             gap = plan.handler.options.gap
             self._as_run(work, plan, due=None if gap is None else self._store.now() + gap)
         elif how.expects and not how.written:
-            self._running += 1
+            self._called[work.event.number] = work, plan
             self._writing.decided(work, plan, how, partial(self._decided, work, plan))
             return  # it answers by ``_decided``; its key waits, since it may have to be tried again
         elif not how.written:
@@ -335,7 +343,7 @@ class Reader:
         """Hear whether what an aggregate decided was still so."""
         if self._dropped:
             return
-        self._running -= 1
+        self._called.pop(work.event.number, None)
         if isinstance(verdict, Committed):
             self._on_written()
         elif isinstance(verdict, Conflict):

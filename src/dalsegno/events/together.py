@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from dalsegno.core.notes import LongAttempt
+
 
 class Companion(Protocol):
     """What lives and ends with a session."""
@@ -23,6 +25,10 @@ class Companion(Protocol):
 
     def stop(self) -> None:
         """Begin nothing more."""
+        ...
+
+    def long_attempts(self) -> tuple[LongAttempt, ...]:
+        """Tell what takes its time, for the heartbeat to report."""
         ...
 
     def nudge(self) -> None:
@@ -51,6 +57,9 @@ class Together:
     def stop(self) -> None:
         for companion in self._companions:
             companion.stop()
+
+    def long_attempts(self) -> tuple[LongAttempt, ...]:
+        return tuple(each for companion in self._companions for each in companion.long_attempts())
 
     def nudge(self) -> None:
         for companion in self._companions:

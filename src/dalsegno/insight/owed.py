@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from dalsegno.client.standing import Because, Fact, Reason, Standing
+from dalsegno.client.standing import Because, Doing, Fact, Reason, Standing, WorkerView
 from dalsegno.core.clock import to_datetime
 from dalsegno.core.durations import text as length
 from dalsegno.core.event import Event
+from dalsegno.core.notes import LongAttempt
 from dalsegno.core.reactions import HandlerRow, Partition, ReactedAs, ServiceRow
 from dalsegno.insight.moment import keeper
 from dalsegno.insight.roster import Roster
@@ -92,7 +93,7 @@ class _Asked:
         part = await self.ledger.roster.partition(self.service, self.event)
         if part is None or self.event.number <= part.position:
             return None  # it was passed before there was this handler
-        return self._say(tuple(self._reasons(part)), to_datetime(self.event.at))
+        return self._say(tuple(self._reasons(part, await self._call(part))), to_datetime(self.event.at))
 
     async def _as_run(self, reaction: ReactionRow) -> Owed | None:
         if reaction.outcome != ReactedAs.RUN or reaction.run is None:
@@ -105,12 +106,27 @@ class _Asked:
             return None
         return self._say(stands.reasons, stands.since, stands.id)
 
-    def _reasons(self, part: Partition) -> Iterator[Because]:
+    async def _call(self, part: Partition) -> LongAttempt | None:
+        """Read whether its handler has been called, as the worker that has its part of the log reports it."""
+        owner = self._owner(part)
+        if owner is None or not owner.alive:
+            return None
+        reported = await self.ledger.store.attempts(-self.event.number)
+        return next((each for each in reported if each.op == self.handler.number), None)
+
+    def _owner(self, part: Partition) -> WorkerView | None:
+        return None if part.session is None else self.ledger.workers.views.get(part.session)
+
+    def _reasons(self, part: Partition, call: LongAttempt | None) -> Iterator[Because]:
         """Say why an event was not come to: what holds more first."""
         shut = self.ledger.look.shut()
         if shut is not None:
             yield shut
-        found = [*self._without_worker(part), *self._stands_still(part), *self._left_alone()]
+        found = [*self._without_worker(part)]
+        if call is not None and shut is None and not found:
+            yield self._called(part, call)
+            return
+        found += [*self._stands_still(part), *self._left_alone()]
         yield from found
         if shut is None and not found:
             behind = self.event.number - part.position
@@ -122,6 +138,21 @@ class _Asked:
                 {"behind": behind, "position": part.position, "crashes": part.crashes},
                 (f"dalsegno services show {self.service.name}",),
             )
+
+    def _called(self, part: Partition, call: LongAttempt) -> Because:
+        """Say that it is at work: a call that has begun goes on, be its service paused meanwhile."""
+        owner = self._owner(part)
+        on = "" if owner is None else f" on worker {owner.name}"
+        doing = Doing(call.name, call.op, call.attempt, call.of, to_datetime(call.began_at))
+        since = length(max(0, self._now - call.began_at))
+        text = f"{call.name} has been running{on} for {since}{doing.ordinal}"
+        facts: dict[str, Fact] = {
+            "worker": None if owner is None else owner.name,
+            "attempt": call.attempt, "of": call.of, "began_at": doing.began_at,
+        }  # fmt: skip
+        return self._because(
+            Reason.STEP_RUNNING, text, facts, (f"dalsegno services show {self.service.name}",)
+        )
 
     def _without_worker(self, part: Partition) -> Iterator[Because]:
         """Say that nobody is there to react."""
@@ -138,7 +169,7 @@ class _Asked:
             yield from self._with_wedged(part)
 
     def _with_wedged(self, part: Partition) -> Iterator[Because]:
-        owner = None if part.session is None else self.ledger.workers.views.get(part.session)
+        owner = self._owner(part)
         if owner is not None and owner.state == "wedged":
             stood = length(int(owner.seconds * 1_000_000))
             text = (

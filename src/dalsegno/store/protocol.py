@@ -149,7 +149,10 @@ class Store(Log, Sourcing, Schemas, Figures, Cases, Alerts, Protocol):
         ...
 
     async def attempts(self, number: int) -> list[LongAttempt]:
-        """Read which attempts of a run take their time, as its worker's heartbeat last reported."""
+        """Read which attempts of a run take their time, as its worker's heartbeat last reported.
+
+        With the number of an event, below zero: which calls of handlers for it do.
+        """
         ...
 
     async def counts(self, namespace: str) -> dict[str, int]:

@@ -15,6 +15,7 @@ from dalsegno.core.commit import EndSession, OpenSession, Refused, Rest
 from dalsegno.core.ids import Numbers
 from dalsegno.core.limits import Limits
 from dalsegno.core.loop import RunLoop
+from dalsegno.core.notes import LongAttempt
 from dalsegno.core.runs import Run
 from dalsegno.engine.commits import CommitQueue
 from dalsegno.engine.engine import Engine
@@ -63,6 +64,10 @@ class Companion(Protocol):
 
     def stop(self) -> None:
         """Begin nothing more."""
+        ...
+
+    def long_attempts(self) -> tuple[LongAttempt, ...]:
+        """Tell what takes its time, for the heartbeat to report."""
         ...
 
 
@@ -178,12 +183,15 @@ class Worker:
             self._clock,
             number,
             options.lease,
-            attempts=self._engine.long_attempts,
+            attempts=self._long_attempts,
             fenced=self._fenced,
         )
         self._heart.start(threaded=options.threaded)
         self._companion.begin(number)
         self.claimer.nudge()
+
+    def _long_attempts(self) -> tuple[LongAttempt, ...]:
+        return self._engine.long_attempts() + self._companion.long_attempts()
 
     def _session(self, number: int) -> OpenSession:
         return OpenSession(

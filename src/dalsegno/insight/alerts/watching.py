@@ -17,6 +17,7 @@ from dalsegno.core.alerts import AlertRow, Seen, Tally, Tell, Told, Watch
 from dalsegno.core.clock import MINUTE, SECOND, nap
 from dalsegno.core.commit import Done, Rest
 from dalsegno.core.event import NewEvent
+from dalsegno.core.notes import LongAttempt
 from dalsegno.core.runs import COMPENSATED, Run, Status
 from dalsegno.engine.commits import CommitQueue
 from dalsegno.errors import StoreError
@@ -78,6 +79,10 @@ class Watching:
 
     def stop(self) -> None:
         """Begin nothing more."""
+
+    def long_attempts(self) -> tuple[LongAttempt, ...]:
+        """Nothing that anybody waits for."""
+        return ()
 
     def nudge(self) -> None:
         """Hear that there are new events."""

@@ -20,6 +20,7 @@ from dalsegno.core.clock import HOUR
 from dalsegno.core.commit import Emit, Rest, Start
 from dalsegno.core.entries import Entry
 from dalsegno.core.event import Event
+from dalsegno.core.notes import LongAttempt
 from dalsegno.core.runs import Run
 from dalsegno.engine.live import LiveRun
 from dalsegno.events.plan import Plan
@@ -169,6 +170,10 @@ class Traces:
 
     def begin(self, session: int) -> None:
         """Begin to work in a new session."""
+
+    def long_attempts(self) -> tuple[LongAttempt, ...]:
+        """Nothing that anybody waits for."""
+        return ()
 
     def nudge(self) -> None:
         """Hear that there are new events."""

@@ -59,6 +59,8 @@ class RunReads(RunVerbs):
     async def attempts(self, number: int) -> list[LongAttempt]:
         rows = self._rows.get(number)
         reported = self._attempts.get(rows.run.session or 0, ()) if rows is not None else ()
+        if number < 0:  # calls for an event
+            reported = tuple(each for session in self._attempts.values() for each in session)
         mine = (attempt for attempt in reported if attempt.run == number)
         return sorted(mine, key=lambda attempt: (attempt.began_at, attempt.op))
 

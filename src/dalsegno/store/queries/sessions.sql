@@ -30,9 +30,10 @@ INSERT INTO attempts (session, run, op, name, attempt, attempts, began_at)
 VALUES (:session, :run, :op, :name, :attempt, :attempts, :began_at);
 
 -- read_attempts(run)
+-- Below zero is the number of an event, for which a handler was called.
 SELECT a.run, a.op, a.name, a.attempt, a.attempts, a.began_at
-  FROM attempts a JOIN runs r ON r.number = a.run AND r.session = a.session
- WHERE a.run = :run ORDER BY a.began_at, a.op;
+  FROM attempts a LEFT JOIN runs r ON r.number = a.run
+ WHERE a.run = :run AND (a.run < 0 OR r.session = a.session) ORDER BY a.began_at, a.op;
 
 -- count_commits(number)
 SELECT commits, fenced_at FROM sessions WHERE number = :number;

@@ -188,8 +188,12 @@ async def long_attempts_are_told(world: World) -> None:
     expect(await world.store.attempts(other.number), [], "the attempts of a run that is not the session's")
     await world.one(Beat(run.session, LEASE, 0, (one,)))
     expect(await world.store.attempts(run.number), [one], "the attempts after another heartbeat")
+    call = LongAttempt(-7, 2, "ship", 1, 0, world.clock.now())
+    await world.one(Beat(run.session, LEASE, 0, (one, call)))
+    expect(await world.store.attempts(-7), [call], "the calls for an event, which have no run")
     await world.one(EndSession(run.session))
     expect(await world.store.attempts(run.number), [], "the attempts after the session's end")
+    expect(await world.store.attempts(-7), [], "the calls after the session's end")
 
 
 CASES = (
