@@ -30,6 +30,7 @@ class Owning(asyncio.SelectorEventLoop):
 @pytest.fixture
 def owning() -> Iterator[Owning]:
     loop, before = Owning(), sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, None)  # those of workers that died in other tests are still up
     yield loop
     loop.close()
     sys.set_asyncgen_hooks(*before)
