@@ -2,7 +2,10 @@
 
     python examples/choreography.py
 
-Kill it at any moment and start it again: each service goes on where it stood, and charges nobody twice.
+Kill it at any moment and start it again: each service goes on where it stood, and charges nobody twice. Ask where an
+order is:
+
+    python -m dalsegno where order-126 --store examples/choreography.db
 """
 
 from __future__ import annotations

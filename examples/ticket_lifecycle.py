@@ -3,8 +3,9 @@
     python examples/ticket_lifecycle.py
 
 Billing, a survey and a notification react side by side; the ticket is over once all three have. "quality" came
-later: it reacts to what was there already, and no other part was touched. Ask where a ticket is, from another
-terminal: python -m dalsegno where ticket-7
+later: it reacts to what was there already, and no other part was touched. Ask where a ticket is:
+
+    python -m dalsegno where ticket-7 --store examples/tickets.db
 """
 
 from __future__ import annotations
