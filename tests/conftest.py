@@ -12,7 +12,10 @@ from tests.helpers.counts import count, pytest_addoption, pytest_configure
 
 __all__ = ["count", "pytest_addoption", "pytest_configure", "shared"]
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+if (
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    and threading.current_thread() is threading.main_thread()
+):
     # A shell begins what runs in its background so, and every program that a test interrupts would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
