@@ -87,7 +87,7 @@ class RunItems(Drawing):
         return Start(
             number,
             pick(["default", "default", "default", "other"]),
-            pick([*IDS, f"run-{number}"]),
+            pick([*IDS, f"run-{number}", self.some_case()]),
             pick(WORKFLOWS),
             "1",
             input=pick([None, b"", b"\x00\xff"]),

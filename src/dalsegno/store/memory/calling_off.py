@@ -34,8 +34,8 @@ class CallingOff(RunVerbs):
                 yield run
 
     def _kept_by_another(self, run: Run) -> bool:
-        """Whether it hears of the end of its case from its parent."""
-        parent = self._rows.get(run.parent or 0) if run.attached else None
+        """Whether it hears of the end of its case from its parent, which is of that case too."""
+        parent = self._rows.get(run.parent or 0) if run.attached and run.case_id is not None else None
         return parent is not None and parent.run.case_id == run.case_id and not parent.run.status.ended
 
     def _eldest(self, run: int | None) -> int | None:

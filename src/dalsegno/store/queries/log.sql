@@ -38,7 +38,8 @@ SELECT r.number FROM runs r
                                           AND p.ended_at IS NULL))
 UNION
 SELECT r.number FROM runs r
- WHERE r.namespace = :namespace AND r.id = :case_id AND r.case_id IS NULL AND r.ended_at IS NULL
+ WHERE r.namespace = :namespace AND r.id = :case_id AND r.case_id IS NULL AND r.ended_at IS NULL AND r.undoes = 0
+   AND (r.cause IS NULL OR r.cause < :before)
  ORDER BY 1;
 
 -- read_keeper(number)

@@ -86,6 +86,19 @@ async def an_attached_child_hears_of_it_from_its_parent(world: World) -> None:
     expect(await called_off(world, parent, *made), told, "who was told")
 
 
+async def a_run_named_like_the_case_is_of_it(world: World) -> None:
+    """One that was started for no other is told as others are, and let be where these are."""
+    plain = await world.start("c-1")
+    parent = await world.start("parent")
+    attached = await world.start("c-2", parent=parent.number)
+    undoing = await world.start("c-3", undoes=True)
+    later = await world.start("c-4", cause=9)
+    another = await world.start("c-5", case_id="c-6")
+    await emit(world, *(_the_end(f"c-{n}") for n in range(1, 6)))
+    told = ["c-1 by kim", "c-2 by kim"]
+    expect(await called_off(world, parent, plain, attached, undoing, later, another), told, "who was told")
+
+
 async def a_case_is_cancelled_once(world: World) -> None:
     """Which cases are cancelled is found by their names, or by what cancelled them since."""
     for case_id in ("c-1", "c-2", "c-1", "c-3"):
@@ -116,6 +129,7 @@ CASES = (
     Case(a_reaction_that_is_too_late_is_called_off),
     Case(whoever_says_so_goes_on),
     Case(an_attached_child_hears_of_it_from_its_parent),
+    Case(a_run_named_like_the_case_is_of_it),
     Case(a_case_is_cancelled_once),
     Case(a_run_hears_of_it_once),
 )
