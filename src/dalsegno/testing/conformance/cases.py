@@ -283,6 +283,20 @@ async def a_merged_case_is_cancelled_as_a_whole(world: World) -> None:
     expect(await called_off(world, runs[2]), ["run-3 by kim"], "who was told then")
 
 
+async def the_first_who_cancelled_counts(world: World) -> None:
+    """Of two cases that were cancelled and turn out to be one, the word that came first is told to what joins them."""
+    await _declare(world, a_process(keys=_KEYS))
+    for key in ("1", "2", "3"):
+        await emit(world, an_event("Placed", key=key, case_id=f"order-{key}"))
+    run = await world.start("run", case_id="order-3")
+    await emit(world, an("CalledOff", "order-2", cancels=True, sender="kim"))
+    await emit(world, an("CalledOff", "order-1", cancels=True, sender="lou"))
+    await emit(world, *(with_keys("Taken", f"order-{key}", payment_id="p") for key in "123"))
+    found = await world.store.cancelled_cases("default", (), 0)
+    expect(found, {"order-2": 4, "order-1": 5, "order-3": 4}, "those cancelled, and by which event")
+    expect(await called_off(world, run), ["run by kim"], "who was told")
+
+
 async def merged_cases_stay_one(world: World) -> None:
     """Two cases that turned out to be one stay one, though their process declares no further keys any more."""
     await _declare(world, a_process(keys=_KEYS))
@@ -413,6 +427,7 @@ CASES = (
     Case(a_run_is_told_of_an_event_that_found_its_case),
     Case(two_cases_turn_out_to_be_one),
     Case(a_merged_case_is_cancelled_as_a_whole),
+    Case(the_first_who_cancelled_counts),
     Case(merged_cases_stay_one),
     Case(cases_are_listed),
     Case(late_cases_are_listed),
