@@ -163,7 +163,7 @@ class Scene:
 
     async def _marks(self, left: CaseTrail) -> dict[int, tuple[Mark, ...]]:
         return {
-            run.number: (await read_trail(self.store, run.number, self._lines))[1]
+            run.number: (await read_trail(self.store, run.number))[-self._lines :]
             for run in left.runs[:_MARKS]
         }
 

@@ -29,8 +29,8 @@ _DEPTH = 3  # of children of children
 _CHILDREN = 5  # that are looked up
 
 
-async def read_trail(store: Store, run: int, last: int) -> tuple[int, tuple[Mark, ...]]:
-    """Return the ``last`` marks of a run's trail, and how many came before them."""
+async def read_trail(store: Store, run: int) -> tuple[Mark, ...]:
+    """Return the marks of a run's trail."""
     made, found, after = Marks(), [], 0
     more = True
     while more:
@@ -38,9 +38,7 @@ async def read_trail(store: Store, run: int, last: int) -> tuple[int, tuple[Mark
         found += [made.mark(entry) for entry in entries]
         more = len(entries) == _PAGE
         after = entries[-1].position if more else after
-    marks = condensed(found)
-    earlier = max(0, len(marks) - last)
-    return earlier, tuple(marks[earlier:])
+    return tuple(condensed(found))
 
 
 class Look:
@@ -85,9 +83,10 @@ class Look:
         """Tell where one run stands."""
         told = notes.decode(run.notes)
         tells = run.status in (Status.PENDING, Status.RUNNING)  # its journal says what it waits for
-        earlier, trail = (0, ()) if depth and not tells else await self._read_trail(run)
-        waits = await self._waits(run, told, trail, depth)
-        earlier, trail = (0, ()) if depth else (earlier, trail)
+        marks = () if depth and not tells else await read_trail(self._store, run.number)
+        waits = await self._waits(run, told, marks, depth)
+        earlier = max(0, len(marks) - self._trail)
+        earlier, trail = (0, ()) if depth else (earlier, marks[earlier:])
         facts = Facts(
             run=run,
             now=self._store.now(),
@@ -107,9 +106,6 @@ class Look:
         if run.status.ended or run.cause is None:
             return None
         return await read_reaction(self._store, run, await self.roster(run.namespace))
-
-    async def _read_trail(self, run: Run) -> tuple[int, tuple[Mark, ...]]:
-        return await read_trail(self._store, run.number, self._trail)
 
     async def _standing(
         self, facts: Facts, told: Notes, earlier: int, trail: tuple[Mark, ...], depth: int

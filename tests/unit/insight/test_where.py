@@ -99,6 +99,20 @@ def test_a_run_under_way_tells_what_else_it_waits_for(stage: Stage) -> None:
     assert timer.kind == "timer"
 
 
+def test_what_a_run_waits_for_does_not_depend_on_how_much_of_its_trail_is_shown(stage: Stage) -> None:
+    stage.start(1, "order-1")
+    stage.worker()
+    stage.claim()
+    error = failure.encode(Failure("builtins.OSError", "busy"))
+    for op, name in ((1, "charge"), (2, "reserve")):
+        failed = Entry(op, Kind.ATTEMPT, op, name, outcome=Outcome.ERROR, attempt=1, data=error)
+        stage.commit(1, failed, timers=(Timer(op, stage.since() + SECOND, retry=True),))
+    (brief,) = asked(stage, "order-1", trail=1).runs
+    assert (brief.earlier, [mark.name for mark in brief.trail]) == (1, ["reserve"])
+    assert brief.waits == only(stage, "order-1").waits
+    assert [wait.kind for wait in brief.waits] == ["retry", "retry"]
+
+
 def test_a_run_that_waits_for_a_child_says_what_the_child_waits_for(stage: Stage) -> None:
     stage.start(1, "order-1")
     stage.start(2, "order-1.1", workflow="ship")
