@@ -142,7 +142,19 @@ def test_a_case_whose_beginning_retention_has_removed_says_so(tmp_path: Path) ->
     assert first.why.kind is Reason.RETENTION_PASSED
     assert first.why.evidence["first_left"] == 3
     assert "removed" in first.why.text
+    assert first.next[0] == "dalsegno cases cancel order-1"
     assert last.why is not None and last.why.kind is Reason.LACKS_CODE
+
+
+def test_what_cannot_be_cancelled_is_not_proposed_to_be(tmp_path: Path) -> None:
+    for_good, store = Process("parcel", starts=Placed, ends=Shipped), f"sqlite:///{tmp_path}/p.db"
+    with App("forgets", include=[for_good], store=store, retention=Retention(events=1)) as client:
+        client.emit(Placed("1"), Placed("2"))
+    with App("forgets", include=[for_good], store=store, retention=Retention(events=1)) as client:
+        until(lambda: [each.number for each in client.events.list()] == [2], "the first one is gone")
+        case = where(client, "parcel-1")
+    assert case.why is not None and case.why.kind is Reason.RETENTION_PASSED
+    assert case.next[0] == "dalsegno cases show parcel-1"
 
 
 def test_who_had_the_choice_and_did_not_emit_what_is_missing_is_named(tmp_path: Path) -> None:

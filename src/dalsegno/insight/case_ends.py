@@ -51,9 +51,11 @@ class Ending:
             text = (
                 f"retention removed event {began}, with which it began: what came of it is not known any more"
             )
-            cancel = f"dalsegno cases cancel {shlex.quote(self.row.id)}"
+            process = self.flow.processes[self.told.process]
+            verb = "show" if process.cancel is None else "cancel"
+            command = f"dalsegno cases {verb} {shlex.quote(self.row.id)}"
             facts: dict[str, Fact] = {"event": began, "first_left": self.first}
-            yield Because(Reason.RETENTION_PASSED, text, "", facts, (cancel,))
+            yield Because(Reason.RETENTION_PASSED, text, "", facts, (command,))
 
     def _not_emitted(self) -> Because:
         told, events = self.told, self.trail.events
