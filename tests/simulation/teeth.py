@@ -349,7 +349,7 @@ def timers_from_the_store() -> AbstractContextManager[Any]:
 
         return take
 
-    return instead(LiveRun, "take", make)
+    return instead(LiveRun, "_take", make)
 
 
 def alarm_beside_a_step() -> AbstractContextManager[Any]:
