@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 import msgspec
 
 from dalsegno.client import AsyncClient
+from dalsegno.core.cases import RebuildCases
 from dalsegno.core.event import Event
 from dalsegno.core.runs import DEAD_LETTER, KILLS_ITS_WORKER
 from dalsegno.core.stamps import read_stamp
 from dalsegno.engine.registry import Registry
 from dalsegno.events.known import Known
 from dalsegno.events.service import Service
+from dalsegno.store.cases import CaseQuery
 from dalsegno.store.log import DeadLetterQuery
 from dalsegno.testing.invariants import Broken, peek
 from dalsegno.testing.world import World
@@ -125,7 +127,7 @@ def facts(world: World) -> Facts:
                 kept[row.name, key] = msgspec.json.decode(found.data)
     letters = peek(world.store.dead_letters(DeadLetterQuery(namespace="default", state=None, limit=1_000)))
     events = world.invariants.chronicle.events.values()
-    called_off = {event.key for event in events if event.type == "sim.CalledOff"}
+    called_off = called_off_keys(world)
     own = {run_id: end for run_id, end in world.outcome.items() if "#" not in run_id}
     told = Counter((letter.state, letter.key) for letter in letters if letter.key not in called_off)
     return Facts(log_of(world), {what(event): parts_of(event) for event in events}, kept, told, own)
@@ -151,11 +153,43 @@ def judge(world: World) -> None:
     _in_order(events)
     _folded(world, events)
     _carried(events)
+    _called_off(world)
+    _made_anew(world)
+
+
+def called_off_keys(world: World) -> set[str | None]:
+    """Return the keys of all events in cases that were cancelled, under whatever name they have been."""
+    cancelled = peek(world.store.cancelled_cases("default", (), 0))
+    events = world.invariants.chronicle.events.values()
+    return {event.key for event in events if event.case_id in cancelled}
+
+
+def _called_off(world: World) -> None:
+    """No reaction that goes forward is left of a cancelled case, of what came before the event that cancelled it."""
+    cancelled = peek(world.store.cancelled_cases("default", (), 0))
+    for run in world.runs():
+        event = cancelled.get(run.case_id or run.id)
+        before = event is not None and (run.cause is None or run.cause < event)
+        if before and not run.undoes and not run.status.ended:
+            raise Broken(f"P8: {run.id} is {run.status}, and its case was cancelled by event {event}")
+
+
+def _made_anew(world: World) -> None:
+    """The rows of cases that are made anew from the log are those that were there."""
+
+    def rows() -> list[Any]:
+        cases = peek(world.store.cases(CaseQuery(limit=1_000_000)))
+        return [(case, peek(world.store.case_names("default", case.id))) for case in cases]
+
+    there = rows()
+    peek(world.store.write([RebuildCases("default")]))
+    if rows() != there:
+        raise Broken(f"P8: the rows of cases were {there}, and made anew they are {rows()}")
 
 
 def _follows(world: World, events: Collection[Event]) -> None:
     """What followed is on the log once for each event that it follows."""
-    found, called_off = log_of(world), {event.key for event in events if event.type == "sim.CalledOff"}
+    found, called_off = log_of(world), called_off_keys(world)
     twice = [one for one, count in found.items() if count > 1]
     if twice:
         raise Broken(f"P8: emitted more than once: {twice}")
@@ -199,7 +233,10 @@ def _joined(world: World, events: Collection[Event]) -> None:
     for event in events:
         if event.type in parts:
             parts[event.type][event.key or ""].append(_data(event)["place"])
+    called_off = called_off_keys(world)
     for key, reserved in parts["sim.Reserved"].items():
+        if key in called_off:
+            continue
         pairs = min(len(reserved), len(parts["sim.Paid"][key]))
         if sorted(parts["sim.Shipped"][key]) != sorted(reserved[:pairs]):
             raise Broken(f"P8: of {key} {parts['sim.Shipped'][key]} were shipped, not {reserved[:pairs]}")
@@ -236,7 +273,7 @@ def _folded(world: World, events: dict[int, Event]) -> None:
     rows = {row.name: row.number for row in world.invariants.reacting.services.values()}
     if "ledger" not in rows:
         return
-    called_off = {event.key for event in events.values() if event.type == "sim.CalledOff"}
+    called_off = called_off_keys(world)
     folds: dict[str, list[int]] = defaultdict(list)
     for event in events.values():
         if event.type == "sim.Paid" and event.key is not None:

@@ -43,6 +43,7 @@ class Case:
     partitions: int
     half: bool  # the second worker knows only some of the services
     events: tuple[Any, ...]
+    called_off: tuple[tuple[float, str], ...]  # after which time, and which order
     runs: bool
     acts: tuple[Act, ...]
     chances: Chances
@@ -79,7 +80,8 @@ def draw(seed: int) -> Case:
         some or (s.payments,),
         partitions=one_of(rng, 1, 2, 3),
         half=setting.workers > 1 and rng.random() < 0.3,
-        events=_events(rng),
+        events=(events := _events(rng)),
+        called_off=_called_off(seeded("called off", seed), events),
         runs=rng.random() < 0.3,
         acts=_acts(rng, setting),
         chances=Chances(seeded("faults", seed), _write_faults(rng), _read_faults(rng)),
@@ -103,6 +105,12 @@ def _events(rng: Random) -> tuple[Any, ...]:
     ticks = [s.Tick(f"t{key}", place) for key in range(1) for place in range(1, 4)]
     rng.shuffle(ticks)
     return (*orders, *ticks)
+
+
+def _called_off(rng: Random, events: tuple[Any, ...]) -> tuple[tuple[float, str], ...]:
+    orders = sorted({one.order for one in events if isinstance(one, s.Ordered)})
+    many = one_of(rng, 0, 0, 1, 2)
+    return tuple((rng.random(), one_of(rng, *orders)) for _ in range(many))
 
 
 @contextmanager
@@ -147,9 +155,14 @@ class _Scenario:
         by_key: dict[str, list[Any]] = {}
         for one in self._case.events:
             by_key.setdefault(getattr(one, "order", None) or one.clock, []).append(one)
-        await asyncio.gather(*(self._emit(world, some, rng.random()) for some in by_key.values()))
+        emitting = (self._emit(world, some, rng.random()) for some in by_key.values())
+        await asyncio.gather(*emitting, *(self._call_off(world, *one) for one in self._case.called_off))
         await acts
         await mend(world)
+
+    async def _call_off(self, world: World, after: float, order: str) -> None:
+        await world.sleep(after)
+        await world.ask(lambda client: client.cancel_case(s.CalledOff(order)))
 
     async def _emit(self, world: World, some: list[Any], pause: float) -> None:
         for one in some:

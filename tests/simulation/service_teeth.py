@@ -102,6 +102,16 @@ def cases_of_runs() -> AbstractContextManager[Any]:
     return instead(MemoryStore, "_follow_event", make)
 
 
+def calling_off_of_runs() -> AbstractContextManager[Any]:
+    """The event that cancels a case tells none of its runs."""
+    return instead(MemoryStore, "_to_call_off", lambda _: lambda *_: iter(()))
+
+
+def calling_off_of_latecomers() -> AbstractContextManager[Any]:
+    """A reaction to what came before its case was cancelled becomes a run after it, and nobody tells that."""
+    return instead(MemoryStore, "_call_off_late", lambda _: lambda *_: None)
+
+
 @contextmanager
 def silence_of_failed_attempts() -> Iterator[None]:
     """What a failed attempt has emitted is written as well."""

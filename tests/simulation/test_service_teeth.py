@@ -39,6 +39,8 @@ TEETH = (
     Tooth(teeth.ends_of_cases, "P8: the row of case"),
     Tooth(teeth.cases_that_are_one, "P8: the row of case"),
     Tooth(teeth.cases_of_runs, "P8: the row of case"),
+    Tooth(teeth.calling_off_of_runs, "P8|P11"),
+    Tooth(teeth.calling_off_of_latecomers, "P8|P11"),
 )
 
 

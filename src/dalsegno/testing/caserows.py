@@ -22,15 +22,18 @@ _ALL = 1_000_000_000
 
 @dataclass
 class _Story:
-    """One case as its events tell it."""
+    """One case as its events tell it; ``over`` is how it was closed before it took another one over."""
 
     id: str
     process: Mapping[str, Any]
     began: int
     heard: list[Event] = field(default_factory=list)
+    over: tuple[str, str | None, int | None] | None = None
 
     def closed(self) -> tuple[str, str | None, int | None]:
         """Tell its state, and the type and number of what closed it."""
+        if self.over is not None:
+            return self.over
         cancel, types = (self.process["cancel"] or [None])[0], set()
         for event in sorted(self.heard, key=lambda one: one.number):
             if event.type == cancel:
@@ -113,6 +116,8 @@ class _Telling:
         if other == story.id:
             return story
         elder, younger = sorted((story, self._stories[other]), key=lambda one: one.began)
+        closed = elder.closed()
+        elder.over = None if closed[0] == "open" else closed  # it stays as it ended
         elder.heard += self._stories.pop(younger.id).heard
         self._into[younger.id] = elder.id
         return elder
