@@ -193,6 +193,9 @@ class RunLoop(asyncio.AbstractEventLoop):
         self.hash_base = keeper.number * _SPREAD & _HASH_MASK
         self.time_us = 0
         self.dead = False
+        self.torn = (
+            False  # a callback is lost, since there was no memory for it: what follows from it never comes
+        )
         self.fiber: Fiber | None = None
         self.open_tasks: dict[int, RunTask[Any]] = {}
         self.open_agens: dict[int, weakref.ref[Any]] = {}
@@ -218,7 +221,7 @@ class RunLoop(asyncio.AbstractEventLoop):
         neighbour's ``finally`` must not run inside this run's turn.
         """
         queue = self._queue
-        if not queue:
+        if not queue or self.torn:
             return
         if type(sys.get_asyncgen_hooks().firstiter) is not Hooks:
             with Watch(RunLoop):
@@ -239,6 +242,9 @@ class RunLoop(asyncio.AbstractEventLoop):
                 except (SystemExit, KeyboardInterrupt):
                     # asyncio re-raises these after storing them as the task's outcome; that is enough here.
                     continue
+                except MemoryError:
+                    self.torn = True
+                    return
                 except Exception as error:
                     self.call_exception_handler({"message": "a callback failed", "exception": error})
         finally:

@@ -46,7 +46,6 @@ from dalsegno.engine.runner import StepRunner
 from dalsegno.engine.steps import Steps, is_transactional
 from dalsegno.errors import Diverged, NotDecodable
 from dalsegno.store.protocol import Store
-from dalsegno.store.rows import is_child
 
 log = logging.getLogger("dalsegno.engine")
 
@@ -54,6 +53,7 @@ _STEP, _EMIT = Kind.STEP, Kind.EMIT  # asked for at each step; an enum's member 
 _LONG = SECOND  # an attempt that has run for longer is reported by the heartbeat
 _MOST_REPORTED = 1_000
 _HELD_FOR = 50_000  # microseconds until a worker that did not renew looks again
+_BREATH = SECOND  # until a run goes on for whose turn there was no memory
 _LEASE_MARGIN = 0.8  # of the lease: a worker that did not renew for longer starts no step
 
 
@@ -209,6 +209,9 @@ class Engine:
         except (Diverged, NotDecodable) as error:
             live.replaying = False
             self._park_broken(live, DIVERGED, error)
+        except MemoryError:
+            live.replaying = False
+            self._begin_again(live)
         else:
             live.replaying = False
             self._woke(live, loaded.entries if loaded is not None else ())
@@ -223,6 +226,9 @@ class Engine:
         execution = live.execution
         if execution.ended:
             self._end(live)
+            return
+        if execution.loop.torn:
+            self._begin_again(live)
             return
         now = self._now()
         entries, live.answers = live.answers, []
@@ -378,6 +384,15 @@ class Engine:
         emitted = [emission(live.execution, op) for op in emissions]
         self._commit(live, refused + emitted, [], starts, sends, rest)
 
+    def _begin_again(self, live: LiveRun) -> None:
+        """Let a run go on from its journal: there was no memory for its turn, so what it has in memory is torn."""
+        log.error("run %s goes on from its journal soon: there was no memory for its turn", live.run.id)
+        live.execution.loop.torn = True
+        self._steps.abandon(live)
+        entries, live.answers = live.answers, []
+        rest = Rest(Status.WAITING, live.wakes, None, self._now() + _BREATH)
+        self._commit(live, entries, [], [], [], rest)
+
     def _park_broken(self, live: LiveRun, reason: str, error: BaseException) -> None:
         """Park a run whose code cannot go on as it is; it takes no turn until somebody acts."""
         log.error("%s", error)
@@ -482,6 +497,9 @@ class Engine:
         except (Diverged, NotDecodable) as error:
             self._park_broken(live, DIVERGED, error)
             return False
+        except MemoryError:
+            self._begin_again(live)
+            return False
         took = self._monotonic() - began
         if took > self._limits.turn_seconds or execution.made >= self._limits.ops_warned:
             warn_of_excess(live, took, self._limits)
@@ -490,7 +508,7 @@ class Engine:
     def _rested(self, live: LiveRun, rest: Rest) -> None:
         self.live.pop(live.number, None)
         self._alarms.silence(live)
-        if rest.status.ended or live.execution.loop.dead:
+        if rest.status.ended or live.execution.loop.dead or live.execution.loop.torn:
             live.dropped = True
             live.execution.evict()
         else:
@@ -522,23 +540,15 @@ class Engine:
     async def _refuse_children(self, live: LiveRun, commit: Commit) -> None:
         """Fail the children whose id is taken; everything else of the commit is tried again."""
         self._numbers.renew()  # where it was a child's number that is taken
-        others: dict[int, Run | None] = {}
-        for start in commit.starts:
-            find = partial(self._store.find, start.namespace, start.id)
-            others[start.parent_op] = await patiently(find)
+        others = await family.namesakes(self._store, commit.starts)
         live.committing = False
         if live.dropped:
             return
-        refused: list[Op] = []
-        for start in commit.starts:
-            op, other = live.execution.ops.get(start.parent_op), others.get(start.parent_op)
-            if op is None or other is None or is_child(other, live.number, start):
-                continue
-            if (other.parent, other.parent_op) == (live.number, op.number):
-                self._park_broken(live, DIVERGED, live.execution.diverged_child(op, other.workflow))
-                return
-            refused.append(op)
-            live.answers.append(family.id_taken(op, other))
+        try:
+            refused = family.refused(live, commit.starts, others)
+        except Diverged as error:
+            self._park_broken(live, DIVERGED, error)
+            return
         live.take_back(commit, refused)
         self.turn(live)
 

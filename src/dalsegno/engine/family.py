@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from functools import partial
+
 from dalsegno.core import failure
 from dalsegno.core.commit import Rest, Send, Start
 from dalsegno.core.entries import Entry, Kind, Outcome
@@ -9,8 +12,12 @@ from dalsegno.core.failure import Failure
 from dalsegno.core.ops import Op
 from dalsegno.core.runs import Run, Status
 from dalsegno.engine.calls import ChildCall
+from dalsegno.engine.live import LiveRun
+from dalsegno.engine.reads import patiently
 from dalsegno.engine.registry import start_of
 from dalsegno.errors import RunConflict
+from dalsegno.store.protocol import Store
+from dalsegno.store.rows import is_child
 
 _OUTCOMES = {
     Status.COMPLETED: Outcome.VALUE,
@@ -57,7 +64,31 @@ def cancel(parent: Run, op: Op) -> Send:
     )
 
 
-def id_taken(op: Op, other: Run) -> Entry:
+async def namesakes(store: Store, starts: Sequence[Start]) -> dict[int, Run | None]:
+    """Find, by the ops that start them, the runs that have the ids of these children already."""
+    return {
+        start.parent_op: await patiently(partial(store.find, start.namespace, start.id)) for start in starts
+    }
+
+
+def refused(live: LiveRun, starts: Sequence[Start], others: Mapping[int, Run | None]) -> list[Op]:
+    """Answer the children whose id is another run's, and return their ops.
+
+    Raises Diverged where a run of that parent and op is another child than the code asks for.
+    """
+    found: list[Op] = []
+    for start in starts:
+        op, other = live.execution.ops.get(start.parent_op), others[start.parent_op]
+        if op is None or other is None or is_child(other, live.number, start):
+            continue
+        if (other.parent, other.parent_op) == (live.number, op.number):
+            raise live.execution.diverged_child(op, other.workflow)
+        found.append(op)
+        live.answers.append(_id_taken(op, other))
+    return found
+
+
+def _id_taken(op: Op, other: Run) -> Entry:
     """Answer the start of a child that cannot be, since its id is another run's."""
     child = _call(op).child_id
     error = RunConflict(
