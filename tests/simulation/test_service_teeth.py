@@ -40,7 +40,7 @@ TEETH = (
     Tooth(teeth.cases_that_are_one, "P8: the row of case"),
     Tooth(teeth.cases_of_runs, "P8: the row of case"),
     Tooth(teeth.calling_off_of_runs, "P8|P11"),
-    Tooth(teeth.calling_off_of_latecomers, "P8|P11"),
+    Tooth(teeth.calling_off_of_latecomers, "P8", first=80),
 )
 
 

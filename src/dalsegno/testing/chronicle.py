@@ -2,7 +2,8 @@
 
 P1: what was acknowledged, or committed, is on the log as it was, in the order of commits, without gaps, and
 accepted no earlier than what is before it; only what retention was asked to remove is gone. P5: nothing is on
-it that no accepted item has brought; an item that landed before brings nothing again.
+it that no accepted item has brought; an item that landed before brings nothing again. P8: what becomes a run of a
+cancelled case is called off at once.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from dalsegno.core.commit import Commit, Committed, Emit, Emitted
+from dalsegno.core.entries import Kind
 from dalsegno.core.event import Event, Head, NewEvent, stamp_in
 from dalsegno.core.reactions import Forget, React
 from dalsegno.core.stamps import read_stamp
@@ -53,6 +55,8 @@ class Chronicle:
         self.head, self.events = head, events
         for item, verdict in zip(group, verdicts, strict=True):
             self._is_there(item, verdict)
+            if isinstance(item, React) and isinstance(verdict, Committed):
+                self._is_called_off(item)
 
     def _is_whole(self, head: Head, events: dict[int, Event], *, asked: bool) -> None:
         if list(events) != list(range(head.first, head.last + 1)):
@@ -112,6 +116,18 @@ class Chronicle:
             for event in item.events:
                 if self.head.first == 1 and _what(event) not in known:  # else it may be forgotten since
                     self._breach("P1", f"{event} was committed, and is not on the log")
+
+    def _is_called_off(self, item: React) -> None:
+        """See that a reaction which became a run too late was told that its case is cancelled."""
+        for start in (one.start for one in item.laned):
+            if start.case_id is None or start.undoes:
+                continue
+            cancelled = peek(self._store.cancelled_cases(start.namespace, [start.case_id]))
+            told = peek(self._store.inbox([start.number]))[start.number] if cancelled else ()
+            if any((start.cause or 0) < number for number in cancelled.values()) and not any(
+                delivery.kind is Kind.CANCEL for delivery in told
+            ):
+                self._breach("P8", f"{start.id} became a run of a case that event {cancelled} had cancelled")
 
 
 def _what(event: Event | NewEvent) -> tuple[object, ...]:
