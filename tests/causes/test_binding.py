@@ -18,7 +18,7 @@ ACTS = (  # in the order of docs/how-to/where-is-order-123.md
     Reason.STORE_FULL, Reason.STORE_HELD,
     Reason.NO_WORKER, Reason.LACKS_CODE, Reason.WEDGED,
     Reason.SERVICE_PAUSED, Reason.RETENTION_PASSED,
-    Reason.DEAD_LETTER, Reason.PARKED, Reason.PERSON, Reason.NOTHING,
+    Reason.DEAD_LETTER, Reason.SCHEMA_REFUSED, Reason.PARKED, Reason.PERSON, Reason.NOTHING,
     Reason.FAILED, Reason.CANCELLED, Reason.FILTERED, Reason.DUPLICATE, Reason.NOT_EMITTED,
 )  # fmt: skip
 PASSES = (

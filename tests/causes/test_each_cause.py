@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from dalsegno import App, Circuit, Retention, Retry, Service, all_of
 from dalsegno.client.standing import Reason
 from tests.causes.scene import GATE, Packed, Paid, Placed, Shipped
+from tests.helpers.command import environment
 from tests.helpers.waiting import until
 
 
@@ -107,6 +110,23 @@ def test_it_is_a_dead_letter(opened: Any) -> None:
     scene = opened(failing(attempts=1))
     scene.client.emit(Placed("1"))
     scene.first(Reason.DEAD_LETTER)
+
+
+ELSEWHERE = """
+from dalsegno import App
+from dalsegno.events.envelope import Envelope
+
+said = {"key": "1", "case": "order-1"}
+with App("elsewhere", store="sqlite:///c.db") as client:
+    data = b'{"order": "1", "place": "two"}'
+    client.emit(Envelope(id="1", source="/old/shop", type="Placed", data=data, extensions=said))
+"""
+
+
+def test_its_class_cannot_read_an_event_that_was_there_before_it(opened: Any, tmp_path: Path) -> None:
+    program = [sys.executable, "-c", ELSEWHERE]
+    subprocess.run(program, cwd=tmp_path, env=environment(), check=True, timeout=60)
+    opened(shipping()).first(Reason.SCHEMA_REFUSED)
 
 
 def test_it_is_blocked_behind_its_key(opened: Any) -> None:

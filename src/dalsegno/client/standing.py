@@ -61,6 +61,7 @@ class Reason(StrEnum):
     PERSON = "waiting for a person"
     PARKED = "parked"
     DEAD_LETTER = "dead letter"
+    SCHEMA_REFUSED = "schema refused"
     BLOCKED = "blocked behind key"
     EVENT = "waiting for an event"
     JOIN = "waiting for a join"
@@ -82,6 +83,11 @@ class Reason(StrEnum):
     LACKS_CODE = "worker lacks the code or the version"
     STORE_HELD = "store held"
     STORE_FULL = "store full"
+
+    @property
+    def is_dead_letter(self) -> bool:
+        """Whether it is a dead letter, whatever made it one: also data that no handler's class can read."""
+        return self in (Reason.DEAD_LETTER, Reason.SCHEMA_REFUSED)
 
 
 @dataclass(frozen=True, slots=True)

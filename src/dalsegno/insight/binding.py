@@ -21,6 +21,7 @@ NEEDS_SOMEBODY = (
     Reason.SERVICE_PAUSED,
     Reason.RETENTION_PASSED,
     Reason.DEAD_LETTER,
+    Reason.SCHEMA_REFUSED,
     Reason.PARKED,
     Reason.PERSON,
     Reason.NOTHING,

@@ -67,7 +67,7 @@ def owing(
                     since=each.since,
                     gives=gives,
                     certain=debt.certain if debt else (),
-                    state="dead letter" if each.kind is Reason.DEAD_LETTER else "open",
+                    state="dead letter" if each.kind.is_dead_letter else "open",
                     due_at=None if due is None else to_datetime(due),
                     run=each.run,
                     reasons=each.reasons,

@@ -16,6 +16,7 @@ from dalsegno.core.reactions import DeadLetterRow
 from dalsegno.core.runs import Run
 from dalsegno.insight.flow import Flow, Participant, Reacted, State, Trail
 from dalsegno.insight.owed import Owed
+from dalsegno.insight.reasons import kind_of_letter
 from dalsegno.store.cases import CaseTrail
 
 
@@ -86,7 +87,7 @@ def _because(
             "since": to_datetime(letter.at),
         }
         return Because(
-            Reason.DEAD_LETTER, text, title, found, (f"dalsegno dead-letters show {letter.number}",)
+            kind_of_letter(letter), text, title, found, (f"dalsegno dead-letters show {letter.number}",)
         )
     last = max(marks, key=lambda mark: mark.position, default=None)
     if last is not None and last.kind == "attempt":

@@ -149,7 +149,7 @@ def _reaction_row(reaction: ReactionInfo, now: datetime, style: Style) -> Row:
 
 
 def _owed_row(one: Owed) -> Row:
-    bad = one.kind in (Reason.DEAD_LETTER, Reason.PARKED, Reason.RETENTION_PASSED)
+    bad = one.kind.is_dead_letter or one.kind in (Reason.PARKED, Reason.RETENTION_PASSED)
     run = f" (run {printable(one.run)})" if one.run else ""
     symbol, colour = ("✗", "red") if bad else ("·", "yellow")
     return symbol, colour, printable(f"{one.service}.{one.handler}"), f"owed: {brief(one.text, 300)}{run}"

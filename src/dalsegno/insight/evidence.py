@@ -36,7 +36,7 @@ def evidence(facts: Facts, kind: Reason) -> dict[str, Fact]:
     if kind in _OF_WAITS:
         found |= _of_waits([wait for wait in facts.waits if wait.kind == _OF_WAITS[kind]])
     match kind:
-        case Reason.DEAD_LETTER | Reason.BLOCKED | Reason.CIRCUIT_OPEN:
+        case Reason.DEAD_LETTER | Reason.SCHEMA_REFUSED | Reason.BLOCKED | Reason.CIRCUIT_OPEN:
             found |= _of_reaction(facts, kind)
         case Reason.STEP_RUNNING if facts.doing:
             doing = facts.doing[0]

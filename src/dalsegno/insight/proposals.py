@@ -29,6 +29,7 @@ def next_commands(facts: Facts, reason: Reason) -> tuple[str, ...]:
         Reason.CHILD: tuple(f"dalsegno where {shlex.quote(child)}" for child in _children(facts)),
         Reason.PERSON: (retry,),
         Reason.DEAD_LETTER: _letter(facts),
+        Reason.SCHEMA_REFUSED: _letter(facts),
         Reason.BLOCKED: _ahead(facts),
         Reason.EVENT: tuple(emit_command(name, facts.run.case_id) for name in event_names(facts.waits)[:3]),
         Reason.JOIN: (show, _events(facts)),

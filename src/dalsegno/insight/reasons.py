@@ -18,6 +18,7 @@ from dalsegno.core.runs import (
     Run,
     Status,
 )
+from dalsegno.errors import NoConverter, NotDecodable
 from dalsegno.insight.reacts import Reacts, event_names
 from dalsegno.insight.workers import Workers
 
@@ -79,7 +80,7 @@ def whys(facts: Facts) -> tuple[Why, ...]:
     return tuple(each for each in found if each is not None)
 
 
-_FOR_A_PERSON = (Reason.DEAD_LETTER, Reason.PARKED, Reason.PERSON)
+_FOR_A_PERSON = (Reason.DEAD_LETTER, Reason.SCHEMA_REFUSED, Reason.PARKED, Reason.PERSON)
 """What a person has to answer: and that cannot be written either where nothing can."""
 
 
@@ -87,7 +88,7 @@ def _own(facts: Facts) -> Why:
     """Say what a run waits for that is not due."""
     run, reacts = facts.run, facts.reacts
     if run.reason == DEAD_LETTER and reacts is not None and reacts.letter is not None:
-        return Why(Reason.DEAD_LETTER, _dead_letter(facts.now, reacts.letter))
+        return Why(kind_of_letter(reacts.letter), _dead_letter(facts.now, reacts.letter))
     if run.parked:
         return Why(Reason.PARKED, _parked(facts))
     if reacts is not None and reacts.ahead is not None:
@@ -302,6 +303,14 @@ def _dead_letter(now: int, letter: DeadLetterRow) -> str:
     many = "1 attempt" if letter.attempts == 1 else f"{letter.attempts} attempts"
     text = f"dead letter {letter.number} since {length(max(0, now - letter.changed_at))}, after {many}"
     return f"{text}: {without_module(letter.error)}"
+
+
+def kind_of_letter(letter: DeadLetterRow) -> Reason:
+    """Tell whether a handler failed, or its class could not even read the event."""
+    return Reason.SCHEMA_REFUSED if letter.cause.split(" ")[0] in _UNREADABLE else Reason.DEAD_LETTER
+
+
+_UNREADABLE = (NotDecodable.__name__, NoConverter.__name__)
 
 
 def _parked(facts: Facts) -> str:
