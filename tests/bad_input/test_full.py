@@ -227,17 +227,20 @@ def ask(command, *args):
     )
     print(command, done.returncode, "no space is left" in done.stdout, "0 B left on its disk" in done.stdout)
 with working(Path("{folder}"), standing, lease="1s") as client:
-    run = client.start(standing, id="stands")
+    run = client.start(standing, id="stands", case_id="order-1")
     begun.wait(20)
     ask("where", "stands")
     with contextlib.suppress(OSError), open("{folder}/junk", "wb", buffering=0) as junk:
         while junk.write(bytes(4096)):
             pass
     ask("where", "stands")
+    ask("explain", "order-1")
+    print(client.explain("order-1").reasons[0].kind)
     ask("doctor")
     Path("{folder}/junk").unlink()
     go.set()
     print(run.result(20))
 """
     said = _in_a_namespace(tmp_path, f"mount -o remount,size=2m {tmp_path}", code)
-    assert said == "where 0 False False\nwhere 0 True False\ndoctor 1 False True\nTrue\n", said
+    told = ["where 0 False False", "where 0 True False", "explain 0 True False", "store full"]
+    assert said.splitlines() == [*told, "doctor 1 False True", "True"], said
