@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import pytest
 
-from dalsegno import Retry, Service, workflow
+from dalsegno import Circuit, Retry, Service, receive, sleep, workflow
 from dalsegno.client.standing import Because, Reason
 from dalsegno.insight.binding import in_order, is_stuck
-from tests.causes.scene import GATE, Placed, Shipped
+from tests.causes.scene import GATE, Paid, Placed, Shipped
 from tests.helpers.waiting import until
 
 ACTS = (  # in the order of docs/how-to/where-is-order-123.md
@@ -93,12 +94,58 @@ def breaks(order: str) -> None:
 DEAD, AGAIN = {"attempts": 1}, {"retry": Retry(attempts=2, first="1h", max="1h")}
 
 
+def early(name: str) -> Service:
+    """Make a service that waits for the first event of the key, and gets the second."""
+    service = Service(name)
+
+    @service.on(name="act", sequence="place", gap="1h")
+    def act(e: Placed) -> Shipped:
+        return Shipped(e.order)
+
+    return service
+
+
+def conducted(name: str, code: Callable[[], object]) -> Service:
+    """Make a service whose reaction is a run that waits."""
+    service = Service(name)
+
+    @service.on()
+    @workflow(name=f"{name}-act")
+    def act(e: Placed) -> Shipped:
+        code()
+        return Shipped(e.order)
+
+    return service
+
+
+BROKEN = {"circuit": Circuit(failures=1, cooldown="1h"), "retry": Retry(attempts=None, first="10ms")}
+CAUSES: dict[Reason, Callable[[str], Service]] = {
+    Reason.DEAD_LETTER: partial(failing, **DEAD),
+    Reason.CIRCUIT_OPEN: partial(failing, **BROKEN),
+    Reason.EARLIER: early,
+    Reason.SIGNAL: partial(conducted, code=lambda: receive(str, name="underwriter").result()),
+    Reason.EVENT: partial(conducted, code=lambda: receive(Paid).result()),
+    Reason.RETRY: partial(failing, **AGAIN),
+    Reason.STEP_RUNNING: hanging,
+    Reason.TIMER: partial(conducted, code=lambda: sleep("1d")),
+}
+
+
+@pytest.mark.parametrize("pair", list(itertools.combinations(CAUSES, 2)), ids=" and ".join)
+def test_of_two_causes_at_once_the_one_that_binds_is_told_first(
+    opened: Any, pair: tuple[Reason, Reason]
+) -> None:
+    one, other = sorted(pair, key=[*ACTS, *PASSES].index)
+    scene = opened(CAUSES[other]("a"), CAUSES[one]("b"))  # the one that binds is declared last, and named so
+    scene.client.emit(Placed("1", 2))
+    scene.first(one, other)
+    standing = scene.client.where("order-1").case
+    assert standing is not None and standing.stuck == (one in ACTS)
+
+
 @pytest.mark.parametrize(
     ("services", "wanted"),
     [
-        ((failing("a", **AGAIN), failing("b", **DEAD)), (Reason.DEAD_LETTER, Reason.RETRY)),
-        ((hanging("a"), failing("b", **DEAD)), (Reason.DEAD_LETTER, Reason.STEP_RUNNING)),
-        ((hanging("a"), failing("b", **AGAIN)), (Reason.RETRY, Reason.STEP_RUNNING)),
         ((sifting("a"), failing("b", **DEAD)), (Reason.DEAD_LETTER,)),
         ((sifting("a"), sifting("b")), (Reason.FILTERED, Reason.FILTERED, Reason.NOT_EMITTED)),
     ],
