@@ -9,93 +9,39 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
 from dalsegno.core.clock import SECOND, Clock
-from dalsegno.core.commit import Kept
-from dalsegno.core.durations import text
-from dalsegno.core.event import Event, NewEvent
-from dalsegno.core.reactions import KeptRow
-from dalsegno.core.sourcing import Expect
-from dalsegno.core.transact import OpenTx, inside
+from dalsegno.core.event import Event
+from dalsegno.core.transact import OpenTx
 from dalsegno.engine.context import StepInfo, step_context
 from dalsegno.engine.runner import Spawner
-from dalsegno.errors import StepTimeout
 from dalsegno.events.batches import Batches
 from dalsegno.events.gate import Gate
+from dalsegno.events.one_call import (
+    Call,
+    Caller,
+    Ended,
+    Tracing,
+    admit,
+    ask,
+    ask_followed,
+    called,
+    followed,
+    in_time,
+    info_of,
+    is_called_off,
+    said,
+)
 from dalsegno.events.plan import Plan
-from dalsegno.events.reaction import key_of, run_id_of
-from dalsegno.events.sequence import Turn
 
 _AT_ONCE = 64  # calls that one thread does in a row, at most
 _IN_A_ROW = 0.002  # seconds that calls which wait for a thread may spend behind others
 _MEMORY = 0.9  # how much the last calls weigh against the newest
-
-
-class Ended(msgspec.Struct, gc=False):
-    """How a call has ended; ``took`` is in microseconds."""
-
-    error: BaseException | None = None
-    among: bool = False  # it failed among others, and is yet to be tried alone
-    filtered: bool = False
-    stale: bool = False
-    early: bool = False  # one is missing before it
-    events: list[NewEvent] = []
-    kept: list[Kept] = []
-    expects: tuple[Expect, ...] = ()
-    took: int = 0
-    written: bool = False  # its reaction is, in its own transaction
-
-
-class Caller(Protocol):
-    """Who hears how a call has ended: the reader of a service."""
-
-    @property
-    def generation(self) -> int:
-        """Which replay of the log this is."""
-        ...
-
-    async def kept(self, key: str) -> KeptRow | None:
-        """Read the service's state of a key."""
-        ...
-
-    def ended(self, work: Any, plan: Plan, how: Ended) -> None:
-        """Hear it, on the loop."""
-        ...
-
-    def transact(
-        self, work: Any, plan: Plan, body: Callable[[OpenTx], Ended], told: Callable[[Ended], None]
-    ) -> None:
-        """Call a handler in a transaction that has its reaction as well; ``told`` hears how that ended."""
-        ...
-
-
-class Tracing(Protocol):
-    """Who follows what handlers do."""
-
-    def reacting(
-        self, plan: Plan, event: Event, others: Sequence[Event] = ()
-    ) -> AbstractContextManager[Event]:
-        """Follow the call of a handler; what it yields is the event that others come of."""
-        ...
-
-
-class Call(NamedTuple):
-    """One handler to be called for one event."""
-
-    caller: Caller
-    work: Any
-    plan: Plan
-    event: Event
-    row: KeptRow | None = None  # the service's state of its key
-    next: KeptRow | None = None  # which one of its key is next
-    tracing: Tracing | None = None
 
 
 class Calls:
@@ -160,7 +106,7 @@ class Calls:
         """Call a handler, in the thread that has its transaction. Raises what it raises."""
         info = info_of(call.plan, call.event, call.caller.generation, self.within)
         began = self._clock.monotonic()
-        how = context.copy().run(_called, call, info, tx)
+        how = context.copy().run(called, call, info, tx)
         how.took = int((self._clock.monotonic() - began) * SECOND)
         return how
 
@@ -231,10 +177,10 @@ class Calls:
             if passed_over is not None:
                 how = passed_over
             else:
-                ask = _ask if call.tracing is None else _ask_traced
-                how = await ask(call, info, value)
+                reach = ask if call.tracing is None else ask_followed
+                how = await reach(call, info, value)
         except BaseException as error:  # whatever a handler raises is its outcome
-            if _called_off():
+            if is_called_off():
                 return  # nobody is there to hear it
             how = Ended(error)
         how.took = int((self._clock.monotonic() - began) * SECOND)
@@ -269,10 +215,10 @@ class Calls:
             # Of many, no one could be tried again.
             info = replace(info_of(plan, last.event, last.caller.generation, None), batch=True)
             try:
-                with _traced(last, [calls[place].event for place in wanted[:-1]]) as traced:
+                with followed(last, [calls[place].event for place in wanted[:-1]]) as traced:
                     how = await self._call_batch(traced, info, values)
             except BaseException as error:  # whatever a handler raises is its outcome
-                if _called_off():
+                if is_called_off():
                     return  # nobody is there to hear it
                 for place in wanted:
                     ends[place] = Ended(error, among=len(wanted) > 1)
@@ -292,7 +238,7 @@ class Calls:
         step_context.set(info)
         arguments = plan.calling.arguments(values)
         if plan.calling.is_async:
-            result = await _within(plan, info, plan.handler.function(*arguments))
+            result = await in_time(plan, info, plan.handler.function(*arguments))
             return said(call, info, values[-1], result)
         function = partial(contextvars.copy_context().run, plan.handler.function, *arguments)
         return said(call, info, values[-1], await _in_thread(self._threads, function))
@@ -346,54 +292,11 @@ class _Row:
         info = info_of(plan, event, call.caller.generation, self._within)
         began = self._clock.monotonic()
         try:
-            how = contextvars.copy_context().run(_called, call, info)
+            how = contextvars.copy_context().run(called, call, info)
         except BaseException as error:  # whatever a handler raises is its outcome
             how = Ended(error)
         how.took = int((self._clock.monotonic() - began) * SECOND)
         return how
-
-
-def _called(call: Call, info: StepInfo, tx: OpenTx | None = None) -> Ended:
-    """Call a handler where it may block, in a context of its own."""
-    step_context.set(info)
-    if tx is not None:
-        inside.set(tx)
-    plan = call.plan
-    value = plan.calling.read(call.event)
-    passed_over = admit(call, value)
-    if passed_over is not None:
-        return passed_over
-    arguments = plan.calling.arguments(
-        [value], plan.calling.state(call.row), tx, plan.calling.stamp((call.event,))
-    )
-    if call.tracing is None:
-        return said(call, info, value, plan.handler.function(*arguments))
-    with _traced(call) as traced:
-        return said(traced, info, value, plan.handler.function(*arguments))
-
-
-async def _ask(call: Call, info: StepInfo, value: Any) -> Ended:
-    """Call an ``async def`` handler."""
-    plan = call.plan
-    arguments = plan.calling.arguments(
-        [value], plan.calling.state(call.row), None, plan.calling.stamp((call.event,))
-    )
-    return said(call, info, value, await _within(plan, info, plan.handler.function(*arguments)))
-
-
-async def _ask_traced(call: Call, info: StepInfo, value: Any) -> Ended:
-    with _traced(call) as traced:
-        return await _ask(traced, info, value)
-
-
-@contextlib.contextmanager
-def _traced(call: Call, others: Sequence[Event] = ()) -> Iterator[Call]:
-    """Have a call followed, if anybody does that."""
-    if call.tracing is None:
-        yield call
-    else:
-        with call.tracing.reacting(call.plan, call.event, others) as event:
-            yield call._replace(event=event)
 
 
 async def _in_thread(threads: Spawner, function: Callable[[], Any]) -> Any:
@@ -411,95 +314,3 @@ async def _in_thread(threads: Spawner, function: Callable[[], Any]) -> Any:
 
     threads.submit(job)
     return await answer
-
-
-def _called_off() -> bool:
-    """Tell whether it is this task that was cancelled, and not something that its handler awaits."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
-def info_of(plan: Plan, event: Event, generation: int, within: object) -> StepInfo:
-    """Say what a handler can know about its call."""
-    return StepInfo(
-        run_id_of(plan.title, event.number, generation),
-        plan.title,
-        plan.handler.name,
-        1,
-        key_of(plan.title, event.number),
-        event.case_id,
-        _within=within,
-    )
-
-
-def admit(call: Call, value: Any) -> Ended | None:
-    """Return how a call ends at once: the handler does not want the event, or it is not its turn."""
-    calling = call.plan.calling
-    if not calling.wants([value]):
-        return Ended(filtered=True)
-    if calling.sequence is None or call.event.key is None:
-        return None
-    turn = calling.sequence.turn(calling.sequence.place(value), call.next)
-    if turn is Turn.NOW:
-        return None
-    return Ended(stale=True) if turn is Turn.LATE else Ended(early=True)
-
-
-def said(call: Call, info: StepInfo, value: Any, result: Any) -> Ended:
-    """Collect what a call has said: its return value, and what its body emitted and keeps."""
-    plan, event = call.plan, call.event
-    returned = plan.calling.returned(result)
-    emitted = info.emitted
-    sequence = plan.calling.sequence
-    if not returned and not emitted and sequence is None:
-        return Ended()
-    events = [one for one in emitted if isinstance(one, NewEvent)] + returned
-    kept, stale = plan.calling.settle(info, call.row, event, value)
-    if sequence is not None and event.key is not None:
-        passed = sequence.passed(plan.calling.service, event.key, event.number, sequence.place(value))
-        kept = [*kept, passed]
-    expects = tuple(one for one in emitted if isinstance(one, Expect))
-    extra = None if event.extra is None else plan.calling.beside((event,), emitted)
-    return Ended(
-        events=[_after(event, one, plan, extra) for one in events], kept=kept, stale=stale, expects=expects
-    )
-
-
-def _after(cause: Event, event: NewEvent, plan: Plan, extra: bytes | None) -> NewEvent:
-    """Say of an event what it followed, who emitted it, and what is kept beside it."""
-    return NewEvent(
-        type=event.type,
-        namespace=cause.namespace,
-        version=event.version,
-        source=plan.title,
-        key=event.key,
-        case_id=event.case_id or cause.case_id,
-        cause=cause.number,
-        hops=cause.hops + 1,
-        traceparent=cause.traceparent,
-        data=event.data,
-        extra=extra,
-        cancels=event.cancels,
-    )
-
-
-async def _within(plan: Plan, info: StepInfo, call: Coroutine[Any, Any, Any]) -> Any:
-    """Await a call, for as long as it may take."""
-    limit = plan.handler.options.timeout
-    if limit is None:
-        return await call
-    timer = asyncio.timeout(limit / SECOND)
-    try:
-        async with timer:
-            return await call
-    except TimeoutError:
-        if timer.expired():
-            raise StepTimeout(
-                f"Handler {plan.title} took longer than {text(limit)} for {info.run_id}.",
-                "Whether its effect happened is not known.",
-                "Let the service tell by the idempotency key; raise timeout= if it is merely slow.",
-                run_id=info.run_id,
-                step=plan.title,
-                attempt=1,
-            ) from None
-        raise

@@ -27,10 +27,11 @@ from dalsegno.engine.commits import CommitQueue
 from dalsegno.engine.definitions import Workflow
 from dalsegno.engine.runner import Spawner
 from dalsegno.errors import StoreError
-from dalsegno.events.calls import Calls, Tracing
+from dalsegno.events.calls import Calls
 from dalsegno.events.careful import Care
 from dalsegno.events.keeping import Keeping
 from dalsegno.events.long_calls import LongCalls
+from dalsegno.events.one_call import Tracing
 from dalsegno.events.plan import Plan
 from dalsegno.events.readable import Readable
 from dalsegno.events.reader import Reader

@@ -30,10 +30,11 @@ from dalsegno.core.writes import Verdict
 from dalsegno.engine.commits import CommitQueue
 from dalsegno.engine.outgoing import version_conflict
 from dalsegno.errors import RetentionPassed, StoreError
-from dalsegno.events.calls import Calls, Ended
+from dalsegno.events.calls import Calls
 from dalsegno.events.cancelled import Cancelled
 from dalsegno.events.careful import Care, Careful, Ways
 from dalsegno.events.going_on import GoingOn
+from dalsegno.events.one_call import Ended
 from dalsegno.events.plan import Plan, too_many_hops
 from dalsegno.events.progress import Lines, Progress
 from dalsegno.events.readable import Readable

@@ -11,7 +11,7 @@ from dalsegno.core.reactions import React
 from dalsegno.core.sourcing import Conflict
 from dalsegno.core.transact import OpenTx, RolledBack, Transact, bound_of
 from dalsegno.engine.outgoing import version_conflict
-from dalsegno.events.calls import Ended
+from dalsegno.events.one_call import Ended
 from dalsegno.events.plan import Plan
 from dalsegno.events.work import Work, reaction_of
 

@@ -9,7 +9,7 @@ import msgspec
 from dalsegno.core.commit import Kept
 from dalsegno.core.event import Event, NewEvent
 from dalsegno.core.reactions import Laned, ReactedAs, Reaction
-from dalsegno.events.calls import Ended
+from dalsegno.events.one_call import Ended
 from dalsegno.events.plan import Plan
 from dalsegno.events.progress import Progress
 

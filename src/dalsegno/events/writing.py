@@ -19,8 +19,8 @@ from dalsegno.core.sourcing import Conflict
 from dalsegno.core.transact import RolledBack, Transacted
 from dalsegno.core.writes import Verdict
 from dalsegno.engine.commits import CommitQueue
-from dalsegno.events.calls import Ended
 from dalsegno.events.keeping import kept_row
+from dalsegno.events.one_call import Ended
 from dalsegno.events.plan import Plan
 from dalsegno.events.progress import Progress
 from dalsegno.events.transacting import Alone
