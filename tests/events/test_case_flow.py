@@ -11,51 +11,10 @@ from dalsegno import App, Process, Service, all_of, emit, event, receive, workfl
 from dalsegno.insight.case_flow import read_case, read_declared
 from dalsegno.insight.flow import Frontier, as_text, frontier, picture, read_flow
 from dalsegno.insight.unused import unused
+from tests.events.order_events import CalledOff, Declined, Paid, Placed, Refunded, Reserved, Shipped
 from tests.helpers.room import eventually
 
 pytestmark = pytest.mark.asyncio
-
-
-@event(key="order")
-@dataclass
-class Placed:
-    order: str
-
-
-@event(key="order")
-@dataclass
-class Paid:
-    order: str
-
-
-@event(key="order")
-@dataclass
-class Declined:
-    order: str
-
-
-@event(key="order")
-@dataclass
-class Reserved:
-    order: str
-
-
-@event(key="order")
-@dataclass
-class Shipped:
-    order: str
-
-
-@event(key="order")
-@dataclass
-class Refunded:
-    order: str
-
-
-@event(key="order")
-@dataclass
-class CalledOff:
-    order: str
 
 
 @event(key="order", nobody=True)

@@ -13,6 +13,7 @@ from dalsegno import App, AsyncClient, Process, Service, emit, event, saga, step
 from dalsegno.core.cases import CaseRow
 from dalsegno.errors import CaseNotFound, InvalidInput, RunCancelled
 from dalsegno.store.protocol import Store
+from tests.events.order_events import Placed, Shipped
 from tests.helpers.room import eventually
 
 pytestmark = [pytest.mark.promise("P8"), pytest.mark.asyncio]
@@ -20,21 +21,9 @@ pytestmark = [pytest.mark.promise("P8"), pytest.mark.asyncio]
 
 @event(key="order")
 @dataclass
-class Placed:
-    order: str
-
-
-@event(key="order")
-@dataclass
 class Paid:
     order: str
     payment: str
-
-
-@event(key="order")
-@dataclass
-class Shipped:
-    order: str
 
 
 @event(key="order")

@@ -10,36 +10,13 @@ from dalsegno.client.case_standing import CaseStanding
 from dalsegno.client.standing import Reason
 from dalsegno.insight.paint import Style
 from dalsegno.insight.render_case import render_case
+from tests.events.order_events import CalledOff, Placed, Reserved, Shipped
 from tests.helpers.waiting import until
 
 
 @event(key="order")
 @dataclass
-class Placed:
-    order: str
-
-
-@event(key="order")
-@dataclass
-class Reserved:
-    order: str
-
-
-@event(key="order")
-@dataclass
 class Released:
-    order: str
-
-
-@event(key="order")
-@dataclass
-class Shipped:
-    order: str
-
-
-@event(key="order")
-@dataclass
-class CalledOff:
     order: str
 
 

@@ -18,27 +18,10 @@ from dalsegno.insight.paint import Style
 from dalsegno.insight.render import render_where, to_json
 from dalsegno.insight.usual import Usual
 from dalsegno.store.protocol import Store
+from tests.events.order_events import Paid, Placed, Shipped
 from tests.helpers.room import eventually
 
 pytestmark = pytest.mark.asyncio
-
-
-@event(key="order")
-@dataclass
-class Placed:
-    order: str
-
-
-@event(key="order")
-@dataclass
-class Paid:
-    order: str
-
-
-@event(key="order")
-@dataclass
-class Shipped:
-    order: str
 
 
 @event(key="order", nobody=True)

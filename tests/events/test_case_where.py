@@ -20,32 +20,9 @@ from dalsegno.insight.paint import Style
 from dalsegno.insight.render import render_where, to_json
 from dalsegno.insight.render_case import render_explanation
 from dalsegno.insight.whereabouts import explain, where
+from tests.events.order_events import Declined, Paid, Placed, Shipped
 from tests.helpers.room import eventually
 from tests.helpers.waiting import until
-
-
-@event(key="order")
-@dataclass
-class Placed:
-    order: str
-
-
-@event(key="order")
-@dataclass
-class Paid:
-    order: str
-
-
-@event(key="order")
-@dataclass
-class Declined:
-    order: str
-
-
-@event(key="order")
-@dataclass
-class Shipped:
-    order: str
 
 
 @event(key="order")

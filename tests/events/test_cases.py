@@ -16,6 +16,7 @@ from dalsegno.errors import InvalidInput, ResultTimeout, RunCancelled
 from dalsegno.insight.event_tables import render_story
 from dalsegno.insight.paint import Style
 from dalsegno.store.log import EventQuery
+from tests.events.order_events import Paid, Placed, Refunded, Shipped
 from tests.helpers.room import eventually
 
 pytestmark = [pytest.mark.promise("P8"), pytest.mark.asyncio]
@@ -23,31 +24,7 @@ pytestmark = [pytest.mark.promise("P8"), pytest.mark.asyncio]
 
 @event(key="order")
 @dataclass
-class Placed:
-    order: str
-
-
-@event(key="order")
-@dataclass
-class Paid:
-    order: str
-
-
-@event(key="order")
-@dataclass
-class Shipped:
-    order: str
-
-
-@event(key="order")
-@dataclass
 class Called_off:  # noqa: N801 - named so on the log
-    order: str
-
-
-@event(key="order")
-@dataclass
-class Refunded:
     order: str
 
 
